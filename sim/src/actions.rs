@@ -1,0 +1,66 @@
+//! The actions: each reads its parameters, checks them as EC2 does, acts, and writes the answer.
+
+mod create_endpoint;
+mod describe_endpoints;
+mod endpoint_rules;
+mod group_rules;
+mod groups;
+mod interfaces;
+mod modify_endpoint;
+mod services;
+mod subnets;
+mod tags;
+mod vpcs;
+mod zones;
+
+use std::time::Duration;
+
+use crate::{clock::View, error::ApiError, plane::Plane, query::Params, xml::Xml};
+
+pub(crate) type Answer = Result<Xml, ApiError>;
+
+/// Changes go by the truth, reads by the view.
+type Action = fn(&mut Plane, &mut Params, View) -> Answer;
+
+fn find(name: &str) -> Option<Action> {
+    Some(match name {
+        "AuthorizeSecurityGroupIngress" => group_rules::authorize,
+        "CreateSecurityGroup" => groups::create,
+        "CreateTags" => tags::create,
+        "CreateVpcEndpoint" => create_endpoint::create,
+        "DeleteSecurityGroup" => groups::delete,
+        "DeleteSubnet" => subnets::delete,
+        "DeleteTags" => tags::delete,
+        "DeleteVpcEndpoints" => modify_endpoint::delete,
+        "DescribeAvailabilityZones" => zones::describe,
+        "DescribeNetworkInterfaces" => interfaces::describe,
+        "DescribeSecurityGroupRules" => group_rules::describe,
+        "DescribeSecurityGroups" => groups::describe,
+        "DescribeSubnets" => subnets::describe,
+        "DescribeTags" => tags::describe,
+        "DescribeVpcAttribute" => vpcs::describe_attribute,
+        "DescribeVpcEndpointServices" => services::describe,
+        "DescribeVpcEndpoints" => describe_endpoints::describe,
+        "DescribeVpcs" => vpcs::describe,
+        "ModifyVpcAttribute" => vpcs::modify_attribute,
+        "ModifyVpcEndpoint" => modify_endpoint::modify,
+        "RevokeSecurityGroupIngress" => group_rules::revoke,
+        _ => return None,
+    })
+}
+
+/// Handles one request that is well formed.
+pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> Answer {
+    let name = params.action.clone();
+    let action = find(&name).ok_or_else(|| {
+        ApiError::complaint("InvalidAction", format!("The action {name} is not valid for this web service."))
+    })?;
+    if plane.knobs.throttling && !plane.buckets.take(&name, params.is_broad(), plane.now) {
+        return Err(ApiError::throttled());
+    }
+    if plane.denied_actions.contains(&name) {
+        return Err(ApiError::unauthorized(&plane.account, &name));
+    }
+    let view = plane.read_view(stale);
+    action(plane, params, view)
+}

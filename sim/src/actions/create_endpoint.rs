@@ -1,0 +1,176 @@
+//! `CreateVpcEndpoint`.
+
+use std::time::Duration;
+
+use super::{Answer, describe_endpoints, endpoint_rules, tags};
+use crate::{
+    clock::View,
+    endpoint::{Endpoint, FULL_ACCESS, Kind, State},
+    error::ApiError,
+    knobs::TokenAfterDelete,
+    plane::Plane,
+    query::Params,
+    world::{Service, Tags},
+    xml::Xml,
+};
+
+struct Request {
+    vpc: String,
+    service: String,
+    kind: String,
+    subnets: Vec<String>,
+    groups: Vec<String>,
+    private_dns: Option<bool>,
+    policy: Option<String>,
+    ip_address_type: Option<String>,
+    record_ip_type: Option<String>,
+    resolver_only: Option<bool>,
+    service_region: Option<String>,
+    tags: Tags,
+    token: Option<String>,
+}
+
+impl Request {
+    fn read(params: &mut Params) -> Result<Self, ApiError> {
+        let request = Self {
+            vpc: params.required("VpcId")?,
+            service: params.required("ServiceName")?,
+            // The default of the API; CloudFormation has the same.
+            kind: params.text("VpcEndpointType").unwrap_or_else(|| "Gateway".to_owned()),
+            subnets: params.list("SubnetId"),
+            groups: params.list("SecurityGroupId"),
+            private_dns: params.boolean("PrivateDnsEnabled")?,
+            policy: params.text("PolicyDocument"),
+            ip_address_type: params.text("IpAddressType"),
+            record_ip_type: params.text("DnsOptions.DnsRecordIpType"),
+            resolver_only: params.boolean("DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint")?,
+            service_region: params.text("ServiceRegion"),
+            tags: params.tag_specification("vpc-endpoint")?,
+            token: params.text("ClientToken"),
+        };
+        params.finish()?;
+        Ok(request)
+    }
+
+    /// The service, if an interface endpoint of this account can be made to it.
+    fn check_service<'a>(&self, plane: &'a Plane) -> Result<&'a Service, ApiError> {
+        if plane.owner(&self.vpc) != plane.account {
+            // What the participant of a shared VPC gets to see (SageMaker HyperPod documentation).
+            return Err(ApiError::service_not_found(&self.service));
+        }
+        if self.service_region.as_ref().is_some_and(|region| *region != plane.region) {
+            // Services have to opt in to use from other regions, and these have not.
+            return Err(ApiError::service_not_found(&self.service));
+        }
+        let service = plane.service(&self.service)?;
+        if self.kind != "Interface" {
+            return Err(ApiError::new(
+                "InvalidServiceName",
+                format!(
+                    "The Vpc Endpoint Service '{}' does not support the endpoint type '{}'.",
+                    self.service, self.kind
+                ),
+            ));
+        }
+        Ok(service)
+    }
+
+    fn check_options(&self, service: &Service) -> Result<(), ApiError> {
+        // Only for services with both gateway and interface endpoints, which is S3 (terraform-provider-aws #32355).
+        if self.resolver_only == Some(true) {
+            return Err(ApiError::invalid_parameter(
+                "PrivateDnsOnlyForInboundResolverEndpoint not supported for this service",
+            ));
+        }
+        if self.policy.is_some() && !service.policy_supported {
+            return Err(ApiError::invalid_parameter(format!(
+                "Service {} only supports the full-access endpoint policy.",
+                service.name
+            )));
+        }
+        self.policy.as_deref().map_or(Ok(()), endpoint_rules::check_policy)
+    }
+}
+
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let sent = params.all().clone();
+    let request = Request::read(params)?;
+    if let Some(id) = replayed(plane, &request, &sent)? {
+        return Ok(answer(plane, &id, request.token.as_deref()));
+    }
+    let vpc = plane.vpcs.get(&request.vpc).ok_or_else(|| ApiError::vpc_not_found(&request.vpc))?.clone();
+    let service = request.check_service(plane)?.clone();
+    request.check_options(&service)?;
+    let ip_address_type = request.ip_address_type.clone().unwrap_or_else(|| "ipv4".to_owned());
+    let record_ip_type = request.record_ip_type.clone().unwrap_or_else(|| ip_address_type.clone());
+    endpoint_rules::check_ip_types(&service, &ip_address_type, &record_ip_type)?;
+    endpoint_rules::check_subnets(plane, &vpc.id, &service, &ip_address_type, &[], &request.subnets)?;
+    let groups = if request.groups.is_empty() {
+        plane.default_group(&vpc.id).map(|group| vec![group.id.clone()]).unwrap_or_default()
+    } else {
+        endpoint_rules::check_groups(plane, &vpc.id, &request.groups)?;
+        request.groups.clone()
+    };
+    let private_dns = request.private_dns.unwrap_or_else(|| endpoint_rules::private_dns_by_default(&service));
+    if private_dns && service.acceptance_required {
+        return Err(endpoint_rules::not_accepted(&service));
+    }
+    let doom = if private_dns { endpoint_rules::check_private_dns(plane, &vpc, &service, None)? } else { None };
+    tags::check(&request.tags)?;
+    tags::check_count(plane, &request.tags)?;
+    let living = plane.living().filter(|endpoint| endpoint.vpc_id == vpc.id && endpoint.kind == Kind::Interface);
+    if living.count() >= plane.knobs.endpoints_per_vpc {
+        return Err(ApiError::new("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached."));
+    }
+
+    let id = plane.random.id("vpce");
+    let endpoint = Endpoint {
+        id: id.clone(),
+        kind: Kind::Interface,
+        owner: plane.account.clone(),
+        vpc_id: vpc.id,
+        service_name: service.name,
+        state: if service.acceptance_required { State::PendingAcceptance } else { State::Pending },
+        private_dns_enabled: private_dns,
+        subnet_ids: request.subnets,
+        group_ids: groups,
+        interfaces: Vec::new(),
+        ip_address_type,
+        dns_record_ip_type: record_ip_type,
+        policy: request.policy.unwrap_or_else(|| FULL_ACCESS.to_owned()),
+        requester_managed: false,
+        last_error: None,
+        tags: request.tags,
+        created_at: plane.wall(),
+        was_available: false,
+    };
+    let now = plane.now;
+    plane.add_endpoint(endpoint, Some(now), doom);
+    if let Some(token) = request.token.clone() {
+        plane.tokens.remember(token, sent, id.clone(), now);
+    }
+    Ok(answer(plane, &id, request.token.as_deref()))
+}
+
+/// The endpoint that the same request made before.
+fn replayed(
+    plane: &Plane,
+    request: &Request,
+    sent: &std::collections::BTreeMap<String, String>,
+) -> Result<Option<String>, ApiError> {
+    let Some(token) = &request.token else { return Ok(None) };
+    let lifetime = Duration::from_millis(plane.knobs.token_lifetime_ms);
+    let id = plane.tokens.find(token, sent, plane.now, lifetime)?;
+    let deleted = |id: &&str| plane.current(id).is_none_or(Endpoint::is_leaving);
+    Ok(id.filter(|id| plane.knobs.token_after_delete == TokenAfterDelete::Replay || !deleted(id)).map(str::to_owned))
+}
+
+/// The endpoint as it is, even on a replay (EC2 developer guide, "Ensuring idempotency").
+fn answer(plane: &Plane, id: &str, token: Option<&str>) -> Xml {
+    let mut xml = Xml::new();
+    if let Some(endpoint) = plane.endpoints.get(id).and_then(|record| record.history.last()) {
+        xml.nest("vpcEndpoint", |xml| describe_endpoints::write(xml, plane, endpoint));
+    }
+    xml.maybe("clientToken", token);
+    xml
+}

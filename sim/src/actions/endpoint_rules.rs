@@ -1,0 +1,177 @@
+//! What EC2 demands of an endpoint, at creation as well as at every change.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    dns::{self, Taken},
+    endpoint::LastError,
+    error::{ApiError, check_id},
+    plane::Plane,
+    world::{Service, Verification, Vpc},
+};
+
+/// The most characters of an endpoint policy (PrivateLink quotas).
+const LONGEST_POLICY: usize = 20_480;
+
+/// Subnets that are to be added to those that an endpoint has: they exist in its VPC, the service serves their zones, no
+/// two are in one zone, and there is an address left in each.
+pub(super) fn check_subnets(
+    plane: &Plane,
+    vpc: &str,
+    service: &Service,
+    ip_address_type: &str,
+    present: &[String],
+    added: &[String],
+) -> Result<(), ApiError> {
+    let mut zones: BTreeSet<&str> =
+        present.iter().filter_map(|id| plane.subnets.get(id)).map(|subnet| subnet.zone.as_str()).collect();
+    for id in added {
+        check_id("subnet", "InvalidSubnetId", id)?;
+        let subnet = plane
+            .subnets
+            .get(id)
+            .ok_or_else(|| ApiError::new("InvalidSubnetId.NotFound", format!("The subnet ID '{id}' does not exist")))?;
+        if subnet.vpc_id != vpc {
+            return Err(ApiError::invalid_parameter(format!("Subnet {id} does not belong to VPC {vpc}")));
+        }
+        if !plane.zones.get(&subnet.zone).is_some_and(|zone| service.zone_ids.contains(zone)) {
+            return Err(ApiError::invalid_parameter(format!(
+                "The VPC endpoint service {} does not support the availability zone of the subnet: {id}.",
+                service.name
+            )));
+        }
+        if !zones.insert(&subnet.zone) {
+            return Err(ApiError::new(
+                "DuplicateSubnetsInSameZone",
+                format!("Found another VPC endpoint subnet in the availability zone of {id}"),
+            ));
+        }
+        if ip_address_type != "ipv4" && subnet.ipv6_cidr_block.is_none() {
+            return Err(ApiError::invalid_parameter(format!(
+                "The IP address type {ip_address_type} is not supported by the subnet {id}"
+            )));
+        }
+        if plane.free_addresses(subnet) == 0 {
+            return Err(ApiError::new(
+                "InsufficientFreeAddressesInSubnet",
+                format!("There are not enough free addresses in subnet '{id}'."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// All groups that an endpoint is to have: they exist in its VPC, and a network interface can have that many.
+pub(super) fn check_groups(plane: &Plane, vpc: &str, groups: &[String]) -> Result<(), ApiError> {
+    for id in groups {
+        check_id("sg", "InvalidSecurityGroupId", id)?;
+        let group = plane.group(id).ok_or_else(|| {
+            ApiError::new("InvalidSecurityGroupID.NotFound", format!("The security group ID '{id}' does not exist"))
+        })?;
+        if group.vpc_id != vpc {
+            return Err(ApiError::invalid_parameter(format!(
+                "Security group {id} and VPC {vpc} belong to different networks."
+            )));
+        }
+    }
+    let distinct: BTreeSet<&String> = groups.iter().collect();
+    if distinct.len() < groups.len() {
+        return Err(ApiError::invalid_parameter("A security group is specified more than once."));
+    }
+    if groups.len() > plane.knobs.groups_per_interface {
+        return Err(ApiError::new(
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            format!("The maximum number of security groups per interface is {}.", plane.knobs.groups_per_interface),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn check_ip_types(service: &Service, address: &str, record: &str) -> Result<(), ApiError> {
+    let needed: &[&str] = match address {
+        "ipv4" => &["ipv4"],
+        "ipv6" => &["ipv6"],
+        "dualstack" => &["ipv4", "ipv6"],
+        other => return Err(ApiError::invalid_value(format!("Invalid value '{other}' for IpAddressType."))),
+    };
+    if !needed.iter().all(|kind| service.ip_address_types.contains(*kind)) {
+        return Err(ApiError::invalid_parameter(format!(
+            "The IP address type {address} is not supported by the service {}.",
+            service.name
+        )));
+    }
+    // Records of one family need addresses of that family (PrivateLink guide, "DNS record IP type").
+    match record {
+        "service-defined" => Ok(()),
+        "ipv4" | "ipv6" | "dualstack" if record == address || address == "dualstack" => Ok(()),
+        _ => Err(ApiError::invalid_parameter(format!(
+            "The DNS record IP type {record} is not compatible with the IP address type {address}."
+        ))),
+    }
+}
+
+pub(super) fn check_policy(policy: &str) -> Result<(), ApiError> {
+    if policy.len() > LONGEST_POLICY {
+        return Err(ApiError::new("InvalidPolicyDocument", "The policy document is too long."));
+    }
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(policy) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ApiError::new("InvalidPolicyDocument", format!("Invalid policy document: {error}"))),
+    }
+}
+
+/// What leaving out `PrivateDnsEnabled` means: on, where the service can (terraform-provider-aws #37694), and nothing
+/// where an owner has to accept first (aws-vpce-operator).
+pub(super) fn private_dns_by_default(service: &Service) -> bool {
+    service.private_dns_name.is_some()
+        && service.private_dns_name_state == Verification::Verified
+        && !service.acceptance_required
+}
+
+pub(super) fn not_accepted(service: &Service) -> ApiError {
+    ApiError::invalid_parameter(format!(
+        "Private DNS can only be enabled after the endpoint connection is accepted by the owner of {}.",
+        service.name
+    ))
+}
+
+/// Whether an endpoint in the VPC can answer to the service's private name. If somebody took the name a moment ago, this
+/// may go unnoticed now and come out later: then it is returned as the endpoint's fate.
+pub(super) fn check_private_dns(
+    plane: &Plane,
+    vpc: &Vpc,
+    service: &Service,
+    own: Option<&str>,
+) -> Result<Option<LastError>, ApiError> {
+    let refused = |why: &str| {
+        Err(ApiError::invalid_parameter(format!(
+            "Private DNS can't be enabled because the service {} {why}",
+            service.name
+        )))
+    };
+    let Some(name) = &service.private_dns_name else {
+        return refused("does not provide a private DNS name.");
+    };
+    if service.private_dns_name_state != Verification::Verified {
+        return refused("has not verified the private DNS name.");
+    }
+    if !(vpc.dns_support && vpc.dns_hostnames) {
+        return Err(ApiError::invalid_parameter(format!(
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {}",
+            vpc.id
+        )));
+    }
+    let taken = dns::taken_by_customer(&vpc.customer_zones, name, plane.knobs.parent_zone_conflicts)
+        .or_else(|| plane.hidden_zones.taken(&vpc.id, name, own, plane.now));
+    let conflict = ApiError::invalid_parameter(format!(
+        "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {name} in the VPC {}",
+        vpc.id
+    ));
+    match taken {
+        None => Ok(None),
+        Some(Taken::ByEndpoint(age)) if age < Duration::from_millis(plane.knobs.conflict_blind_ms) => {
+            Ok(Some(LastError { code: conflict.code, message: conflict.message }))
+        }
+        Some(_) => Err(conflict),
+    }
+}

@@ -1,0 +1,116 @@
+//! Network interfaces, which here are those of endpoints.
+
+use super::{Answer, describe_endpoints, subnets};
+use crate::{
+    clock::View,
+    endpoint::{Endpoint, Interface},
+    error::{ApiError, check_id},
+    plane::Plane,
+    query::Params,
+    random::Random,
+    world::Tags,
+    xml::Xml,
+};
+
+const FILTERS: [&str; 13] = [
+    "availability-zone",
+    "availability-zone-id",
+    "description",
+    "group-id",
+    "interface-type",
+    "network-interface-id",
+    "owner-id",
+    "private-ip-address",
+    "requester-managed",
+    "status",
+    "subnet-id",
+    "tag",
+    "vpc-id",
+];
+
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+    let ids = params.list("NetworkInterfaceId");
+    let filters = params.filters(&FILTERS)?;
+    let paging = params.paging(5)?;
+    params.finish()?;
+    for id in &ids {
+        check_id("eni", "InvalidNetworkInterfaceID", id)?;
+    }
+    if paging.size.is_some() && !ids.is_empty() {
+        return Err(ApiError::new(
+            "InvalidParameterCombination",
+            "The parameter NetworkInterfaceIds cannot be used with the parameter MaxResults",
+        ));
+    }
+    let mut seen: Vec<(Endpoint, Interface)> = Vec::new();
+    for endpoint in plane.visible(view) {
+        let wanted = endpoint.interfaces.iter().filter(|interface| ids.is_empty() || ids.contains(&interface.id));
+        seen.extend(wanted.map(|interface| (endpoint.clone(), interface.clone())));
+    }
+    if let Some(id) = ids.iter().find(|id| !seen.iter().any(|(_, interface)| interface.id == **id)) {
+        return Err(ApiError::new(
+            "InvalidNetworkInterfaceID.NotFound",
+            format!("The networkInterface ID '{id}' does not exist"),
+        ));
+    }
+    seen.retain(|(endpoint, interface)| {
+        let subnet = plane.subnets.get(&interface.subnet_id);
+        filters.pass(&Tags::new(), |filter| match filter {
+            "availability-zone" => subnet.map(|subnet| subnet.zone.clone()).into_iter().collect(),
+            "availability-zone-id" => {
+                subnet.map(|subnet| subnets::zone_id(plane, subnet).to_owned()).into_iter().collect()
+            }
+            "description" => vec![description(endpoint)],
+            "group-id" => endpoint.group_ids.clone(),
+            "interface-type" => vec!["vpc_endpoint".to_owned()],
+            "network-interface-id" => vec![interface.id.clone()],
+            "owner-id" => vec![endpoint.owner.clone()],
+            "private-ip-address" => vec![interface.address.clone()],
+            "requester-managed" => vec!["true".to_owned()],
+            "status" => vec!["in-use".to_owned()],
+            "subnet-id" => vec![interface.subnet_id.clone()],
+            _ => vec![endpoint.vpc_id.clone()],
+        })
+    });
+    seen.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
+    let rows = seen.into_iter().map(|(endpoint, interface)| (interface.id.clone(), (endpoint, interface)));
+    let (page, next) = plane.page("DescribeNetworkInterfaces", rows, paging, 1_000)?;
+    let mut xml = Xml::new();
+    xml.list("networkInterfaceSet", &page, |xml, (endpoint, interface)| write(xml, plane, endpoint, interface));
+    xml.maybe("nextToken", next);
+    Ok(xml)
+}
+
+fn description(endpoint: &Endpoint) -> String {
+    format!("VPC Endpoint Interface {}", endpoint.id)
+}
+
+fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint, interface: &Interface) {
+    xml.field("networkInterfaceId", &interface.id);
+    xml.field("subnetId", &interface.subnet_id);
+    xml.field("vpcId", &endpoint.vpc_id);
+    if let Some(subnet) = plane.subnets.get(&interface.subnet_id) {
+        xml.field("availabilityZone", &subnet.zone);
+        xml.field("availabilityZoneId", subnets::zone_id(plane, subnet));
+    }
+    xml.field("description", description(endpoint));
+    xml.field("ownerId", &endpoint.owner);
+    xml.field("requesterId", &endpoint.owner);
+    xml.field("requesterManaged", true);
+    xml.field("status", "in-use");
+    xml.field("interfaceType", "vpc_endpoint");
+    xml.field("privateIpAddress", &interface.address);
+    xml.list("privateIpAddressesSet", [&interface.address], |xml, address| {
+        xml.field("privateIpAddress", address);
+        xml.field("primary", true);
+    });
+    describe_endpoints::write_groups(xml, plane, endpoint);
+    xml.nest("attachment", |xml| {
+        xml.field("attachmentId", format_args!("ela-attach-0{}", Random::named(&interface.id).hex(16)));
+        xml.field("instanceOwnerId", "amazon-aws");
+        xml.field("deviceIndex", 1);
+        xml.field("status", "attached");
+        xml.field("deleteOnTermination", false);
+    });
+    xml.values("tagSet", [""; 0]);
+}

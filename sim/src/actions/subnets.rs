@@ -1,0 +1,113 @@
+//! Subnets.
+
+use super::Answer;
+use crate::{
+    clock::View,
+    error::{ApiError, check_id},
+    plane::Plane,
+    query::Params,
+    world::Subnet,
+    xml::Xml,
+};
+
+const FILTERS: [&str; 13] = [
+    "availability-zone",
+    "availability-zone-id",
+    "availabilityZone",
+    "availabilityZoneId",
+    "available-ip-address-count",
+    "cidr",
+    "cidr-block",
+    "cidrBlock",
+    "owner-id",
+    "state",
+    "subnet-id",
+    "tag",
+    "vpc-id",
+];
+
+fn find<'a>(plane: &'a Plane, id: &str) -> Result<&'a Subnet, ApiError> {
+    check_id("subnet", "InvalidSubnetID", id)?;
+    plane
+        .subnets
+        .get(id)
+        .ok_or_else(|| ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist")))
+}
+
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let ids = params.list("SubnetId");
+    let filters = params.filters(&FILTERS)?;
+    let paging = params.paging(5)?;
+    params.finish()?;
+    for id in &ids {
+        find(plane, id)?;
+    }
+    let rows: Vec<(String, Subnet)> = plane
+        .subnets
+        .values()
+        .filter(|subnet| ids.is_empty() || ids.contains(&subnet.id))
+        .filter(|subnet| {
+            filters.pass(&subnet.tags, |filter| {
+                vec![match filter {
+                    "availability-zone" | "availabilityZone" => subnet.zone.clone(),
+                    "availability-zone-id" | "availabilityZoneId" => zone_id(plane, subnet).to_owned(),
+                    "available-ip-address-count" => plane.free_addresses(subnet).to_string(),
+                    "cidr" | "cidr-block" | "cidrBlock" => subnet.cidr_block.clone(),
+                    "owner-id" => plane.owner(&subnet.vpc_id),
+                    "state" => "available".to_owned(),
+                    "subnet-id" => subnet.id.clone(),
+                    _ => subnet.vpc_id.clone(),
+                }]
+            })
+        })
+        .map(|subnet| (subnet.id.clone(), subnet.clone()))
+        .collect();
+    let (page, next) = plane.page("DescribeSubnets", rows, paging, 1_000)?;
+    let mut xml = Xml::new();
+    xml.list("subnetSet", &page, |xml, subnet| write(xml, plane, subnet));
+    xml.maybe("nextToken", next);
+    Ok(xml)
+}
+
+pub(super) fn zone_id<'a>(plane: &'a Plane, subnet: &Subnet) -> &'a str {
+    plane.zones.get(&subnet.zone).map(String::as_str).unwrap_or_default()
+}
+
+fn write(xml: &mut Xml, plane: &Plane, subnet: &Subnet) {
+    let owner = plane.owner(&subnet.vpc_id);
+    xml.field("subnetId", &subnet.id);
+    xml.field("subnetArn", format_args!("arn:aws:ec2:{}:{owner}:subnet/{}", plane.region, subnet.id));
+    xml.field("state", "available");
+    xml.field("ownerId", owner);
+    xml.field("vpcId", &subnet.vpc_id);
+    xml.field("cidrBlock", &subnet.cidr_block);
+    xml.list("ipv6CidrBlockAssociationSet", &subnet.ipv6_cidr_block, |xml, block| {
+        xml.field("ipv6CidrBlock", block);
+        xml.nest("ipv6CidrBlockState", |xml| xml.field("state", "associated"));
+    });
+    xml.field("availableIpAddressCount", plane.free_addresses(subnet));
+    xml.field("availabilityZone", &subnet.zone);
+    xml.field("availabilityZoneId", zone_id(plane, subnet));
+    xml.field("defaultForAz", false);
+    xml.field("mapPublicIpOnLaunch", false);
+    xml.field("assignIpv6AddressOnCreation", false);
+    xml.tags(&subnet.tags);
+}
+
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let id = params.required("SubnetId")?;
+    params.finish()?;
+    let subnet = find(plane, &id)?;
+    if plane.owner(&subnet.vpc_id) != plane.account {
+        return Err(ApiError::unauthorized(&plane.account, "DeleteSubnet"));
+    }
+    let used = plane.living().flat_map(|endpoint| &endpoint.interfaces).any(|interface| interface.subnet_id == id);
+    if used {
+        return Err(ApiError::new(
+            "DependencyViolation",
+            format!("The subnet '{id}' has dependencies and cannot be deleted."),
+        ));
+    }
+    plane.subnets.remove(&id);
+    Ok(Xml::done())
+}

@@ -1,0 +1,99 @@
+//! What EC2 answers when it refuses: the error document's code and message, and the HTTP status.
+
+/// A refusal, in EC2's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// The simulation was asked for something that it does not know, which is a fault of the caller or a gap here,
+    /// and never a normal answer.
+    pub(crate) complaint: bool,
+}
+
+impl ApiError {
+    pub(crate) fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, code: code.to_owned(), message: message.into(), complaint: false }
+    }
+
+    /// A client error, HTTP 400, as nearly all of EC2's are.
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self::with_status(400, code, message)
+    }
+
+    /// A refusal that nobody should ever see: it is kept among the complaints.
+    pub(crate) fn complaint(code: &str, message: impl Into<String>) -> Self {
+        Self { complaint: true, ..Self::new(code, message) }
+    }
+
+    /// The generic code of the endpoint actions, for every rule that has no code of its own.
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameter", message)
+    }
+
+    pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterValue", message)
+    }
+
+    pub(crate) fn throttled() -> Self {
+        Self::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
+    }
+
+    pub(crate) fn unauthorized(account: &str, action: &str) -> Self {
+        Self::with_status(
+            403,
+            "UnauthorizedOperation",
+            format!(
+                "You are not authorized to perform this operation. User: arn:aws:sts::{account}:assumed-role/caller/session \
+                 is not authorized to perform: ec2:{action} because no identity-based policy allows the ec2:{action} action"
+            ),
+        )
+    }
+
+    // The endpoint actions spell this code in two ways: with `Id` everywhere, but without in the items of
+    // DeleteVpcEndpoints (terraform-provider-aws, EC2 "Error codes").
+    pub(crate) fn endpoint_not_found(id: &str) -> Self {
+        Self::new("InvalidVpcEndpointId.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist"))
+    }
+
+    // The same text for a service that is not there and for one that does not allow the caller.
+    pub(crate) fn service_not_found(name: &str) -> Self {
+        Self::new("InvalidServiceName", format!("The Vpc Endpoint Service '{name}' does not exist"))
+    }
+
+    pub(crate) fn vpc_not_found(id: &str) -> Self {
+        Self::new("InvalidVpcID.NotFound", format!("The VPC ID '{id}' does not exist"))
+    }
+}
+
+/// Whether an id has its prefix and 8 (old) or 17 hex digits.
+fn well_formed(prefix: &str, id: &str) -> bool {
+    id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Refuses a malformed id with `<family>.Malformed`, as EC2 does before it looks for anything.
+pub(crate) fn check_id(prefix: &str, family: &str, id: &str) -> Result<(), ApiError> {
+    if well_formed(prefix, id) {
+        return Ok(());
+    }
+    Err(ApiError::new(&format!("{family}.Malformed"), format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_their_prefix_and_hex_digits() {
+        for good in ["vpce-0123456789abcdef0", "vpce-01234567"] {
+            assert_eq!(check_id("vpce", "InvalidVpcEndpointId", good), Ok(()), "{good}");
+        }
+        for bad in ["", "vpce-", "vpc-0123456789abcdef0", "vpce-0123456789ABCDEF0", "vpce-0123456789abcdef", "vpce0123"]
+        {
+            let error = check_id("vpce", "InvalidVpcEndpointId", bad).unwrap_err();
+            assert_eq!(error.code, "InvalidVpcEndpointId.Malformed", "{bad}");
+        }
+    }
+}

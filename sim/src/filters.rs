@@ -1,0 +1,107 @@
+//! Filters: several are all needed, several values of one are alternatives, `*` and `?` are wildcards, case counts.
+
+use crate::{error::ApiError, world::Tags};
+
+#[derive(Debug, Default)]
+pub(crate) struct Filters(Vec<(String, Vec<String>)>);
+
+impl Filters {
+    /// Adds a filter, if there is one of that name. A known `tag` stands for `tag:KEY` and `tag-key`, and `tag:` for the
+    /// former alone.
+    pub(crate) fn add(&mut self, known: &[&str], name: String, values: Vec<String>) -> Result<(), ApiError> {
+        let found = if name.starts_with("tag:") {
+            known.contains(&"tag") || known.contains(&"tag:")
+        } else if name == "tag-key" {
+            known.contains(&"tag")
+        } else {
+            name != "tag" && known.contains(&name.as_str())
+        };
+        if !found {
+            return Err(ApiError::invalid_value(format!("The filter '{name}' is invalid")));
+        }
+        self.0.push((name, values));
+        Ok(())
+    }
+
+    /// Whether a thing passes: `values_of` gives what it has under the name of a filter.
+    pub(crate) fn pass(&self, tags: &Tags, values_of: impl Fn(&str) -> Vec<String>) -> bool {
+        self.0.iter().all(|(name, patterns)| {
+            let values = if let Some(key) = name.strip_prefix("tag:") {
+                tags.get(key).cloned().into_iter().collect()
+            } else if name == "tag-key" {
+                tags.keys().cloned().collect()
+            } else {
+                values_of(name)
+            };
+            values.iter().any(|value| patterns.iter().any(|pattern| glob(pattern.as_bytes(), value.as_bytes())))
+        })
+    }
+}
+
+/// Whether text fits a pattern with `*` (any text) and `?` (any one byte); a backslash takes a wildcard's meaning away.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], _) => text.is_empty(),
+        ([b'*', rest @ ..], _) => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
+        ([b'?', pattern @ ..], [_, text @ ..]) => glob(pattern, text),
+        ([b'\\', wanted @ (b'*' | b'?' | b'\\'), pattern @ ..] | [wanted, pattern @ ..], [found, text @ ..]) => {
+            wanted == found && glob(pattern, text)
+        }
+        (_, []) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filters(all: &[(&str, &[&str])]) -> Filters {
+        let mut filters = Filters::default();
+        for (name, values) in all {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            filters.add(&["vpc-id", "state", "tag"], (*name).to_owned(), values).unwrap();
+        }
+        filters
+    }
+
+    fn passes(all: &[(&str, &[&str])]) -> bool {
+        let tags = Tags::from([("Owner".to_owned(), "TeamA".to_owned())]);
+        filters(all).pass(&tags, |name| vec![if name == "state" { "available" } else { "vpc-1" }.to_owned()])
+    }
+
+    #[test]
+    fn values_are_alternatives_and_filters_add_up() {
+        assert!(passes(&[]));
+        assert!(passes(&[("state", &["pending", "available"]), ("vpc-id", &["vpc-1"])]));
+        assert!(!passes(&[("state", &["available"]), ("vpc-id", &["vpc-2"])]));
+        assert!(!passes(&[("state", &["Available"])]), "case counts");
+        assert!(!passes(&[("state", &[])]), "no value, no match");
+    }
+
+    #[test]
+    fn tags_are_filtered_by_key_and_value() {
+        assert!(passes(&[("tag:Owner", &["TeamA"]), ("tag-key", &["Owner"])]));
+        assert!(!passes(&[("tag:Owner", &["TeamB"])]));
+        assert!(!passes(&[("tag:owner", &["TeamA"])]), "case counts");
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, fits) in
+            [("avail*", true), ("*", true), ("?vailable", true), ("avail?", false), ("avail\\*", false)]
+        {
+            assert_eq!(passes(&[("state", &[pattern])]), fits, "{pattern}");
+        }
+        assert!(glob(br"a\*b", b"a*b") && !glob(br"a\*b", b"aXb"));
+    }
+
+    #[test]
+    fn an_unknown_filter_is_refused() {
+        let error = Filters::default().add(&["vpc-id"], "vpcid".to_owned(), Vec::new()).unwrap_err();
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("InvalidParameterValue", "The filter 'vpcid' is invalid")
+        );
+        assert!(Filters::default().add(&["key"], "tag-key".to_owned(), Vec::new()).is_err(), "no tags, no tag filter");
+    }
+}

@@ -1,0 +1,74 @@
+//! The front end for any client: HTTP/1.1, EC2 on every path but those that begin with `/_sim/`.
+
+mod control;
+
+use std::{sync::Arc, time::Duration};
+
+use control::Control;
+use ec2_sim::{ConnectionReset, Ec2};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+/// Far above what 1,000 resources with 50 tags each come to.
+const LARGEST_BODY: usize = 4 << 20;
+
+/// Serves until the future is dropped.
+pub(crate) async fn serve(listener: TcpListener, ec2: Ec2) {
+    let control = Arc::new(Control::new(ec2.clone()));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, for instance, which passes.
+                eprintln!("ec2-sim: accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (ec2, control) = (ec2.clone(), control.clone());
+        tokio::spawn(async move {
+            let service = service_fn(|request| respond(&ec2, &control, request));
+            // An error is either the client's end, or a reset that was asked for: the connection closes without answer.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn respond(
+    ec2: &Ec2,
+    control: &Control,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, ConnectionReset> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Ok(response(StatusCode::BAD_REQUEST, "text/plain", error.to_string())),
+    };
+    if let Some(name) = head.uri.path().strip_prefix("/_sim/") {
+        let (status, json) = control.handle(&head.method, name, &body);
+        return Ok(response(status, "application/json", json.to_string()));
+    }
+    let form = match head.method {
+        Method::GET => head.uri.query().unwrap_or_default().to_owned(),
+        Method::POST => String::from_utf8_lossy(&body).into_owned(),
+        _ => return Ok(response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or POST".to_owned())),
+    };
+    let reply = ec2.exchange(&form).await?;
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(response(status, "text/xml;charset=UTF-8", reply.body))
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,394 @@
+//! The one door to EC2. Everything of the SDK's stays behind it: error codes, letter case, pages, answers that are
+//! "200 OK" and yet refuse.
+//!
+//! The SDK's own retries are off. An error that may go away leads to another look and a new decision, which a blind
+//! repetition could not make.
+
+use crate::difference::{Change, TagChange};
+use crate::endpoint::{DnsEntry, Endpoint, EndpointState};
+use crate::failure::{Ec2Error, ErrorKind};
+use crate::ids::{EndpointId, GroupId, ServiceName, VpcId, join};
+use crate::plan::NewEndpoint;
+use crate::reference::Tags;
+use crate::release::CALL_LIMIT;
+use crate::survey::{Group, Service, Subnet, VpcDns};
+use aws_config::SdkConfig;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::config::timeout::TimeoutConfig;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::types::{
+    DnsNameState, Filter, IpAddressType, ResourceType, ServiceDetail, Tag, TagSpecification, VpcAttributeName,
+    VpcEndpoint, VpcEndpointType,
+};
+use jiff::Timestamp;
+use std::collections::HashMap;
+
+/// Which endpoints to look for; all that are given must fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Find {
+    /// Those of a service, in one VPC if given.
+    Service(ServiceName, Option<VpcId>),
+    /// Those that carry a tag key.
+    TagKey(String),
+    /// Those with one of these ids.
+    Ids(Vec<EndpointId>),
+}
+
+/// The door.
+#[derive(Debug, Clone)]
+pub struct Ec2 {
+    client: Client,
+}
+
+type Result<T> = std::result::Result<T, Ec2Error>;
+
+impl Ec2 {
+    /// Opens the door with the SDK's configuration: credentials, region, endpoint URL, HTTP client.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let config = aws_sdk_ec2::config::Builder::from(config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT.unsigned_abs()).build())
+            .build();
+        Self { client: Client::from_conf(config) }
+    }
+
+    /// Finds interface endpoints. What a filter says is checked again in code, because stand-ins for EC2 ignore filters.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn find(&self, what: &Find) -> Result<Vec<Endpoint>> {
+        let (filters, subject) = match what {
+            Find::Service(service, vpc) => {
+                let mut filters = vec![filter("service-name", [service.as_str()])];
+                filters.extend(vpc.as_ref().map(|vpc| filter("vpc-id", [vpc.as_str()])));
+                (filters, service.to_string())
+            }
+            Find::TagKey(key) => (vec![filter("tag-key", [key.as_str()])], key.clone()),
+            Find::Ids(ids) => (vec![filter("vpc-endpoint-id", ids.iter().map(EndpointId::as_str))], join(ids, ", ")),
+        };
+        let pages = self.client.describe_vpc_endpoints().set_filters(Some(filters)).into_paginator().items().send();
+        let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| ec2_error("DescribeVpcEndpoints", subject, &error))?;
+        let fits = |endpoint: &Endpoint| match what {
+            Find::Service(service, vpc) => {
+                endpoint.service_name == *service && vpc.as_ref().is_none_or(|vpc| endpoint.vpc_id == *vpc)
+            }
+            Find::TagKey(key) => endpoint.tags.contains_key(key),
+            Find::Ids(ids) => ids.contains(&endpoint.id),
+        };
+        Ok(found.iter().filter_map(endpoint).filter(fits).collect())
+    }
+
+    /// Reads a service; `None` if it does not exist or does not allow this account, which EC2 does not tell apart.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        let answer = self.client.describe_vpc_endpoint_services().service_names(name.as_str()).send().await;
+        match answer {
+            Ok(answer) => Ok(answer
+                .service_details()
+                .iter()
+                .find(|detail| detail.service_name() == Some(name.as_str()))
+                .map(service)),
+            Err(error) if error.code() == Some("InvalidServiceName") => Ok(None),
+            Err(error) => Err(ec2_error("DescribeVpcEndpointServices", name.to_string(), &error)),
+        }
+    }
+
+    /// Reads the VPC's DNS attributes; `None` if there is no such VPC.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn vpc_dns(&self, vpc: &VpcId) -> Result<Option<VpcDns>> {
+        let attribute =
+            |name: VpcAttributeName| self.client.describe_vpc_attribute().vpc_id(vpc.as_str()).attribute(name).send();
+        // EC2 gives one attribute a call.
+        let answers = tokio::try_join!(
+            attribute(VpcAttributeName::EnableDnsSupport),
+            attribute(VpcAttributeName::EnableDnsHostnames)
+        );
+        match answers {
+            Ok((support, hostnames)) => Ok(Some(VpcDns {
+                support: support.enable_dns_support().and_then(|value| value.value()).unwrap_or_default(),
+                hostnames: hostnames.enable_dns_hostnames().and_then(|value| value.value()).unwrap_or_default(),
+            })),
+            // Both spellings of the code have been seen.
+            Err(error) if error.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidVpcID.NotFound")) => {
+                Ok(None)
+            }
+            Err(error) => Err(ec2_error("DescribeVpcAttribute", vpc.to_string(), &error)),
+        }
+    }
+
+    /// Reads all subnets of a VPC.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn subnets(&self, vpc: &VpcId) -> Result<Vec<Subnet>> {
+        let pages =
+            self.client.describe_subnets().filters(filter("vpc-id", [vpc.as_str()])).into_paginator().items().send();
+        let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| ec2_error("DescribeSubnets", vpc.to_string(), &error))?;
+        let here = found.iter().filter(|subnet| subnet.vpc_id() == Some(vpc.as_str()));
+        Ok(here
+            .filter_map(|subnet| {
+                Some(Subnet {
+                    id: subnet.subnet_id()?.into(),
+                    zone_id: subnet.availability_zone_id()?.into(),
+                    zone_name: subnet.availability_zone().unwrap_or_default().to_owned(),
+                    free_addresses: subnet.available_ip_address_count().unwrap_or_default(),
+                    owner_id: subnet.owner_id().unwrap_or_default().to_owned(),
+                })
+            })
+            .collect())
+    }
+
+    /// Reads those of the groups that exist. Asked by filter, because one unknown id fails a request by id.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn groups(&self, ids: &[GroupId]) -> Result<Vec<Group>> {
+        let filter = filter("group-id", ids.iter().map(GroupId::as_str));
+        let pages = self.client.describe_security_groups().filters(filter).into_paginator().items().send();
+        let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| ec2_error("DescribeSecurityGroups", join(ids, ", "), &error))?;
+        Ok(found
+            .iter()
+            .filter_map(|group| Some(Group { id: group.group_id()?.into(), vpc_id: group.vpc_id()?.into() }))
+            .collect())
+    }
+
+    /// Makes an endpoint. Type, private DNS and client token are always said: EC2's defaults are a gateway endpoint,
+    /// private DNS "if possible", and no protection against a repeated request.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn create(&self, new: &NewEndpoint) -> Result<Endpoint> {
+        const ACTION: &str = "CreateVpcEndpoint";
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::VpcEndpoint).set_tags(Some(sdk_tags(&new.tags)));
+        let answer = self
+            .client
+            .create_vpc_endpoint()
+            .vpc_endpoint_type(VpcEndpointType::Interface)
+            .vpc_id(new.vpc_id.as_str())
+            .service_name(new.service_name.as_str())
+            .set_subnet_ids(Some(texts(&new.subnet_ids)))
+            .set_security_group_ids(Some(texts(&new.group_ids)))
+            .private_dns_enabled(new.private_dns)
+            .set_ip_address_type(new.ip_address_type.map(|kind| IpAddressType::from(kind.as_str())))
+            .tag_specifications(tags.build())
+            .client_token(&new.client_token)
+            .send()
+            .await;
+        let subject = || format!("{} in {}", new.service_name, new.vpc_id);
+        let answer = answer.map_err(|error| ec2_error(ACTION, subject(), &error))?;
+        answer
+            .vpc_endpoint()
+            .and_then(endpoint)
+            .ok_or_else(|| no_answer(ACTION, subject(), "the answer has no endpoint"))
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn modify(&self, id: &EndpointId, change: &Change) -> Result<()> {
+        let some = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
+        let answer = self
+            .client
+            .modify_vpc_endpoint()
+            .vpc_endpoint_id(id.as_str())
+            .set_add_subnet_ids(some(texts(&change.add_subnets)))
+            .set_remove_subnet_ids(some(texts(&change.remove_subnets)))
+            .set_add_security_group_ids(some(texts(&change.add_groups)))
+            .set_remove_security_group_ids(some(texts(&change.remove_groups)))
+            .set_private_dns_enabled(change.private_dns)
+            .set_ip_address_type(change.ip_address_type.map(|kind| IpAddressType::from(kind.as_str())))
+            .send()
+            .await;
+        answer.map(drop).map_err(|error| ec2_error("ModifyVpcEndpoint", id.to_string(), &error))
+    }
+
+    /// Writes and removes tags.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn tag(&self, id: &EndpointId, change: &TagChange) -> Result<()> {
+        if !change.set.is_empty() {
+            let answer =
+                self.client.create_tags().resources(id.as_str()).set_tags(Some(sdk_tags(&change.set))).send().await;
+            answer.map_err(|error| ec2_error("CreateTags", id.to_string(), &error))?;
+        }
+        // EC2 takes an empty list for "all tags".
+        if !change.unset.is_empty() {
+            let keys = change.unset.iter().map(|key| Tag::builder().key(key).build()).collect();
+            let answer = self.client.delete_tags().resources(id.as_str()).set_tags(Some(keys)).send().await;
+            answer.map_err(|error| ec2_error("DeleteTags", id.to_string(), &error))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the deletion of an endpoint. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`Ec2Error`]; EC2 answers "200 OK" with an error inside when it does not delete.
+    pub async fn delete(&self, id: &EndpointId) -> Result<()> {
+        const ACTION: &str = "DeleteVpcEndpoints";
+        let answer = self.client.delete_vpc_endpoints().vpc_endpoint_ids(id.as_str()).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.code().is_some_and(is_not_found) => return Ok(()),
+            Err(error) => return Err(ec2_error(ACTION, id.to_string(), &error)),
+        };
+        let Some(error) = answer.unsuccessful().first().and_then(|item| item.error()) else { return Ok(()) };
+        let code = error.code().unwrap_or("Unknown");
+        if is_not_found(code) {
+            return Ok(());
+        }
+        Err(Ec2Error {
+            action: ACTION,
+            subject: id.to_string(),
+            kind: kind_of(code, error.message().unwrap_or_default(), 400),
+            code: code.to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+            request_id: answer.request_id().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().map(str::to_owned).collect())).build()
+}
+
+fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// `None` for what is not an interface endpoint, or lacks what every endpoint has.
+fn endpoint(from: &VpcEndpoint) -> Option<Endpoint> {
+    if from.vpc_endpoint_type()?.as_str() != VpcEndpointType::Interface.as_str() {
+        return None;
+    }
+    let entries = from.dns_entries().iter().map(|entry| DnsEntry {
+        name: entry.dns_name().unwrap_or_default().to_owned(),
+        hosted_zone_id: entry.hosted_zone_id().unwrap_or_default().to_owned(),
+    });
+    let last_error = from.last_error().map(|error| {
+        format!("{}: {}", error.code().unwrap_or("Unknown"), error.message().unwrap_or_default().trim_end_matches('.'))
+    });
+    let tags: HashMap<_, _> =
+        from.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect();
+    Some(Endpoint {
+        id: from.vpc_endpoint_id()?.into(),
+        vpc_id: from.vpc_id()?.into(),
+        service_name: from.service_name()?.into(),
+        state: EndpointState::read(from.state()?.as_str()),
+        private_dns: from.private_dns_enabled().unwrap_or_default(),
+        requester_managed: from.requester_managed().unwrap_or_default(),
+        ip_address_type: from.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase()).unwrap_or_default(),
+        subnet_ids: from.subnet_ids().iter().map(|id| id.as_str().into()).collect(),
+        group_ids: from.groups().iter().filter_map(|group| group.group_id().map(Into::into)).collect(),
+        network_interface_ids: from.network_interface_ids().to_vec(),
+        dns_entries: entries.collect(),
+        created_at: from
+            .creation_timestamp()
+            .and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()),
+        last_error: last_error.or_else(|| from.failure_reason().map(str::to_owned)),
+        tags: tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+    })
+}
+
+fn service(from: &ServiceDetail) -> Service {
+    let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
+    Service {
+        acceptance_required: from.acceptance_required().unwrap_or_default(),
+        zone_ids: from.availability_zone_ids().iter().map(|id| id.as_str().into()).collect(),
+        zone_names: from.availability_zones().to_vec(),
+        private_dns_name: from.private_dns_name().or(names.into_iter().next()).map(str::to_owned),
+        private_dns_verified: from
+            .private_dns_name_verification_state()
+            .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),
+    }
+}
+
+fn is_not_found(code: &str) -> bool {
+    // Describing and deleting spell it differently.
+    matches!(code, "InvalidVpcEndpointId.NotFound" | "InvalidVpcEndpoint.NotFound")
+}
+
+/// What an error code means (EC2 API reference, "Error codes"; those of sharers from terraform-provider-aws).
+fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
+    match code {
+        "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
+        // The next look shows what became of it: still to come, gone, or made by an earlier delivery.
+        "InvalidVpcEndpointId.NotFound"
+        | "InvalidVpcEndpoint.NotFound"
+        | "InvalidID"
+        | "IncorrectState"
+        | "IdempotentParameterMismatch"
+        // Others work on the same endpoint.
+        | "OperationInProgress"
+        | "ConcurrentTagAccess"
+        // The account calls too often.
+        | "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "EC2ThrottledException"
+        | "SlowDown"
+        | "RequestTimeout" => ErrorKind::Transient,
+        _ if status >= 500 || status == 429 => ErrorKind::Transient,
+        _ => ErrorKind::Final,
+    }
+}
+
+fn ec2_error<E>(action: &'static str, subject: String, error: &SdkError<E>) -> Ec2Error
+where
+    E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
+{
+    if let SdkError::ServiceError(answer) = error {
+        let code = answer.err().code().unwrap_or("Unknown");
+        let message = answer.err().message().unwrap_or_default();
+        return Ec2Error {
+            action,
+            subject,
+            kind: kind_of(code, message, answer.raw().status().as_u16()),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: answer.err().request_id().unwrap_or_default().to_owned(),
+        };
+    }
+    // Worded here, because the SDK's own words for these hold raw requests and answers.
+    let why = match error {
+        SdkError::ConstructionFailure(_) => "the request could not be made",
+        SdkError::TimeoutError(_) => "EC2 did not answer in time",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
+        SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
+        SdkError::DispatchFailure(_) => "the connection to EC2 failed",
+        SdkError::ResponseError(_) => "the answer could not be read",
+        _ => "unknown",
+    };
+    no_answer(action, subject, why)
+}
+
+/// What is said when EC2 has not answered, or not in a way that can be read. Whether the call had its effect is unknown,
+/// and the next look tells.
+pub(crate) fn no_answer(action: &'static str, subject: String, why: &str) -> Ec2Error {
+    Ec2Error {
+        action,
+        subject,
+        kind: ErrorKind::Transient,
+        code: "NoAnswer".to_owned(),
+        message: why.to_owned(),
+        request_id: String::new(),
+    }
+}

@@ -1,0 +1,177 @@
+//! One event from arrival to answer. Whatever comes, there is an answer, unless there is nobody to give it to.
+
+use crate::callback::{Callback, Undelivered};
+use crate::clock::Clock;
+use crate::ec2::Ec2;
+use crate::event::{Event, ReplyTo, Unreadable};
+use crate::failure::{Failure, Whereabouts};
+use crate::plan::Home;
+use crate::reconcile::{Progress, reconcile};
+use crate::reference::Holder;
+use crate::request::Request;
+use crate::response::Answer;
+use futures_util::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::panic::AssertUnwindSafe;
+use tracing::{Instrument as _, error, info, info_span, warn};
+
+/// How long before the end of time the work stops, so that the answer still gets out.
+const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(15);
+/// How long before the end of time the last attempt to answer ends.
+const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(1);
+
+/// What answers events.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    /// The door to EC2.
+    pub ec2: Ec2,
+    /// Where the function is.
+    pub home: Home,
+    /// The function's log stream, to name in reasons.
+    pub log_stream: String,
+}
+
+/// What an event comes to.
+#[derive(Debug)]
+pub enum Handled {
+    /// An answer, and until when it can be given.
+    Answer(ReplyTo, Box<Answer>, Timestamp),
+    /// Nothing was done and nothing is said: the response URL has expired.
+    Expired,
+    /// Nothing was done, and there is nobody to tell.
+    Nobody(Unreadable),
+}
+
+/// Why the function fails, which makes Lambda deliver the event again.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// It could not deliver the answer.
+    #[error(transparent)]
+    Undelivered(#[from] Undelivered),
+    /// It found nobody to answer.
+    #[error("{0}; it has no ResponseURL to answer to")]
+    Nobody(Unreadable),
+}
+
+impl Handler {
+    /// Handles an event and delivers its answer.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn serve(
+        &self,
+        callback: &Callback,
+        raw: &Value,
+        clock: Clock,
+        function_deadline: Timestamp,
+    ) -> Result<(), Unanswered> {
+        match self.handle(raw, clock, function_deadline).await {
+            Handled::Answer(to, answer, until) => {
+                Ok(callback.put(&to.response_url, &answer.body(&to), &clock, until).await?)
+            }
+            Handled::Expired => Ok(()),
+            Handled::Nobody(unreadable) => Err(Unanswered::Nobody(unreadable)),
+        }
+    }
+
+    /// Handles an event; everything but the delivery of the answer.
+    pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
+        let event = match Event::read(raw) {
+            Ok(event) => event,
+            Err(unreadable) => {
+                error!(outcome = "unreadable", "{unreadable}");
+                let Some(to) = unreadable.reply_to.clone() else { return Handled::Nobody(unreadable) };
+                let holder = Holder::new(&to.stack_id, &to.logical_id);
+                let failure = Failure::Unreadable(unreadable);
+                let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), None, &self.log_stream);
+                return Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT));
+            }
+        };
+        let to = event.reply_to.clone();
+        let span = info_span!(
+            "event",
+            stack = to.stack_id,
+            logical_id = to.logical_id,
+            request_id = to.request_id,
+            request_type = event.request_type.name()
+        );
+        async {
+            let arrival = clock.now();
+            if to.response_url.expires_at().is_some_and(|expiry| expiry <= arrival) {
+                warn!(
+                    outcome = "expired",
+                    "the response URL has expired, so CloudFormation has given up on this event; nothing is done"
+                );
+                return Handled::Expired;
+            }
+            let end = event.service_timeout().map_or(function_deadline, |timeout| {
+                arrival.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
+            });
+            let answer = self.answer(&event, &clock, end).await;
+            Handled::Answer(to, Box::new(answer), before(end, LAST_MOMENT))
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Does what the event asks for, and words the answer. Stops early enough before `end` to give it.
+    async fn answer(&self, event: &Event, clock: &Clock, end: Timestamp) -> Answer {
+        let arrival = clock.now();
+        // A short ServiceTimeout still leaves most of its time for the work.
+        let margin = ANSWER_MARGIN.min(end.duration_since(arrival) / 4);
+        let holder = Holder::new(&event.reply_to.stack_id, &event.reply_to.logical_id);
+        let named = event.reply_to.physical_id.as_deref();
+        let mut progress = Progress::new(arrival);
+        let request = Request::read(event);
+        let result = match &request {
+            Ok(request) => {
+                info!(step = "start", "handling the request");
+                self.bounded(request, clock, before(end, margin), &mut progress).await
+            }
+            Err(invalid) => Err(Failure::Invalid(invalid.clone())),
+        };
+        let duration_ms = i64::try_from(clock.now().duration_since(arrival).as_millis()).unwrap_or(i64::MAX);
+        match result {
+            Ok(outcome) => {
+                let spec = request.as_ref().ok().and_then(Request::spec);
+                let place = spec.zip(progress.survey.as_ref());
+                let answer = Answer::success(&outcome, &holder, named, place);
+                info!(outcome = outcome.name(), endpoint_id = answer.physical_id, duration_ms, "done");
+                answer
+            }
+            Err(failure) => {
+                let held = progress.journal.only_held(clock.now()).map(ToString::to_string);
+                let answer = Answer::failed(failure, &holder, named, held.as_deref(), &self.log_stream);
+                if let Some(failure) = &answer.failure {
+                    error!(outcome = failure.name(), endpoint_id = answer.physical_id, duration_ms, "{failure}");
+                }
+                answer
+            }
+        }
+    }
+
+    /// The work, ended by the deadline and by a panic alike with what is known of it.
+    async fn bounded(
+        &self,
+        request: &Request,
+        clock: &Clock,
+        deadline: Timestamp,
+        progress: &mut Progress,
+    ) -> Result<crate::plan::Outcome, Failure> {
+        let arrival = clock.now();
+        // Boxed: the futures of the SDK's calls make this one large, and the callers' with it.
+        let work = Box::pin(reconcile(&self.ec2, &self.home, clock, request, progress));
+        let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
+        let whereabouts = || -> Whereabouts { progress.whereabouts.clone() };
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(_panic)) => Err(Failure::Panicked(whereabouts())),
+            None => Err(Failure::TimedOut(clock.now().duration_since(arrival).as_secs(), whereabouts())),
+        }
+    }
+}
+
+fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {
+    moment.saturating_sub(span).unwrap_or(Timestamp::MIN)
+}

@@ -1,0 +1,198 @@
+//! What one event has seen and done so far, with the moments. EC2's reads lag behind its writes, so a look alone does
+//! not tell what holds; a look and what this event did itself do.
+//!
+//! The journal lives as long as the event. A redelivered event starts with an empty one and still ends right, because
+//! all that others need to know stands in the tags.
+
+use crate::difference::Change;
+use crate::endpoint::{Endpoint, EndpointState};
+use crate::ids::EndpointId;
+use crate::plan::{Observed, Step};
+use crate::reference::{Holder, READ_LAG};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// This event's announcement that it will delete an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// When the tag was written.
+    pub written: Timestamp,
+    /// The moment that it names.
+    pub until: Timestamp,
+}
+
+/// EC2's refusals of a private name, first and last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// The first one.
+    pub since: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
+}
+
+/// Changes of one endpoint that EC2 has accepted from this event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modified {
+    /// The last one.
+    pub change: Change,
+    /// When.
+    pub at: Timestamp,
+    /// How often this same change.
+    pub attempts: u32,
+}
+
+/// What this event has seen and done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// When the event arrived.
+    pub started: Timestamp,
+    /// Endpoints that EC2 said it made for this event, and when.
+    pub created: BTreeMap<EndpointId, Timestamp>,
+    /// Endpoints of `created` that EC2 showed as gone in the very answer: replays of an earlier delivery's.
+    replayed_dead: BTreeSet<EndpointId>,
+    /// Endpoints that some look has shown.
+    seen: BTreeSet<EndpointId>,
+    /// Endpoints that some look has shown going away.
+    doomed: BTreeSet<EndpointId>,
+    /// Endpoints known to carry this resource's reference, and the earliest moment of that knowledge.
+    pub referenced: BTreeMap<EndpointId, Timestamp>,
+    /// Endpoints that this event took the reference from, and when.
+    pub released: BTreeMap<EndpointId, Timestamp>,
+    /// Endpoints that this event has announced to delete.
+    pub leaving: BTreeMap<EndpointId, Announced>,
+    /// `leaving` tags that this event removed, its own or those of crashed holders, and when.
+    pub swept: BTreeMap<(EndpointId, String), Timestamp>,
+    /// Endpoints that EC2 has accepted to delete, and when.
+    pub deleted: BTreeMap<EndpointId, Timestamp>,
+    /// Endpoints that EC2 has accepted to change.
+    pub modified: BTreeMap<EndpointId, Modified>,
+    /// Endpoints whose user tags this event has written.
+    pub tagged: BTreeSet<EndpointId>,
+    /// Whether EC2 refuses a private name.
+    pub conflict: Option<Conflict>,
+}
+
+impl Journal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new(started: Timestamp) -> Self {
+        Self {
+            started,
+            created: BTreeMap::new(),
+            replayed_dead: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            doomed: BTreeSet::new(),
+            referenced: BTreeMap::new(),
+            released: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            swept: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            modified: BTreeMap::new(),
+            tagged: BTreeSet::new(),
+            conflict: None,
+        }
+    }
+
+    /// Takes note of a look.
+    pub fn see(&mut self, holder: &Holder, observed: &Observed) {
+        for endpoint in &observed.endpoints {
+            self.seen.insert(endpoint.id.clone());
+            if matches!(endpoint.state, EndpointState::Deleting | EndpointState::Deleted) {
+                self.doomed.insert(endpoint.id.clone());
+            }
+            if holder.is_in(&endpoint.tags) {
+                self.referenced.entry(endpoint.id.clone()).or_insert(observed.at);
+            }
+        }
+    }
+
+    /// Takes note of an endpoint that EC2 says it made. It carries the reference from its first moment.
+    pub fn made(&mut self, endpoint: &Endpoint, now: Timestamp) {
+        if !endpoint.state.is_usable() {
+            self.replayed_dead.insert(endpoint.id.clone());
+        }
+        self.created.insert(endpoint.id.clone(), now);
+        self.referenced.entry(endpoint.id.clone()).or_insert(now);
+        self.conflict = None;
+    }
+
+    /// Takes note of a step that EC2 has accepted.
+    pub fn did(&mut self, step: &Step, now: Timestamp) {
+        match step {
+            Step::Reference(id) => {
+                self.referenced.entry(id.clone()).or_insert(now);
+            }
+            Step::Modify(id, change) => {
+                let attempts =
+                    self.modified.get(id).filter(|last| last.change == *change).map_or(0, |last| last.attempts) + 1;
+                self.modified.insert(id.clone(), Modified { change: change.clone(), at: now, attempts });
+                self.conflict = None;
+            }
+            Step::Tag(id, _) => {
+                self.tagged.insert(id.clone());
+            }
+            Step::Sweep { endpoint, keys } => {
+                self.swept.extend(keys.iter().map(|key| ((endpoint.clone(), key.clone()), now)));
+                self.leaving.remove(endpoint);
+            }
+            Step::Release(id) => {
+                self.released.insert(id.clone(), now);
+            }
+            Step::Announce { endpoint, until } => {
+                self.leaving.insert(endpoint.clone(), Announced { written: now, until: *until });
+            }
+            Step::Delete(id) => {
+                self.deleted.insert(id.clone(), now);
+            }
+            Step::Create(_) | Step::Wait(_) | Step::Done(_) => {}
+        }
+    }
+
+    /// Takes note that EC2 refused a private name.
+    pub fn conflicted(&mut self, now: Timestamp) {
+        self.conflict = Some(Conflict { since: self.conflict.map_or(now, |conflict| conflict.since), last: now });
+    }
+
+    /// Whether a look at `at` may still show the world from before the moment `then`.
+    #[must_use]
+    pub fn may_be_stale(at: Timestamp, then: Timestamp) -> bool {
+        at.duration_since(then) < READ_LAG
+    }
+
+    /// Whether the endpoint was shown going away; a later look that shows otherwise is only late.
+    #[must_use]
+    pub fn is_doomed(&self, id: &EndpointId) -> bool {
+        self.doomed.contains(id)
+    }
+
+    /// Whether EC2's answer to a create was about an endpoint that no longer existed: a client token is remembered
+    /// longer than what it made. An endpoint that nothing shows within the read lag is such a one.
+    #[must_use]
+    pub fn is_dead_replay(&self, id: &EndpointId, at: Timestamp) -> bool {
+        self.replayed_dead.contains(id)
+            || self.created.get(id).is_some_and(|made| !self.seen.contains(id) && !Self::may_be_stale(at, *made))
+    }
+
+    /// How many client tokens this event has used up: what they made is no longer there.
+    #[must_use]
+    pub fn tokens_spent(&self, at: Timestamp) -> u32 {
+        let spent = self.created.keys().filter(|id| self.is_dead_replay(id, at) || self.is_doomed(id));
+        u32::try_from(spent.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Endpoints that this resource holds as far as this event knows, and since when it knows.
+    pub fn held(&self, at: Timestamp) -> impl Iterator<Item = (&EndpointId, Timestamp)> {
+        self.referenced
+            .iter()
+            .filter(move |(id, _)| !self.released.contains_key(id) && !self.is_dead_replay(id, at))
+            .map(|(id, since)| (id, *since))
+    }
+
+    /// The endpoint to name in a failed Create's answer, so that the Delete that follows finds what to clean up: the
+    /// only one held. With several, none is named, and that Delete finds them all by the reference.
+    #[must_use]
+    pub fn only_held(&self, at: Timestamp) -> Option<&EndpointId> {
+        let mut held = self.held(at).map(|(id, _)| id).filter(|id| !self.is_doomed(id));
+        held.next().filter(|_| held.next().is_none())
+    }
+}

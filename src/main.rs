@@ -1,0 +1,59 @@
+//! The Lambda function: the one place that reads the environment and puts the parts together.
+
+use aws_config::BehaviorVersion;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+use tidb_private_endpoint::callback::Callback;
+use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::ec2::Ec2;
+use tidb_private_endpoint::handler::Handler;
+use tidb_private_endpoint::plan::Home;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    log();
+    // Without this, the TLS of the answer would not know which provider to use.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(EnvironmentVariableRegionProvider::new())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+        .load()
+        .await;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    let ec2 = Ec2::new(&config);
+    let callback = Callback::new(Callback::client()?);
+    let log_stream = environment("AWS_LAMBDA_LOG_STREAM_NAME");
+    run(service_fn(|event: LambdaEvent<Value>| async {
+        let LambdaEvent { payload, context } = event;
+        // arn:aws:lambda:us-east-1:123456789012:function:NAME
+        let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
+        let home = Home { region: region.clone(), account };
+        let handler = Handler { ec2: ec2.clone(), home, log_stream: log_stream.clone() };
+        let deadline = i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        #[expect(clippy::disallowed_methods, reason = "the one place where an event's clock is set by the wall's")]
+        let clock = Clock::starting_at(Timestamp::now());
+        handler.serve(&callback, &payload, clock, deadline.unwrap_or(Timestamp::MAX)).await.map_err(Error::from)
+    }))
+    .await
+}
+
+/// JSON lines on standard output. Of the libraries' own lines only warnings: their details hold requests and answers.
+fn log() {
+    let level = environment("AWS_LAMBDA_LOG_LEVEL").parse().unwrap_or(LevelFilter::INFO);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_ansi(false);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("tidb_private_endpoint", level);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+}
+
+fn environment(name: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var(name).unwrap_or_default()
+}

@@ -1,0 +1,294 @@
+//! The loop: look, decide, take one step, look again. It ends with an outcome or a failure; the deadline is the
+//! caller's, who drops it when the time is over.
+
+use crate::clock::Clock;
+use crate::difference::TagChange;
+use crate::ec2::{Ec2, Find, no_answer};
+use crate::endpoint::Endpoint;
+use crate::failure::{Ec2Error, ErrorKind, Failure, Whereabouts};
+use crate::ids::EndpointId;
+use crate::journal::Journal;
+use crate::plan::{Home, Observed, Outcome, Step, next_step};
+use crate::properties::ReuseScope;
+use crate::reference::{READ_LAG, Tags, hex_digest};
+use crate::refusal::Refusal;
+use crate::release::CALL_LIMIT;
+use crate::request::{EndpointSpec, Request, Verb};
+use crate::survey::Survey;
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use tracing::info;
+
+/// The first pause after an error that may go away; it doubles with each further one.
+const BACKOFF: SignedDuration = SignedDuration::from_secs(1);
+/// The longest such pause. EC2 refills its bucket for creating, changing and deleting endpoints at 0.3 a second.
+const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(20);
+
+/// What is known of an event's work while it runs, and still when it was cut off.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// What was seen and done.
+    pub journal: Journal,
+    /// The facts about service and VPC, once they are read.
+    pub survey: Option<Survey>,
+    /// How far it has come.
+    pub whereabouts: Whereabouts,
+    /// Errors in a row that were waited out.
+    troubles: u32,
+    /// Pauses made, so that no two of them have the same jitter.
+    pauses: u32,
+}
+
+impl Progress {
+    /// At the start of an event.
+    #[must_use]
+    pub fn new(started: jiff::Timestamp) -> Self {
+        let (journal, whereabouts) = (Journal::new(started), Whereabouts::default());
+        Self { journal, survey: None, whereabouts, troubles: 0, pauses: 0 }
+    }
+}
+
+/// Brings the world to what the request wants.
+///
+/// # Errors
+/// A [`Failure`] that no further look can mend.
+pub async fn reconcile(
+    ec2: &Ec2,
+    home: &Home,
+    clock: &Clock,
+    request: &Request,
+    progress: &mut Progress,
+) -> Result<Outcome, Failure> {
+    Reconciler { ec2, home, clock, request, progress }.run().await
+}
+
+struct Reconciler<'a> {
+    ec2: &'a Ec2,
+    home: &'a Home,
+    clock: &'a Clock,
+    request: &'a Request,
+    progress: &'a mut Progress,
+}
+
+impl Reconciler<'_> {
+    async fn run(&mut self) -> Result<Outcome, Failure> {
+        loop {
+            let (observed, survey) = match self.look().await {
+                Ok(seen) => seen,
+                Err(error) => {
+                    self.wait_out(error).await?;
+                    continue;
+                }
+            };
+            self.progress.journal.see(&self.request.holder, &observed);
+            if let Some(endpoint) = self.of_interest(&observed) {
+                self.progress.whereabouts.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
+            }
+            match next_step(self.request, self.home, &survey, &observed, &self.progress.journal) {
+                Ok(Step::Done(outcome)) => return Ok(*outcome),
+                Ok(Step::Wait(wait)) => {
+                    self.say(wait.reason.to_string(), "wait");
+                    self.pause(wait.at_least).await;
+                }
+                Ok(step) => self.take(&step).await?,
+                // What the stack has made a moment ago may not be shown yet.
+                Err(refusal)
+                    if may_be_lag(&refusal) && Journal::may_be_stale(observed.at, self.progress.journal.started) =>
+                {
+                    self.say(format!("looking again, because: {refusal}"), "wait");
+                    self.progress.survey = None;
+                    self.pause(READ_LAG / 4).await;
+                }
+                Err(refusal) => return Err(Failure::Refused(refusal)),
+            }
+        }
+    }
+
+    /// The endpoint that people would ask about.
+    fn of_interest<'e>(&self, observed: &'e Observed) -> Option<&'e Endpoint> {
+        let named = self.request.current().and_then(|id| observed.find(id));
+        let held = || observed.endpoints.iter().find(|endpoint| self.request.holder.is_in(&endpoint.tags));
+        named.or_else(held).or(observed.endpoints.first())
+    }
+
+    /// One look, at everything that the decision needs, all of it at the same time. The facts about service and VPC are
+    /// read with the first look only.
+    async fn look(&mut self) -> Result<(Observed, Survey), Ec2Error> {
+        let at = self.clock.now();
+        let finds = self.finds();
+        let known = self.progress.survey.clone();
+        let survey = async {
+            match (known, self.request.spec()) {
+                (Some(survey), _) => Ok(survey),
+                (None, Some(spec)) => survey(self.ec2, spec).await,
+                (None, None) => Ok(Survey::default()),
+            }
+        };
+        let endpoints = futures_util::future::try_join_all(finds.iter().map(|find| self.ec2.find(find)));
+        let both = async { tokio::try_join!(endpoints, survey) };
+        let seen = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
+        let too_slow = || no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not answer in time");
+        let (found, survey) = seen.unwrap_or_else(|| Err(too_slow()))?;
+        self.progress.survey = Some(survey.clone());
+        let by_id: BTreeMap<EndpointId, Endpoint> =
+            found.into_iter().flatten().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
+        Ok((Observed { at, endpoints: by_id.into_values().collect() }, survey))
+    }
+
+    /// Where to look: for a wish, at the service's endpoints in scope; for a resource that has something already, at what
+    /// carries its reference too; and always at what this event has touched, which may carry no reference any more.
+    fn finds(&self) -> Vec<Find> {
+        let mut finds = Vec::new();
+        if let Some(spec) = self.request.spec() {
+            let vpc = match spec.reuse_scope {
+                ReuseScope::Vpc => spec.vpc_id.clone(),
+                ReuseScope::Region => None,
+            };
+            finds.push(Find::Service(spec.service_name.clone(), vpc));
+        }
+        let named = match &self.request.verb {
+            Verb::Create(_) => None,
+            Verb::Update { current, .. } => {
+                finds.push(Find::TagKey(self.request.holder.ref_key()));
+                current.clone()
+            }
+            Verb::Delete { endpoint } => {
+                if endpoint.is_none() {
+                    finds.push(Find::TagKey(self.request.holder.ref_key()));
+                }
+                endpoint.clone()
+            }
+        };
+        let ids: Vec<EndpointId> = named.into_iter().chain(self.progress.journal.released.keys().cloned()).collect();
+        if !ids.is_empty() {
+            finds.push(Find::Ids(ids));
+        }
+        finds
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<(), Failure> {
+        self.say(doing(step), step.name());
+        let holder = &self.request.holder;
+        let write = |key: String, value: String| TagChange { set: Tags::from([(key, value)]), unset: Vec::new() };
+        let remove = |keys: Vec<String>| TagChange { set: Tags::new(), unset: keys };
+        let result = match step {
+            Step::Create(new) => match self.ec2.create(new).await {
+                Ok(endpoint) => {
+                    self.progress.journal.made(&endpoint, self.clock.now());
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Step::Reference(id) => self.ec2.tag(id, &write(holder.ref_key(), holder.name.clone())).await,
+            Step::Modify(id, change) => self.ec2.modify(id, change).await,
+            Step::Tag(id, change) => self.ec2.tag(id, change).await,
+            Step::Sweep { endpoint, keys } => self.ec2.tag(endpoint, &remove(keys.clone())).await,
+            Step::Release(id) => self.ec2.tag(id, &remove(vec![holder.ref_key()])).await,
+            Step::Announce { endpoint, until } => {
+                self.ec2.tag(endpoint, &write(holder.leaving_key(), until.to_string())).await
+            }
+            Step::Delete(id) => self.ec2.delete(id).await,
+            Step::Wait(_) | Step::Done(_) => Ok(()),
+        };
+        match result {
+            Ok(()) => {
+                self.progress.journal.did(step, self.clock.now());
+                self.progress.troubles = 0;
+                Ok(())
+            }
+            Err(error) if error.kind == ErrorKind::NameTaken => {
+                self.progress.journal.conflicted(self.clock.now());
+                self.note(error);
+                Ok(())
+            }
+            Err(error) => self.wait_out(error).await,
+        }
+    }
+
+    /// Pauses after an error that may go away, and ends the event for any other.
+    async fn wait_out(&mut self, error: Ec2Error) -> Result<(), Failure> {
+        if error.kind != ErrorKind::Transient {
+            return Err(Failure::Ec2(Box::new(error), self.progress.whereabouts.clone()));
+        }
+        self.note(error);
+        let doublings = self.progress.troubles.min(10);
+        self.progress.troubles += 1;
+        let longest = (BACKOFF * 2_i32.pow(doublings)).min(BACKOFF_MAX);
+        self.pause(longest / 2).await;
+        Ok(())
+    }
+
+    fn note(&mut self, error: Ec2Error) {
+        info!(step = "retry", error = %error, "EC2 is not ready for this; looking again");
+        self.progress.whereabouts.trouble = Some(error);
+    }
+
+    /// Sleeps for the span and up to as much again, at most two seconds more: many functions that wait for the same
+    /// thing must not ask at the same moment. The jitter is the same for the same event, so that a run can be repeated.
+    async fn pause(&mut self, at_least: SignedDuration) {
+        self.progress.pauses = self.progress.pauses.wrapping_add(1);
+        let digest = hex_digest(&[&self.request.client_token(0), &self.progress.pauses.to_string()]);
+        let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
+        let spread = at_least.min(if self.progress.troubles > 0 { BACKOFF_MAX } else { SignedDuration::from_secs(2) });
+        self.clock.sleep(at_least + spread * draw / 0xffff).await;
+    }
+
+    /// Logs what is being done, once.
+    fn say(&mut self, doing: String, step: &'static str) {
+        if self.progress.whereabouts.doing == doing {
+            return;
+        }
+        let endpoint = self.progress.whereabouts.last_seen.as_ref();
+        let endpoint_id = endpoint.map(|(id, _)| id.to_string()).unwrap_or_default();
+        info!(step, endpoint_id, "{doing}");
+        self.progress.whereabouts.doing = doing;
+    }
+}
+
+/// Whether what is refused may only be too new for EC2 to show it: made by the same stack, seconds ago.
+fn may_be_lag(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::UnknownVpc { .. }
+            | Refusal::VpcDnsOff { .. }
+            | Refusal::SubnetNotInVpc { .. }
+            | Refusal::NoSubnetInServedZone { .. }
+            | Refusal::NoSubnetInZone { .. }
+            | Refusal::UnknownGroup { .. }
+    )
+}
+
+/// Reads all the facts about service and VPC at the same time.
+async fn survey(ec2: &Ec2, spec: &EndpointSpec) -> Result<Survey, Ec2Error> {
+    let vpc_dns = async {
+        match &spec.vpc_id {
+            Some(vpc) => ec2.vpc_dns(vpc).await,
+            None => Ok(None),
+        }
+    };
+    let subnets = async {
+        match &spec.vpc_id {
+            Some(vpc) => ec2.subnets(vpc).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let groups = async { if spec.group_ids.is_empty() { Ok(Vec::new()) } else { ec2.groups(&spec.group_ids).await } };
+    let (service, vpc_dns, subnets, groups) =
+        tokio::try_join!(ec2.service(&spec.service_name), vpc_dns, subnets, groups)?;
+    Ok(Survey { service, vpc_dns, subnets, groups })
+}
+
+/// A step in words, for the log and for the reason of a failure.
+fn doing(step: &Step) -> String {
+    match step {
+        Step::Create(new) => format!("making an endpoint for {} in {}", new.service_name, new.vpc_id),
+        Step::Reference(id) => format!("joining {id}"),
+        Step::Modify(id, change) => format!("changing {id}: {change}"),
+        Step::Tag(id, _) => format!("writing the tags of {id}"),
+        Step::Sweep { endpoint, .. } => format!("removing an announced deletion from {endpoint}"),
+        Step::Release(id) => format!("removing the reference from {id}"),
+        Step::Announce { endpoint, until } => format!("announcing the deletion of {endpoint} until {until}"),
+        Step::Delete(id) => format!("deleting {id}"),
+        Step::Wait(_) | Step::Done(_) => String::new(),
+    }
+}

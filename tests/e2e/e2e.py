@@ -1,0 +1,400 @@
+"""End-to-end tests: whole stacks against CloudFormation, the function as a Lambda process, and a simulated EC2.
+
+Each scenario has a VPC of its own and runs in a thread of its own, because the last holder of an endpoint takes half a
+minute to leave it. What concerns all of them is checked at the end, over everything that happened.
+
+The answers are watched by strict.py, which also sends the Delete that follows a failed Create, as AWS does.
+"""
+
+import json
+import sys
+import threading
+import time
+import traceback
+
+from samtranslator.yaml_helper import yaml_parse
+
+import strict
+from engine import ROOT, Engine, holders, http
+from scene import ACCOUNT, OTHER_PRIVATE_NAME, OTHER_SERVICE, PRIVATE_NAME, REGION, SERVICE, Vpc, world
+from stacks import Cloud
+
+PROVIDER = "tidb-private-endpoint"
+TOKEN = f"{PROVIDER}-ServiceToken"
+LOG_GROUP = f"/aws/lambda/{PROVIDER}"
+ATTRIBUTES = (
+    "EndpointId DnsName PrivateDnsName Host Port ZonalDnsNames DnsEntries HostedZoneId VpcId ServiceName SubnetIds "
+    "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
+    "Warnings JdbcUrl MysqlCommand"
+).split()
+#: A stack that is not there, for answers that are made up.
+STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
+#: What a refusal before any change may take, from create_stack to the end of the rollback.
+REFUSED_WITHIN_SECONDS = 30
+
+
+class Checks:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self._started, self._lock = time.monotonic(), threading.Lock()
+
+    def check(self, name, holds, seen=""):
+        """One line for one check; `seen` is printed if it fails."""
+        with self._lock:
+            elapsed = time.monotonic() - self._started
+            if holds:
+                self.passed += 1
+                print(f"ok    {elapsed:6.1f} s  {name}", flush=True)
+            else:
+                self.failed += 1
+                print(f"FAIL  {elapsed:6.1f} s  {name}\n      seen: {seen}", flush=True)
+        return bool(holds)
+
+    def equal(self, name, seen, expected):
+        return self.check(name, seen == expected, f"{seen!r}, not {expected!r}")
+
+
+def application(depends_on_it=None, **properties):
+    """A stack with one resource, every attribute of it as output, and maybe a resource that comes after it."""
+    token = {"ServiceToken": {"Fn::ImportValue": TOKEN}, "ServiceTimeout": 900}
+    resources = {"TiDB": {"Type": "Custom::TiDBCloudPrivateEndpoint", "Properties": {**token, **properties}}}
+    if depends_on_it is not None:
+        resources["Later"] = {"Type": "Custom::TiDBCloudPrivateEndpoint", "DependsOn": "TiDB",
+                              "Properties": {**token, **depends_on_it}}
+    outputs = {name: {"Value": {"Fn::GetAtt": ["TiDB", name]}} for name in ATTRIBUTES}
+    return {"Resources": resources, "Outputs": {**outputs, "Ref": {"Value": {"Ref": "TiDB"}}}}
+
+
+class Run:
+    """The scenarios, and what they share."""
+
+    def __init__(self, engine, checks):
+        self.engine, self.check, self.equal = engine, checks.check, checks.equal
+        self.cloud = Cloud(engine.aws)
+        self.template = self.cloud.package()
+
+    def endpoints(self, vpc):
+        return [one for one in self.engine.standing() if one["vpc"] == vpc.id]
+
+    def exchanges(self, stack):
+        return [one for one in self.engine.report()["exchanges"] if one["event"]["StackId"] == stack.id]
+
+    def request_types(self, stack):
+        return [one["event"]["RequestType"] for one in self.exchanges(stack)]
+
+    def deployed(self, name, stack, template, status="CREATE_COMPLETE", **parameters):
+        seen = stack.deploy(template, **parameters).status
+        self.check(name, seen == status, f"{seen}, not {status}: {stack.reason}")
+
+    def gone(self, name, stack, vpc):
+        self.equal(f"{name}: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+        self.equal(f"{name}: and the endpoint with it", self.endpoints(vpc), [])
+
+    # The provider's own stack comes first: the others import its service token.
+
+    def provider(self):
+        self.vpc, self.stack = Vpc("provider"), self.cloud.stack(PROVIDER)
+        self.deployed("provider: one command deploys function and endpoint", self.stack, self.template,
+                      VpcId=self.vpc.id, ServiceName=SERVICE)
+        outputs, (endpoint,) = self.stack.outputs, self.endpoints(self.vpc)
+        self.equal("provider: the endpoint's id is an output", outputs["EndpointId"], endpoint["id"])
+        self.equal("provider: the host is the private name", outputs["EndpointHost"], PRIVATE_NAME)
+        self.check("provider: the DNS name is the endpoint's own", outputs["EndpointDnsName"].startswith(endpoint["id"]),
+                   outputs)
+        self.equal("provider: the service token is exported", self.cloud.exports().get(TOKEN), outputs["ServiceToken"])
+        self.equal("provider: the endpoint says who uses it", holders(endpoint), [f"{PROVIDER}/Endpoint"])
+
+    def provider_changes(self):
+        self.deployed("provider: a security group is changed in place", self.stack, self.template, "UPDATE_COMPLETE",
+                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.group)
+        (endpoint,) = self.endpoints(self.vpc)
+        self.equal("provider: it is the same endpoint", self.stack.outputs["EndpointId"], endpoint["id"])
+        self.equal("provider: with the wanted group only", endpoint["groups"], [self.vpc.group])
+        self.deployed("provider: without VPC and service it keeps the function only", self.stack, self.template,
+                      "UPDATE_COMPLETE")
+        self.equal("provider: and the endpoint is gone", self.endpoints(self.vpc), [])
+        self.equal("provider: the token is still exported", self.cloud.exports().get(TOKEN),
+                   self.stack.outputs["ServiceToken"])
+
+    # The rest run side by side.
+
+    def share(self):
+        vpc, stacks = Vpc("share"), [self.cloud.stack("orders"), self.cloud.stack("billing")]
+        template = application(VpcId=vpc.id, ServiceName=SERVICE)
+        failures = together([lambda stack=stack: stack.deploy(template) for stack in stacks])
+        self.check("share: two stacks deployed at once are both complete",
+                   [stack.status for stack in stacks] == ["CREATE_COMPLETE"] * 2,
+                   failures or [(stack.status, stack.reason) for stack in stacks])
+        (endpoint,) = self.endpoints(vpc)
+        self.equal("share: both use one endpoint", [stack.outputs["Ref"] for stack in stacks], [endpoint["id"]] * 2)
+        self.equal("share: one of them made it", sorted(stack.outputs["Reused"] for stack in stacks), ["false", "true"])
+        self.equal("share: the endpoint names both", holders(endpoint), ["billing/TiDB", "orders/TiDB"])
+        self.equal("share: the first leaves", stacks[0].delete().status, "DELETE_COMPLETE")
+        self.equal("share: the endpoint stays for the second",
+                   [(one["id"], one["state"], holders(one)) for one in self.endpoints(vpc)],
+                   [(endpoint["id"], "available", ["billing/TiDB"])])
+        self.gone("share: the last leaves", stacks[1], vpc)
+
+    def attributes_and_tags(self):
+        vpc, stack = Vpc("tags"), self.cloud.stack("tags")
+        team = [{"Key": "team", "Value": "orders"}, {"Key": "stage", "Value": "test"}]
+        template = application(VpcId=vpc.id, ServiceName=SERVICE, Tags=team)
+        self.deployed("tags: created", stack, template)
+        (endpoint,), outputs = self.endpoints(vpc), stack.outputs
+        user_tags = lambda one: {k: v for k, v in one["tags"].items() if not k.startswith(f"{PROVIDER}:")}
+        self.equal("tags: the endpoint carries them", user_tags(endpoint), {"team": "orders", "stage": "test"})
+        (answer,) = [one["answer"] for one in self.exchanges(stack)]
+        self.equal("attributes: the answer has all of them and no other", sorted(answer["Data"]), sorted(ATTRIBUTES))
+        wanted = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
+                  "Host": PRIVATE_NAME, "PrivateDnsName": PRIVATE_NAME, "Port": "4000", "Reused": "false",
+                  "Ownership": "Owned", "SharedWith": "0",
+                  "AvailabilityZoneIds": "use1-az1,use1-az4"}
+        self.equal("attributes: they say what is there", {name: outputs.get(name) for name in wanted}, wanted)
+        self.equal("attributes: one subnet in every zone that the service serves",
+                   sorted(outputs["SubnetIds"].split(",")), sorted([vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]]))
+        self.check("attributes: JDBC URL and mysql command name host and port",
+                   all(PRIVATE_NAME in outputs[name] and "4000" in outputs[name] for name in ("JdbcUrl", "MysqlCommand")),
+                   outputs)
+        template = application(VpcId=vpc.id, ServiceName=SERVICE, Tags=[{"Key": "team", "Value": "billing"}])
+        self.deployed("tags: updated", stack, template, "UPDATE_COMPLETE")
+        self.equal("tags: in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
+                   [(endpoint["id"], {"team": "billing"})])
+        self.gone("tags", stack, vpc)
+
+    def failed_update(self):
+        vpc, stack = Vpc("update"), self.cloud.stack("update")
+        first = vpc.subnets["use1-az1"]
+        template = application(VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=[first])
+        self.deployed("update: created in one zone", stack, template)
+        (before,) = self.endpoints(vpc)
+        self.deployed("update: a second zone is added", stack, application(
+            VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=sorted([first, vpc.subnets["use1-az4"]])), "UPDATE_COMPLETE")
+        (wider,) = self.endpoints(vpc)
+        self.equal("update: in place", (wider["id"], sorted(wider["subnets"])),
+                   (before["id"], sorted([first, vpc.subnets["use1-az4"]])))
+        self.equal("update: the outputs follow", stack.outputs["AvailabilityZoneIds"], "use1-az1,use1-az4")
+        # A zone that the service does not serve: refused, and CloudFormation goes back to what was.
+        self.deployed("update: a zone that the service does not serve is refused", stack, application(
+            VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=[vpc.subnets["use1-az2"]]), "UPDATE_ROLLBACK_COMPLETE")
+        self.check("update: the reason names both lists of zones",
+                   "use1-az2" in stack.reason and "use1-az1" in stack.reason and "use1-az4" in stack.reason, stack.reason)
+        self.equal("update: nothing has changed", self.endpoints(vpc), [wider])
+        self.gone("update", stack, vpc)
+
+    def other_service(self):
+        vpc, stack = Vpc("service"), self.cloud.stack("service")
+        self.deployed("other service: created", stack, application(VpcId=vpc.id, ServiceName=SERVICE))
+        old = stack.outputs["Ref"]
+        self.deployed("other service: updated", stack, application(VpcId=vpc.id, ServiceName=OTHER_SERVICE),
+                      "UPDATE_COMPLETE")
+        self.check("other service: it is another endpoint", stack.outputs["Ref"] != old, old)
+        self.equal("other service: of that service, and the old one is gone",
+                   [(one["id"], one["service"]) for one in self.endpoints(vpc)],
+                   [(stack.outputs["Ref"], OTHER_SERVICE)])
+        self.equal("other service: the host is its private name", stack.outputs["Host"], OTHER_PRIVATE_NAME)
+        self.equal("other service: the old one was left by a Delete", self.request_types(stack),
+                   ["Create", "Update", "Delete"])
+        self.gone("other service", stack, vpc)
+
+    def other_vpc(self):
+        old, new, stack = Vpc("from"), Vpc("to"), self.cloud.stack("move")
+        self.deployed("other VPC: created", stack, application(VpcId=old.id, ServiceName=SERVICE))
+        self.deployed("other VPC: updated", stack, application(VpcId=new.id, ServiceName=SERVICE), "UPDATE_COMPLETE")
+        self.equal("other VPC: the old endpoint is gone", self.endpoints(old), [])
+        self.equal("other VPC: the new one is there", [one["id"] for one in self.endpoints(new)],
+                   [stack.outputs["Ref"]])
+        self.gone("other VPC", stack, new)
+
+    def rollback(self):
+        vpc, stack = Vpc("rollback"), self.cloud.stack("rollback")
+        self.deployed("rollback: a later resource fails", stack,
+                      application(VpcId=vpc.id, ServiceName=SERVICE, depends_on_it={"Nonsense": "1"}),
+                      "ROLLBACK_COMPLETE")
+        self.equal("rollback: the endpoint is gone", self.endpoints(vpc), [])
+        self.equal("rollback: the failed Create was followed by its Delete", sorted(self.request_types(stack)),
+                   ["Create", "Create", "Delete", "Delete"])
+        self.equal("rollback: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+
+    def bad_properties(self):
+        stack, started = self.cloud.stack("bad-properties"), time.monotonic()
+        self.deployed("bad properties: refused", stack, application(
+            VpcId="vpc-zzz", ServicName=SERVICE, Port="70000", PrivateDnsEnabled="perhaps"), "ROLLBACK_COMPLETE")
+        took = time.monotonic() - started
+        for word in ("VpcId", "vpc-zzz", "ServicName", "ServiceName", "Port", "70000", "PrivateDnsEnabled", "perhaps"):
+            self.check(f"bad properties: the reason names {word}", word in stack.reason, stack.reason)
+        self.check("bad properties: rolled back in seconds", took < REFUSED_WITHIN_SECONDS, f"{took:.1f} s")
+        answers = [one["answer"] for one in self.exchanges(stack)]
+        self.equal("bad properties: the Delete that follows succeeds", [one["Status"] for one in answers],
+                   ["FAILED", "SUCCESS"])
+        self.equal("bad properties: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+
+    def dns_hostnames(self):
+        vpc, stack, started = Vpc("no-dns-hostnames"), self.cloud.stack("no-dns-hostnames"), time.monotonic()
+        self.deployed("DNS hostnames off: refused", stack, application(VpcId=vpc.id, ServiceName=SERVICE),
+                      "ROLLBACK_COMPLETE")
+        took = time.monotonic() - started
+        self.check("DNS hostnames off: the reason holds the command that turns them on",
+                   "modify-vpc-attribute" in stack.reason and "enable-dns-hostnames" in stack.reason
+                   and vpc.id in stack.reason, stack.reason)
+        self.equal("DNS hostnames off: nothing was made", self.endpoints(vpc), [])
+        self.check("DNS hostnames off: rolled back in seconds", took < REFUSED_WITHIN_SECONDS, f"{took:.1f} s")
+        self.equal("DNS hostnames off: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+
+    # What must hold over everything.
+
+    def strict_answers(self):
+        """The watch over the answers sees every fault that it is there for. Leaves the violations that it provoked."""
+        event = {"RequestType": "Create", "StackId": STRICT, "RequestId": "r", "LogicalResourceId": "L"}
+        good = {"Status": "SUCCESS", "PhysicalResourceId": "p", "StackId": STRICT, "RequestId": "r",
+                "LogicalResourceId": "L"}
+
+        def put(answer, method="PUT", headers=None, alter=lambda url: url, times=1):
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            _, issued = http("POST", f"{self.engine.aws}/_strict/issue", json.dumps(event).encode())
+            url = alter(json.loads(issued)["ResponseURL"])
+            # Without the empty content type urllib would send one of its own.
+            return [http(method, url, body, headers or {"Content-Type": ""})[0] for _ in range(times)][-1]
+
+        def padded(size):
+            answer = {**good, "Data": {"padding": ""}}
+            answer["Data"]["padding"] = "x" * (size - len(json.dumps(answer)))
+            return answer
+
+        self.equal("strict: an answer of 4,096 bytes passes", put(padded(4096)), 200)
+        passed = len(self.engine.report()["violations"])
+        self.equal("strict: and is no violation", passed, 0)
+        refused = {
+            "one of 4,097 bytes": put(padded(4097)),
+            "one of 5 KB": put(padded(5 * 1024)),
+            "an empty one": put(b""),
+            "one that is not JSON": put(b"SUCCESS"),
+            "one with a content type": put(good, headers={"Content-Type": "application/json"}),
+            "a POST": put(good, method="POST"),
+            "a decoded URL": put(good, alter=lambda url: url.replace("%3A", ":")),
+            "a URL without its signature": put(good, alter=lambda url: url.split("&X-Amz-Signature")[0]),
+            "a second one": put(good, times=2),
+            "Status Success": put({**good, "Status": "Success"}),
+            "FAILED without a reason": put({**good, "Status": "FAILED"}),
+            "another StackId": put({**good, "StackId": "other"}),
+            "another RequestId": put({**good, "RequestId": "other"}),
+            "another LogicalResourceId": put({**good, "LogicalResourceId": "other"}),
+            "an empty PhysicalResourceId": put({**good, "PhysicalResourceId": ""}),
+            "a long PhysicalResourceId": put({**good, "PhysicalResourceId": "p" * 1025}),
+            "a list in Data": put({**good, "Data": {"SubnetIds": []}}),
+        }
+        for name, status in refused.items():
+            self.check(f"strict: {name} is refused", status in (400, 403), status)
+        self.provoked = len(self.engine.report()["violations"])
+        self.equal("strict: and each was counted", self.provoked, len(refused))
+
+    def everything_answered(self):
+        report = self.engine.report()
+        violations = report["violations"][self.provoked:]
+        self.equal("answers: CloudFormation would refuse none", violations, [])
+        exchanges = [one for one in report["exchanges"] if one["event"]["StackId"] != STRICT]
+        self.check(f"answers: each of {len(exchanges)} events has one",
+                   exchanges and all(one["answer"] for one in exchanges),
+                   [one["event"] for one in exchanges if not one["answer"]])
+        self.check(f"answers: the longest has {max(one['bytes'] for one in exchanges)} bytes",
+                   max(one["bytes"] for one in exchanges) <= strict.MAX_BODY)
+        self.requests = {one["event"]["RequestId"]: (one["event"], one["answer"]) for one in exchanges}
+
+    def logs(self):
+        lines = self.cloud.log_lines(LOG_GROUP)
+        if not self.check("logs: there are some in the function's own group", lines, lines):
+            return
+        leaks = [line for line in lines for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)
+                 if secret.lower() in line.lower()]
+        self.equal("logs: no response URL and no credential", leaks, [])
+        records, others = [], []
+        for line in lines:
+            try:
+                records.append(flat(json.loads(line)))
+            except ValueError:
+                others.append(line)
+        self.equal(f"logs: each of {len(lines)} lines is JSON", others, [])
+        of_events = [record for record in records if record.get("request_id") in self.requests]
+        self.equal("logs: every event can be found by its request id",
+                   self.requests.keys() - {record["request_id"] for record in of_events}, set())
+        incomplete = [record for record in of_events if not {"stack", "logical_id"} <= record.keys()]
+        self.equal("logs: their lines say stack and logical id", incomplete, [])
+        named = {record["request_id"] for record in of_events if str(record.get("endpoint_id", "")).startswith("vpce-")}
+        succeeded = {request for request, (event, answer) in self.requests.items()
+                     if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"}
+        self.equal("logs: every event that got an endpoint has a line that names it", succeeded - named, set())
+        told = {record["request_id"] for record in of_events if "outcome" in record}
+        self.equal("logs: every event has a line with its outcome", self.requests.keys() - told, set())
+
+    def permissions(self):
+        """Every EC2 action that was called is in the function's role, and the role has none that is never called."""
+        policy = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Role"]["Properties"]["Policies"]
+        allowed = {action for document in policy for statement in document["PolicyDocument"]["Statement"]
+                   for action in as_list(statement["Action"]) if action.startswith("ec2:")}
+        called = {f"ec2:{call['action']}" for call in self.engine.calls()}
+        self.equal("permissions: the role has every action that was called", called - allowed, set())
+        # EC2 itself asks for this one when an endpoint is created.
+        self.equal("permissions: and no other", allowed - called - {"ec2:DescribeVpcs"}, set())
+
+    def nothing_left(self):
+        self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
+        self.equal("end: no endpoint is left", self.engine.standing(), [])
+        self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.complaints(), [])
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def flat(record):
+    """A log record with the fields of its spans next to its own."""
+    fields = {}
+    for key, value in record.items():
+        for part in as_list(value):
+            fields.update(flat(part) if isinstance(part, dict) else {key: part})
+    return fields
+
+
+def together(works):
+    """Runs them at the same time. The threads do not hold up an interrupted program."""
+    failures = []
+
+    def guarded(work):
+        try:
+            work()
+        except Exception:  # whatever it is, it has to show in the result
+            failures.append(traceback.format_exc())
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def attempt(checks, works):
+    for failure in together(works):
+        checks.check("a scenario ran to its end", False, failure)
+
+
+def main():
+    checks = Checks()
+    engine = Engine(world())
+    try:
+        with engine:
+            run = Run(engine, checks)
+            attempt(checks, [run.strict_answers])
+            attempt(checks, [run.provider])
+            attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.failed_update,
+                             run.other_service, run.other_vpc, run.rollback, run.bad_properties, run.dns_hostnames])
+            for last in (run.everything_answered, run.logs, run.permissions, run.nothing_left):
+                attempt(checks, [last])
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; nothing is left running")
+    checks.equal("end: no process is left", engine.leftovers(), [])
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    sys.exit(1 if checks.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""Local AWS for the demo and the end-to-end tests: ec2-sim and a strict ministack, on free ports of the loopback.
+
+Nothing in template.yaml knows about them. ministack hands its own environment on to every function it starts, so
+AWS_ENDPOINT_URL_EC2 is set there, and the AWS SDK does the rest.
+
+Run as `python engine.py SCRIPT` it starts ec2-sim alone and runs the Python script with its URL as argument.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from scene import ACCOUNT, REGION
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+RUN = ROOT / ".run"
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+BOOTSTRAP = TARGET / "tidb-private-endpoint"
+SIMULATOR = TARGET / "ec2-sim"
+
+#: Never through a proxy: everything is on the loopback.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def http(method, url, body=None, headers=None):
+    """Status and body; an error status is an answer like any other."""
+    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    try:
+        with _opener.open(request, timeout=30) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def get_json(url):
+    status, body = http("GET", url)
+    if status != 200:
+        raise RuntimeError(f"{url}: HTTP {status}: {body[:200]!r}")
+    return json.loads(body)
+
+
+class Processes:
+    """Processes that are all ended when this is left, however that happens."""
+
+    def __init__(self):
+        self._running = []
+
+    def __enter__(self):
+        # A stop request has to come by here as an exception, else the processes would stay.
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, lambda number, frame: sys.exit(128 + number))
+        RUN.mkdir(exist_ok=True)
+        self._home = RUN / f"home-{os.getpid()}"
+        self._home.mkdir()
+        try:
+            self._start_all()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start_all(self):
+        raise NotImplementedError
+
+    def __exit__(self, *_):
+        # A second Ctrl-C must not cut this short.
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
+        # The last one first, and gently: ministack ends the functions that it started. They are in its process group,
+        # so that whatever is left after that goes too.
+        for process in reversed(self._running):
+            _signal_group(process, signal.SIGTERM)
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                pass
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+            process.stdin.close()
+            # The system needs a moment to clear away processes whose parent is gone.
+            deadline = time.monotonic() + 5
+            while _signal_group(process, 0) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def leftovers(self):
+        """Process groups that are still there."""
+        return [process.args for process in self._running if _signal_group(process, 0)]
+
+    def start(self, name, command, ready, **extra):
+        """Starts one part, waits until the path `ready` answers, and returns its base URL.
+
+        The part says where it listens in a line of its output, which goes to a file in .run.
+        """
+        log = RUN / f"{name}.log"
+        # Nothing of the caller's environment may reach the function: no credentials, no proxies, no AWS settings.
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self._home), "TMPDIR": str(self._home),
+                       "PYTHONDONTWRITEBYTECODE": "1", **extra}
+        with open(log, "wb") as output:
+            process = subprocess.Popen([str(part) for part in command], env=environment, cwd=ROOT, stdout=output,
+                                       stderr=subprocess.STDOUT, stdin=subprocess.PIPE, start_new_session=True)
+        self._running.append(process)
+        deadline = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < deadline:
+            said = re.search(r"^listening on (\S+)$", log.read_text(errors="replace"), re.M)
+            try:
+                if said and http("GET", f"http://{said.group(1)}{ready}")[0] == 200:
+                    return f"http://{said.group(1)}"
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise SystemExit(f"{name} did not start:\n{log.read_text(errors='replace')}")
+
+    def start_simulator(self, world):
+        file = RUN / "world.json"
+        file.write_text(json.dumps(world, indent=1))
+        command = [needed(SIMULATOR), "--listen", "127.0.0.1:0", "--world", file]
+        return self.start("ec2-sim", command, "/_sim/endpoints")
+
+
+class Simulator(Processes):
+    """ec2-sim alone."""
+
+    def __init__(self, world):
+        super().__init__()
+        self.world = world
+
+    def _start_all(self):
+        self.ec2 = self.start_simulator(self.world)
+
+
+class Engine(Simulator):
+    """ec2-sim, and a ministack whose functions know it."""
+
+    def _start_all(self):
+        needed(BOOTSTRAP)
+        super()._start_all()
+        self.aws = self.start("ministack", [sys.executable, HERE / "strict.py"], "/_ministack/health",
+                              MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2)
+
+    def standing(self):
+        """The endpoints that are not gone, as dictionaries with id, vpc, service, state, subnets, groups and tags."""
+        return [{"id": one["vpcEndpointId"], "vpc": one["vpcId"], "service": one["serviceName"], "state": one["state"],
+                 "subnets": one.get("subnetIds"), "groups": one.get("groupIds"), "tags": one["tags"]}
+                for one in get_json(f"{self.ec2}/_sim/endpoints") if one["state"] != "deleted"]
+
+    def calls(self):
+        return get_json(f"{self.ec2}/_sim/log")
+
+    def complaints(self):
+        return get_json(f"{self.ec2}/_sim/complaints")
+
+    def report(self):
+        """What passed between CloudFormation and the function; see strict.py."""
+        return get_json(f"{self.aws}/_strict/report")
+
+
+def holders(endpoint):
+    """Who refers to an endpoint, as its tags say it."""
+    return sorted(value for key, value in endpoint["tags"].items() if key.startswith("tidb-private-endpoint:ref:"))
+
+
+def needed(binary):
+    if not os.access(binary, os.X_OK):
+        raise SystemExit(f"{binary} is missing: run `make build` first")
+    return binary
+
+
+def _signal_group(process, signum):
+    """Whether there is anything left to signal."""
+    try:
+        os.killpg(process.pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main():
+    with Simulator(json.loads((ROOT / "sim/worlds/us-east-1.json").read_text())) as simulator:
+        result = subprocess.run([sys.executable, *sys.argv[1:], simulator.ec2]).returncode
+    sys.exit(result)
+
+
+if __name__ == "__main__":
+    main()

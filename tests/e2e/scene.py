@@ -1,0 +1,59 @@
+"""The world that ec2-sim plays for the demo and the end-to-end tests: one VPC for each story, so that stories cannot
+disturb each other and may run at the same time."""
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+ZONES = {"us-east-1a": "use1-az4", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2"}
+STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "no-dns-hostnames")
+
+SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
+OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
+PRIVATE_NAME = f"gateway01-privatelink.{REGION}.prod.aws.tidbcloud.com"
+OTHER_PRIVATE_NAME = f"gateway02-privatelink.{REGION}.prod.aws.tidbcloud.com"
+
+
+class Vpc:
+    """A VPC with a subnet in every zone and a security group for the application's database traffic."""
+
+    def __init__(self, story):
+        number = STORIES.index(story) + 1
+        self.story = story
+        self.block = f"10.{number}"
+        self.id = f"vpc-{number:017x}"
+        self.subnets = {zone: f"subnet-{number:x}{index:016x}" for index, zone in enumerate(ZONES.values(), 1)}
+        self.group = f"sg-{number:017x}"
+
+
+def world():
+    vpcs = [Vpc(story) for story in STORIES]
+    return {
+        "region": REGION,
+        "account": ACCOUNT,
+        "zones": ZONES,
+        "vpcs": [{"id": vpc.id, "cidr_blocks": [f"{vpc.block}.0.0/16"],
+                  "dns_hostnames": vpc.story != "no-dns-hostnames"} for vpc in vpcs],
+        "subnets": [{"id": vpc.subnets[zone_id], "vpc_id": vpc.id, "zone": zone, "free_addresses": 250,
+                     "cidr_block": f"{vpc.block}.{index}.0/24"}
+                    for vpc in vpcs for index, (zone, zone_id) in enumerate(ZONES.items())],
+        "groups": [{"id": vpc.group, "name": "database", "vpc_id": vpc.id,
+                    "ingress": [{"protocol": "tcp", "from_port": 4000, "to_port": 4000,
+                                 "source": {"cidr": f"{vpc.block}.0.0/16"}}]} for vpc in vpcs],
+        # The first does not serve every zone, as is usual; the second does.
+        "services": [
+            {"name": SERVICE, "owner": "999999999999", "zone_ids": ["use1-az1", "use1-az4"],
+             "private_dns_name": PRIVATE_NAME},
+            {"name": OTHER_SERVICE, "owner": "999999999999", "zone_ids": sorted(ZONES.values()),
+             "private_dns_name": OTHER_PRIVATE_NAME},
+        ],
+        # AWS's minutes become seconds. Its limits on the rate of calls stay: stories that run at the same time meet
+        # them, as stacks in one account do.
+        "knobs": {
+            "latency_ms": [1, 20],
+            "read_lag_ms": [0, 300],
+            "create_ms": [2000, 3000],
+            "modify_ms": [1000, 2000],
+            "delete_ms": [2000, 3000],
+            "deleted_listed_ms": [0, 1000],
+            "zone_release_ms": [1000, 1000],
+        },
+    }

@@ -1,0 +1,128 @@
+"""CloudFormation stacks, deployed and watched with boto3."""
+
+import io
+import json
+import os
+import time
+import zipfile
+
+# The user's own AWS settings must not count: these stacks go to the loopback only.
+for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+    del os.environ[name]
+os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+
+import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
+
+from engine import BOOTSTRAP, ROOT  # noqa: E402
+from scene import REGION  # noqa: E402
+
+BUCKET = "deployment"
+POLL_SECONDS = 0.05
+#: Several times what the slowest operation takes here.
+PATIENCE_SECONDS = 300
+
+
+class Stack:
+    """One stack: deployed, updated or deleted by the methods, each of which waits for the end."""
+
+    def __init__(self, cloud, name):
+        self.cloud, self.name, self.id = cloud, name, None
+
+    def deploy(self, template, **parameters):
+        """Creates or updates, as `sam deploy` does. The stack itself comes back, with its final `status`."""
+        given = dict(
+            StackName=self.name,
+            TemplateBody=template if isinstance(template, str) else json.dumps(template),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        if self.id is None:
+            self.id = self.cloud.cloudformation.create_stack(**given)["StackId"]
+        else:
+            self.cloud.cloudformation.update_stack(**given)
+        return self.wait()
+
+    def delete(self):
+        self.cloud.cloudformation.delete_stack(StackName=self.id)
+        return self.wait()
+
+    def wait(self):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.status.endswith("_IN_PROGRESS"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is still {self.status} after {PATIENCE_SECONDS} s")
+            time.sleep(POLL_SECONDS)
+        return self
+
+    @property
+    def status(self):
+        return self._described()["StackStatus"]
+
+    @property
+    def outputs(self):
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described().get("Outputs", [])}
+
+    @property
+    def events(self):
+        """Oldest first."""
+        pages = self.cloud.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.id)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+
+    @property
+    def reason(self):
+        """Why the last failed resource failed: what a person would look for first."""
+        reasons = [event.get("ResourceStatusReason", "") for event in self.events
+                   if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != self.name]
+        return reasons[-1] if reasons else ""
+
+    def physical_id(self, logical_id):
+        detail = self.cloud.cloudformation.describe_stack_resource(StackName=self.id, LogicalResourceId=logical_id)
+        return detail["StackResourceDetail"]["PhysicalResourceId"]
+
+    def _described(self):
+        return self.cloud.cloudformation.describe_stacks(StackName=self.id)["Stacks"][0]
+
+
+class Cloud:
+    """The deployer's view of AWS."""
+
+    def __init__(self, url):
+        def client(service):
+            return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test",
+                                aws_secret_access_key="test", config=Config(s3={"addressing_style": "path"}))
+        self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
+
+    def package(self):
+        """Uploads the function and returns template.yaml pointing there, as `sam build` and `sam package` do."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            entry = zipfile.ZipInfo("bootstrap")
+            entry.external_attr = 0o755 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(entry, BOOTSTRAP.read_bytes())
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.s3.put_object(Bucket=BUCKET, Key="function.zip", Body=archive.getvalue())
+        local, remote = "CodeUri: .\n", f"CodeUri: s3://{BUCKET}/function.zip\n"
+        template = (ROOT / "template.yaml").read_text()
+        if template.count(local) != 1:
+            raise RuntimeError("template.yaml must hold `CodeUri: .` exactly once")
+        return template.replace(local, remote)
+
+    def stack(self, name):
+        return Stack(self, name)
+
+    def exports(self):
+        return {export["Name"]: export["Value"] for export in self.cloudformation.list_exports()["Exports"]}
+
+    def log_lines(self, group):
+        """What the functions wrote, oldest first, without Lambda's own lines. None if there is no such group."""
+        try:
+            pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            lines = [event["message"].rstrip("\n") for page in pages for event in page["events"]]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            return None
+        return [line for line in lines if line and line.split()[0] not in ("START", "END", "REPORT")]

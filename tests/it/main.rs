@@ -1,0 +1,1 @@
+use ec2_sim as _;
