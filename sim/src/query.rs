@@ -12,6 +12,9 @@ const VERSION: &str = "2016-11-15";
 /// The most that one page holds, whatever was asked for.
 const LARGEST_PAGE: usize = 1_000;
 
+/// The most members that any list of EC2's has.
+const LONGEST_LIST: usize = 1_000;
+
 type Values = BTreeMap<String, String>;
 
 /// A request that is being read.
@@ -93,12 +96,12 @@ impl Params {
 
     /// The values of `name.1`, `name.2` and so on; none, if there are none.
     pub(crate) fn list(&mut self, name: &str) -> Vec<String> {
-        (1..).map_while(|index| self.left.remove(&format!("{name}.{index}"))).collect()
+        (1..=LONGEST_LIST).map_while(|index| self.left.remove(&format!("{name}.{index}"))).collect()
     }
 
     /// The prefixes `name.1`, `name.2` and so on, as far as anything has them.
     pub(crate) fn structures(&self, name: &str) -> Vec<String> {
-        (1..)
+        (1..=LONGEST_LIST)
             .map(|index| format!("{name}.{index}"))
             .take_while(|prefix| {
                 let prefix = format!("{prefix}.");

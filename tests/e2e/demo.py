@@ -6,7 +6,7 @@ import textwrap
 import threading
 import time
 
-from engine import HERE, Engine
+from engine import HERE, Engine, holders
 from scene import SERVICE, Vpc, world
 from stacks import Cloud
 
@@ -85,19 +85,21 @@ def tell(engine):
     template, app = cloud.package(), (HERE / "app.yaml").read_text()
 
     with story.step(f"One command deploys template.yaml: the function, and an endpoint in {vpc.id}."):
-        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
+        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE, SecurityGroupIds=vpc.group),
+               "CREATE_COMPLETE")
     show({name: provider.outputs[name] for name in ("EndpointId", "EndpointDnsName", "EndpointHost")})
     endpoint = provider.outputs["EndpointId"]
 
     with story.step("Another team deploys the stack `orders` in the same VPC. EC2 allows only one such endpoint there, "
                     "so it joins."):
-        expect(orders.deploy(app, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
+        expect(orders.deploy(app, VpcId=vpc.id, ServiceName=SERVICE, SecurityGroupIds=vpc.group), "CREATE_COMPLETE")
     show(orders.outputs)
     if orders.outputs["EndpointId"] != endpoint:
         raise SystemExit("orders got an endpoint of its own")
 
-    with story.step(f"The first stack is updated: its endpoint gets the security group {vpc.group}, in place."):
-        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE, SecurityGroupIds=vpc.group), "UPDATE_COMPLETE")
+    with story.step(f"The first stack is updated: the endpoint gets another security group, in place."):
+        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE,
+                               SecurityGroupIds=f"{vpc.group},{vpc.other_group}"), "UPDATE_COMPLETE")
     if provider.outputs["EndpointId"] != endpoint:
         raise SystemExit("the update replaced the endpoint")
 
@@ -116,7 +118,8 @@ def tell(engine):
     broken = cloud.stack("no-dns-hostnames")
     with story.step(f"A stack names {without_hostnames.id}, where private DNS cannot work. It fails before "
                     "anything is made, and says what to do."):
-        expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
+        expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE,
+                             SecurityGroupIds=without_hostnames.group), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
 
     with story.step("All stacks are deleted."):

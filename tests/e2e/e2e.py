@@ -54,7 +54,12 @@ class Checks:
         return self.check(name, seen == expected, f"{seen!r}, not {expected!r}")
 
 
-def application(depends_on_it=None, **properties):
+def wanted(vpc, service=SERVICE, **more):
+    """The properties that every endpoint here has."""
+    return {"VpcId": vpc.id, "ServiceName": service, "SecurityGroupIds": [vpc.group], **more}
+
+
+def application(properties, depends_on_it=None):
     """A stack with one resource, every attribute of it as output, and maybe a resource that comes after it."""
     token = {"ServiceToken": {"Fn::ImportValue": TOKEN}, "ServiceTimeout": 900}
     resources = {"TiDB": {"Type": "Custom::TiDBCloudPrivateEndpoint", "Properties": {**token, **properties}}}
@@ -74,7 +79,7 @@ class Run:
         self.template = self.cloud.package()
 
     def endpoints(self, vpc):
-        return [one for one in self.engine.standing() if one["vpc"] == vpc.id]
+        return [one for one in self.engine.standing() if one["vpc_id"] == vpc.id]
 
     def exchanges(self, stack):
         return [one for one in self.engine.report()["exchanges"] if one["event"]["StackId"] == stack.id]
@@ -95,7 +100,7 @@ class Run:
     def provider(self):
         self.vpc, self.stack = Vpc("provider"), self.cloud.stack(PROVIDER)
         self.deployed("provider: one command deploys function and endpoint", self.stack, self.template,
-                      VpcId=self.vpc.id, ServiceName=SERVICE)
+                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.group)
         outputs, (endpoint,) = self.stack.outputs, self.endpoints(self.vpc)
         self.equal("provider: the endpoint's id is an output", outputs["EndpointId"], endpoint["id"])
         self.equal("provider: the host is the private name", outputs["EndpointHost"], PRIVATE_NAME)
@@ -106,10 +111,10 @@ class Run:
 
     def provider_changes(self):
         self.deployed("provider: a security group is changed in place", self.stack, self.template, "UPDATE_COMPLETE",
-                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.group)
+                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.other_group)
         (endpoint,) = self.endpoints(self.vpc)
         self.equal("provider: it is the same endpoint", self.stack.outputs["EndpointId"], endpoint["id"])
-        self.equal("provider: with the wanted group only", endpoint["groups"], [self.vpc.group])
+        self.equal("provider: with the wanted group only", endpoint["group_ids"], [self.vpc.other_group])
         self.deployed("provider: without VPC and service it keeps the function only", self.stack, self.template,
                       "UPDATE_COMPLETE")
         self.equal("provider: and the endpoint is gone", self.endpoints(self.vpc), [])
@@ -120,7 +125,7 @@ class Run:
 
     def share(self):
         vpc, stacks = Vpc("share"), [self.cloud.stack("orders"), self.cloud.stack("billing")]
-        template = application(VpcId=vpc.id, ServiceName=SERVICE)
+        template = application(wanted(vpc))
         failures = together([lambda stack=stack: stack.deploy(template) for stack in stacks])
         self.check("share: two stacks deployed at once are both complete",
                    [stack.status for stack in stacks] == ["CREATE_COMPLETE"] * 2,
@@ -138,24 +143,24 @@ class Run:
     def attributes_and_tags(self):
         vpc, stack = Vpc("tags"), self.cloud.stack("tags")
         team = [{"Key": "team", "Value": "orders"}, {"Key": "stage", "Value": "test"}]
-        template = application(VpcId=vpc.id, ServiceName=SERVICE, Tags=team)
+        template = application(wanted(vpc, Tags=team))
         self.deployed("tags: created", stack, template)
         (endpoint,), outputs = self.endpoints(vpc), stack.outputs
         user_tags = lambda one: {k: v for k, v in one["tags"].items() if not k.startswith(f"{PROVIDER}:")}
         self.equal("tags: the endpoint carries them", user_tags(endpoint), {"team": "orders", "stage": "test"})
         (answer,) = [one["answer"] for one in self.exchanges(stack)]
         self.equal("attributes: the answer has all of them and no other", sorted(answer["Data"]), sorted(ATTRIBUTES))
-        wanted = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
+        expected = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
                   "Host": PRIVATE_NAME, "PrivateDnsName": PRIVATE_NAME, "Port": "4000", "Reused": "false",
                   "Ownership": "Owned", "SharedWith": "0",
                   "AvailabilityZoneIds": "use1-az1,use1-az4"}
-        self.equal("attributes: they say what is there", {name: outputs.get(name) for name in wanted}, wanted)
+        self.equal("attributes: they say what is there", {name: outputs.get(name) for name in expected}, expected)
         self.equal("attributes: one subnet in every zone that the service serves",
                    sorted(outputs["SubnetIds"].split(",")), sorted([vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]]))
         self.check("attributes: JDBC URL and mysql command name host and port",
                    all(PRIVATE_NAME in outputs[name] and "4000" in outputs[name] for name in ("JdbcUrl", "MysqlCommand")),
                    outputs)
-        template = application(VpcId=vpc.id, ServiceName=SERVICE, Tags=[{"Key": "team", "Value": "billing"}])
+        template = application(wanted(vpc, Tags=[{"Key": "team", "Value": "billing"}]))
         self.deployed("tags: updated", stack, template, "UPDATE_COMPLETE")
         self.equal("tags: in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], {"team": "billing"})])
@@ -164,18 +169,18 @@ class Run:
     def failed_update(self):
         vpc, stack = Vpc("update"), self.cloud.stack("update")
         first = vpc.subnets["use1-az1"]
-        template = application(VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=[first])
+        template = application(wanted(vpc, SubnetIds=[first]))
         self.deployed("update: created in one zone", stack, template)
         (before,) = self.endpoints(vpc)
         self.deployed("update: a second zone is added", stack, application(
-            VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=sorted([first, vpc.subnets["use1-az4"]])), "UPDATE_COMPLETE")
+            wanted(vpc, SubnetIds=sorted([first, vpc.subnets["use1-az4"]]))), "UPDATE_COMPLETE")
         (wider,) = self.endpoints(vpc)
-        self.equal("update: in place", (wider["id"], sorted(wider["subnets"])),
+        self.equal("update: in place", (wider["id"], sorted(wider["subnet_ids"])),
                    (before["id"], sorted([first, vpc.subnets["use1-az4"]])))
         self.equal("update: the outputs follow", stack.outputs["AvailabilityZoneIds"], "use1-az1,use1-az4")
         # A zone that the service does not serve: refused, and CloudFormation goes back to what was.
         self.deployed("update: a zone that the service does not serve is refused", stack, application(
-            VpcId=vpc.id, ServiceName=SERVICE, SubnetIds=[vpc.subnets["use1-az2"]]), "UPDATE_ROLLBACK_COMPLETE")
+            wanted(vpc, SubnetIds=[vpc.subnets["use1-az2"]])), "UPDATE_ROLLBACK_COMPLETE")
         self.check("update: the reason names both lists of zones",
                    "use1-az2" in stack.reason and "use1-az1" in stack.reason and "use1-az4" in stack.reason, stack.reason)
         self.equal("update: nothing has changed", self.endpoints(vpc), [wider])
@@ -183,13 +188,13 @@ class Run:
 
     def other_service(self):
         vpc, stack = Vpc("service"), self.cloud.stack("service")
-        self.deployed("other service: created", stack, application(VpcId=vpc.id, ServiceName=SERVICE))
+        self.deployed("other service: created", stack, application(wanted(vpc)))
         old = stack.outputs["Ref"]
-        self.deployed("other service: updated", stack, application(VpcId=vpc.id, ServiceName=OTHER_SERVICE),
+        self.deployed("other service: updated", stack, application(wanted(vpc, OTHER_SERVICE)),
                       "UPDATE_COMPLETE")
         self.check("other service: it is another endpoint", stack.outputs["Ref"] != old, old)
         self.equal("other service: of that service, and the old one is gone",
-                   [(one["id"], one["service"]) for one in self.endpoints(vpc)],
+                   [(one["id"], one["service_name"]) for one in self.endpoints(vpc)],
                    [(stack.outputs["Ref"], OTHER_SERVICE)])
         self.equal("other service: the host is its private name", stack.outputs["Host"], OTHER_PRIVATE_NAME)
         self.equal("other service: the old one was left by a Delete", self.request_types(stack),
@@ -198,8 +203,8 @@ class Run:
 
     def other_vpc(self):
         old, new, stack = Vpc("from"), Vpc("to"), self.cloud.stack("move")
-        self.deployed("other VPC: created", stack, application(VpcId=old.id, ServiceName=SERVICE))
-        self.deployed("other VPC: updated", stack, application(VpcId=new.id, ServiceName=SERVICE), "UPDATE_COMPLETE")
+        self.deployed("other VPC: created", stack, application(wanted(old)))
+        self.deployed("other VPC: updated", stack, application(wanted(new)), "UPDATE_COMPLETE")
         self.equal("other VPC: the old endpoint is gone", self.endpoints(old), [])
         self.equal("other VPC: the new one is there", [one["id"] for one in self.endpoints(new)],
                    [stack.outputs["Ref"]])
@@ -208,7 +213,7 @@ class Run:
     def rollback(self):
         vpc, stack = Vpc("rollback"), self.cloud.stack("rollback")
         self.deployed("rollback: a later resource fails", stack,
-                      application(VpcId=vpc.id, ServiceName=SERVICE, depends_on_it={"Nonsense": "1"}),
+                      application(wanted(vpc), depends_on_it={"Nonsense": "1"}),
                       "ROLLBACK_COMPLETE")
         self.equal("rollback: the endpoint is gone", self.endpoints(vpc), [])
         self.equal("rollback: the failed Create was followed by its Delete", sorted(self.request_types(stack)),
@@ -218,7 +223,8 @@ class Run:
     def bad_properties(self):
         stack, started = self.cloud.stack("bad-properties"), time.monotonic()
         self.deployed("bad properties: refused", stack, application(
-            VpcId="vpc-zzz", ServicName=SERVICE, Port="70000", PrivateDnsEnabled="perhaps"), "ROLLBACK_COMPLETE")
+            {"VpcId": "vpc-zzz", "ServicName": SERVICE, "Port": "70000", "PrivateDnsEnabled": "perhaps"}),
+            "ROLLBACK_COMPLETE")
         took = time.monotonic() - started
         for word in ("VpcId", "vpc-zzz", "ServicName", "ServiceName", "Port", "70000", "PrivateDnsEnabled", "perhaps"):
             self.check(f"bad properties: the reason names {word}", word in stack.reason, stack.reason)
@@ -230,7 +236,7 @@ class Run:
 
     def dns_hostnames(self):
         vpc, stack, started = Vpc("no-dns-hostnames"), self.cloud.stack("no-dns-hostnames"), time.monotonic()
-        self.deployed("DNS hostnames off: refused", stack, application(VpcId=vpc.id, ServiceName=SERVICE),
+        self.deployed("DNS hostnames off: refused", stack, application(wanted(vpc)),
                       "ROLLBACK_COMPLETE")
         took = time.monotonic() - started
         self.check("DNS hostnames off: the reason holds the command that turns them on",

@@ -25,7 +25,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 import urllib.parse
 
@@ -248,7 +247,7 @@ def application(ministack, ledger, base_url):
 
 
 def end_with_standard_input():
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,1 +1,6 @@
-use ec2_sim as _;
+//! The function from event to answer, with the real SDK client against the simulated EC2, on a clock of our own.
+
+mod cloud;
+mod lifecycle;
+mod refusals;
+mod sharing;

@@ -178,9 +178,11 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         if let Some(record) = plane.endpoints.get_mut(&id) {
             record.begin();
             record.modifying = true;
-            record.doom = doom;
+            record.doom = record.doom.take().or(doom);
         }
-        plane.step_after(plane.knobs.modify_ms, &id, Step::Settle);
+        // One that was still being made begins anew.
+        let time = if before.was_available { plane.knobs.modify_ms } else { plane.knobs.create_ms };
+        plane.step_after(time, &id, Step::Settle);
     }
     Ok(Xml::done())
 }

@@ -1,0 +1,278 @@
+//! CloudFormation's side of a story: stacks send events, and every answer is held against the contract before the
+//! story sees it.
+
+use ec2_sim::{Ec2 as Sim, World};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::ec2::Ec2;
+use tidb_private_endpoint::handler::{Handled, Handler};
+use tidb_private_endpoint::plan::Home;
+use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, ATTRIBUTES};
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+/// TiDB Cloud's gateway in the shipped world, in two zones.
+pub(crate) const SERVICE: &str = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718";
+pub(crate) const PRIVATE_NAME: &str = "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com";
+/// Another gateway, in one zone.
+pub(crate) const SERVICE_2: &str = "com.amazonaws.vpce.us-east-1.vpce-svc-0b2c3d4e5f6071829";
+/// A VPC with three subnets, two of them where the service is.
+pub(crate) const VPC: &str = "vpc-0a11111111111111a";
+pub(crate) const GROUP: &str = "sg-0a1db41111111111a";
+pub(crate) const SUBNET_AZ4: &str = "subnet-0a1a11111111111a1";
+pub(crate) const SUBNET_AZ1: &str = "subnet-0a1c11111111111c1";
+pub(crate) const SUBNET_AZ2: &str = "subnet-0a1d11111111111d1";
+/// Another one like it.
+pub(crate) const VPC_2: &str = "vpc-0d44444444444444d";
+pub(crate) const GROUP_2: &str = "sg-0d4db44444444444d";
+
+/// The response URL in every event; the parts after the name must never be seen again.
+pub(crate) const RESPONSE_URL: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/\
+    arn%3Aaws%3Acloudformation?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=5ec4e75ec4e75ec4e7";
+
+/// The properties that most stories use.
+pub(crate) fn properties() -> Value {
+    json!({ "ServiceName": SERVICE, "VpcId": VPC, "SecurityGroupIds": [GROUP] })
+}
+
+/// Some properties with others laid over them; null takes one away.
+pub(crate) fn with(base: Value, over: Value) -> Value {
+    let (Value::Object(mut base), Value::Object(over)) = (base, over) else { panic!("properties are objects") };
+    base.extend(over);
+    base.retain(|_, value| !value.is_null());
+    Value::Object(base)
+}
+
+/// A simulated EC2 and the function beside it.
+#[derive(Clone)]
+pub(crate) struct Cloud {
+    pub(crate) sim: Sim,
+    handler: Handler,
+}
+
+impl Cloud {
+    /// The shipped world, with EC2's usual delays.
+    pub(crate) fn new() -> Self {
+        Self::of(|_| {})
+    }
+
+    /// The shipped world, changed.
+    pub(crate) fn of(change: impl FnOnce(&mut World)) -> Self {
+        let mut world = ec2_sim::example();
+        world.epoch = Some("2026-11-23T09:00:00Z".parse().unwrap());
+        change(&mut world);
+        let sim = Sim::new(world);
+        let credentials = aws_sdk_ec2::config::Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests");
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::new(REGION))
+            .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(credentials))
+            .http_client(sim.http_client())
+            .build();
+        let home = Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
+        let handler =
+            Handler { ec2: Ec2::new(&config), home, log_stream: "2026/11/23/[$LATEST]0123456789abcdef".to_owned() };
+        Self { sim, handler }
+    }
+
+    /// A resource `TiDB` of a stack that has never been deployed.
+    pub(crate) fn stack(&self, name: &str) -> Stack {
+        Stack {
+            cloud: self.clone(),
+            stack_id: format!(
+                "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/51af3dc0-da77-11e4-872e-1234567db123"
+            ),
+            logical_id: "TiDB".to_owned(),
+        }
+    }
+
+    /// Delivers an event as Lambda would, with 15 minutes to go, and checks the answer as CloudFormation would and as
+    /// the contract promises.
+    pub(crate) async fn deliver(&self, event: &Value) -> Answered {
+        match self.deliver_raw(event, SignedDuration::from_secs(900)).await {
+            Handled::Answer(to, answer, until) => {
+                assert_eq!(to.response_url.expose(), event["ResponseURL"], "the answer goes to the event's own URL");
+                assert!(until > self.sim.now(), "there is time left to deliver the answer");
+                Answered::check(event, &answer.body(&to))
+            }
+            other => panic!("no answer but {other:?}"),
+        }
+    }
+
+    pub(crate) async fn deliver_raw(&self, event: &Value, time: SignedDuration) -> Handled {
+        let clock = Clock::starting_at(self.sim.now());
+        self.handler.handle(event, clock, clock.now() + time).await
+    }
+
+    /// The one endpoint that exists.
+    pub(crate) fn endpoint(&self) -> ec2_sim::Endpoint {
+        let mut endpoints = self.sim.endpoints();
+        assert_eq!(endpoints.len(), 1, "there is exactly one endpoint: {endpoints:#?}");
+        endpoints.remove(0)
+    }
+
+    /// How often an action was called so far.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.sim.log().iter().filter(|call| call.action == action).count()
+    }
+
+    /// Calls so far that were to change something.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let reads = |action: &str| action.starts_with("Describe");
+        self.sim.log().iter().filter(|call| !reads(&call.action)).map(|call| call.action.clone()).collect()
+    }
+
+    /// Nothing of the product's is left, and it asked EC2 for nothing that EC2 does not know.
+    pub(crate) fn assert_clean(&self) {
+        for endpoint in self.sim.endpoints() {
+            let ours: Vec<_> = endpoint.tags.keys().filter(|key| key.starts_with("tidb-private-endpoint:")).collect();
+            assert!(ours.is_empty() || endpoint.state == ec2_sim::State::Deleting, "left on {}: {ours:?}", endpoint.id);
+        }
+        self.assert_understood();
+    }
+
+    /// It asked EC2 for nothing that EC2 does not know.
+    pub(crate) fn assert_understood(&self) {
+        assert_eq!(self.sim.complaints(), Vec::<String>::new());
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+/// One stack with one resource.
+#[derive(Clone)]
+pub(crate) struct Stack {
+    cloud: Cloud,
+    pub(crate) stack_id: String,
+    pub(crate) logical_id: String,
+}
+
+impl Stack {
+    /// An event as CloudFormation writes it: every scalar property a string.
+    pub(crate) fn event(&self, request_type: &str, properties: &Value) -> Value {
+        static REQUESTS: AtomicU32 = AtomicU32::new(1);
+        let request = REQUESTS.fetch_add(1, Ordering::Relaxed);
+        json!({
+            "RequestType": request_type,
+            "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint",
+            "ResponseURL": RESPONSE_URL,
+            "StackId": self.stack_id,
+            "RequestId": format!("a7b2c3d4-0000-4000-8000-{request:012}"),
+            "LogicalResourceId": self.logical_id,
+            "ResourceType": "Custom::TiDBCloudPrivateEndpoint",
+            "ResourceProperties": stringly(with(properties.clone(), json!({
+                "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint",
+            }))),
+        })
+    }
+
+    pub(crate) fn update_event(&self, physical_id: &str, new: &Value, old: &Value) -> Value {
+        let mut event = self.event("Update", new);
+        event["PhysicalResourceId"] = json!(physical_id);
+        event["OldResourceProperties"] = stringly(old.clone());
+        event
+    }
+
+    pub(crate) fn delete_event(&self, physical_id: &str, properties: &Value) -> Value {
+        let mut event = self.event("Delete", properties);
+        event["PhysicalResourceId"] = json!(physical_id);
+        event
+    }
+
+    pub(crate) async fn create(&self, properties: &Value) -> Answered {
+        self.cloud.deliver(&self.event("Create", properties)).await
+    }
+
+    pub(crate) async fn update(&self, physical_id: &str, new: &Value, old: &Value) -> Answered {
+        self.cloud.deliver(&self.update_event(physical_id, new, old)).await
+    }
+
+    pub(crate) async fn delete(&self, physical_id: &str) -> Answered {
+        self.cloud.deliver(&self.delete_event(physical_id, &properties())).await
+    }
+
+    /// The tag key of this resource's reference.
+    pub(crate) fn ref_key(&self) -> String {
+        tidb_private_endpoint::reference::Holder::new(&self.stack_id, &self.logical_id).ref_key()
+    }
+
+    pub(crate) fn leaving_key(&self) -> String {
+        tidb_private_endpoint::reference::Holder::new(&self.stack_id, &self.logical_id).leaving_key()
+    }
+}
+
+/// CloudFormation sends booleans and numbers as texts, at every depth.
+fn stringly(value: Value) -> Value {
+    match value {
+        Value::Bool(flag) => json!(flag.to_string()),
+        Value::Number(number) => json!(number.to_string()),
+        Value::Array(items) => items.into_iter().map(stringly).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, stringly(value))).collect::<Map<_, _>>().into(),
+        Value::Null | Value::String(_) => value,
+    }
+}
+
+/// An answer that CloudFormation would accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) reason: Option<String>,
+    pub(crate) physical_id: String,
+    pub(crate) data: BTreeMap<String, String>,
+}
+
+impl Answered {
+    /// What CloudFormation checks of an answer, and what the contract promises of each.
+    pub(crate) fn check(event: &Value, body: &str) -> Self {
+        assert!(body.len() <= ANSWER_BYTES_MAX, "the answer is {} bytes long", body.len());
+        assert!(!body.contains("X-Amz-Signature"), "the response URL is in the answer");
+        let answer: Value = serde_json::from_str(body).unwrap();
+        for id in ["StackId", "RequestId", "LogicalResourceId"] {
+            assert_eq!(answer[id], event[id], "{id} is repeated word for word");
+        }
+        let physical_id = answer["PhysicalResourceId"].as_str().unwrap().to_owned();
+        assert!((1..=1024).contains(&physical_id.len()));
+        let reason = answer["Reason"].as_str().map(str::to_owned);
+        let data: BTreeMap<String, String> =
+            answer.get("Data").map(|data| serde_json::from_value(data.clone()).unwrap()).unwrap_or_default();
+        match answer["Status"].as_str().unwrap() {
+            "SUCCESS" => assert_eq!(reason, None),
+            "FAILED" => assert!(reason.as_ref().is_some_and(|reason| reason.len() > 20), "a failure needs a reason"),
+            other => panic!("Status is {other}"),
+        }
+        match (event["RequestType"].as_str(), &reason) {
+            (Some("Create" | "Update"), None) => {
+                let names: Vec<&str> = data.keys().map(String::as_str).collect();
+                let mut promised: Vec<&str> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+                promised.sort_unstable();
+                assert_eq!(names, promised, "every success returns the full set");
+                assert_eq!(data["EndpointId"], physical_id);
+            }
+            (Some("Create"), Some(_)) => {}
+            _ => assert_eq!(answer["PhysicalResourceId"], event["PhysicalResourceId"], "the physical id is kept"),
+        }
+        Self { reason, physical_id, data }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.reason, None);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn failed(self) -> String {
+        self.reason.expect("the event fails")
+    }
+}
+
+/// A moment as the product writes it.
+pub(crate) fn moment(at: Timestamp, offset_seconds: i64) -> String {
+    (at + SignedDuration::from_secs(offset_seconds)).to_string()
+}

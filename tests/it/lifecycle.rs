@@ -1,0 +1,334 @@
+//! Stories of one stack: create, update, replace, delete, and what goes wrong in between.
+
+use crate::cloud::*;
+use serde_json::json;
+
+#[tokio::test(start_paused = true)]
+async fn create_makes_a_working_endpoint_and_delete_removes_it() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+
+    let created = stack.create(&properties()).await.succeeded();
+
+    let endpoint = cloud.endpoint();
+    assert_eq!(created.physical_id, endpoint.id);
+    assert_eq!(endpoint.state, ec2_sim::State::Available);
+    assert!(endpoint.private_dns_enabled);
+    let data = &created.data;
+    assert_eq!(data["PrivateDnsName"], PRIVATE_NAME);
+    assert_eq!(data["Host"], PRIVATE_NAME);
+    assert_eq!(data["Port"], "4000");
+    assert!(data["DnsName"].starts_with(&endpoint.id), "{}", data["DnsName"]);
+    assert!(
+        data["DnsName"].ends_with(".vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com"),
+        "{}",
+        data["DnsName"]
+    );
+    assert_eq!(data["ZonalDnsNames"].split(',').count(), 2);
+    assert!(!data["ZonalDnsNames"].split(',').any(|name| name == data["DnsName"]));
+    assert_eq!(data["AvailabilityZoneIds"], "use1-az1,use1-az2");
+    assert_eq!(data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"));
+    assert_eq!(data["SecurityGroupIds"], GROUP);
+    assert_eq!(
+        (data["Reused"].as_str(), data["Ownership"].as_str(), data["SharedWith"].as_str()),
+        ("false", "Owned", "0")
+    );
+    assert_eq!(data["Warnings"], "");
+    assert_eq!(data["JdbcUrl"], format!("jdbc:mysql://{PRIVATE_NAME}:4000/test?sslMode=VERIFY_IDENTITY"));
+
+    stack.delete(&created.physical_id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints(), []);
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_outside_private_dns_is_the_endpoints_own() {
+    let cloud = Cloud::new();
+    let wish = with(properties(), json!({ "PrivateDnsEnabled": false, "Port": 3306 }));
+    let created = cloud.stack("orders").create(&wish).await.succeeded();
+    assert!(!cloud.endpoint().private_dns_enabled);
+    assert_eq!(created.data["PrivateDnsName"], "");
+    assert_eq!(created.data["Host"], created.data["DnsName"]);
+    assert_eq!(created.data["Port"], "3306");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_changes_the_endpoint_in_place() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let old = with(
+        properties(),
+        json!({ "SubnetIds": [SUBNET_AZ1], "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "old", "Value": "1" }] }),
+    );
+    let created = stack.create(&old).await.succeeded();
+    assert_eq!(created.data["AvailabilityZoneIds"], "use1-az1");
+
+    let new = with(
+        properties(),
+        json!({ "SubnetIds": [SUBNET_AZ2], "Tags": [{ "Key": "team", "Value": "data" }], "Port": "4001" }),
+    );
+    let updated = stack.update(&created.physical_id, &new, &old).await.succeeded();
+
+    assert_eq!(updated.physical_id, created.physical_id);
+    assert_eq!(updated.data["SubnetIds"], SUBNET_AZ2);
+    assert_eq!(updated.data["AvailabilityZoneIds"], "use1-az2");
+    assert_eq!(updated.data["Port"], "4001");
+    assert_eq!(updated.data["Warnings"], "");
+    let endpoint = cloud.endpoint();
+    assert_eq!(endpoint.subnet_ids.iter().collect::<Vec<_>>(), [SUBNET_AZ2]);
+    assert_eq!(endpoint.tags["team"], "data");
+    assert!(!endpoint.tags.contains_key("old"), "a tag that the template dropped goes");
+
+    // CloudFormation rolls an update back with another one.
+    let back = stack.update(&created.physical_id, &old, &new).await.succeeded();
+    assert_eq!(back.data["SubnetIds"], SUBNET_AZ1);
+    assert_eq!(cloud.endpoint().tags["old"], "1");
+    stack.delete(&back.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_is_swapped_inside_its_zone() {
+    const SIBLING: &str = "subnet-0a1c11111111111c2";
+    let cloud = Cloud::of(|world| {
+        let mut sibling = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
+        sibling.id = SIBLING.to_owned();
+        sibling.cidr_block = "10.0.48.0/20".to_owned();
+        world.subnets.push(sibling);
+    });
+    let stack = cloud.stack("orders");
+    let old = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let created = stack.create(&old).await.succeeded();
+    let new = with(properties(), json!({ "SubnetIds": [SIBLING] }));
+    let updated = stack.update(&created.physical_id, &new, &old).await.succeeded();
+    assert_eq!(updated.data["SubnetIds"], SIBLING);
+    cloud.assert_understood();
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_dns_is_turned_off_and_on() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let off = with(properties(), json!({ "PrivateDnsEnabled": "false" }));
+    let created = stack.create(&properties()).await.succeeded();
+    let without = stack.update(&created.physical_id, &off, &properties()).await.succeeded();
+    assert_eq!(
+        (without.physical_id.as_str(), without.data["PrivateDnsName"].as_str()),
+        (created.physical_id.as_str(), "")
+    );
+    let again = stack.update(&created.physical_id, &properties(), &off).await.succeeded();
+    assert_eq!((again.physical_id.as_str(), again.data["Host"].as_str()), (created.physical_id.as_str(), PRIVATE_NAME));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_service_is_a_replacement() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    let other = with(properties(), json!({ "ServiceName": SERVICE_2 }));
+
+    let replaced = stack.update(&created.physical_id, &other, &properties()).await.succeeded();
+    assert_ne!(replaced.physical_id, created.physical_id);
+    assert_eq!(replaced.data["ServiceName"], SERVICE_2);
+    assert_eq!(cloud.sim.endpoints().len(), 2, "the old one stays until CloudFormation cleans up");
+
+    stack.delete(&created.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().id, replaced.physical_id);
+    stack.delete(&replaced.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_is_rolled_back() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    let moved = with(properties(), json!({ "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] }));
+    let replaced = stack.update(&created.physical_id, &moved, &properties()).await.succeeded();
+    assert_eq!(replaced.data["VpcId"], VPC_2);
+
+    // A later resource fails: the update is taken back, and then the superseded endpoint is deleted.
+    let back = stack.update(&replaced.physical_id, &properties(), &moved).await.succeeded();
+    assert_eq!(back.physical_id, created.physical_id);
+    assert_eq!(back.data["Reused"], "false");
+    stack.delete(&replaced.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().id, created.physical_id);
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_failed_half_way_leaves_nothing_behind() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    // The update makes its new endpoint, which then never becomes available.
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |_| {
+        for endpoint in sim.endpoints().iter().filter(|endpoint| endpoint.vpc_id == VPC_2) {
+            sim.fail_endpoint(&endpoint.id, "InternalError", "Something went wrong");
+        }
+        ec2_sim::Verdict::Proceed
+    });
+    let moved = with(properties(), json!({ "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] }));
+    let failed = stack.update(&created.physical_id, &moved, &properties()).await;
+    assert_eq!(failed.physical_id, created.physical_id, "CloudFormation keeps the old one");
+    let reason = failed.failed();
+    assert!(reason.contains("failed") && reason.contains("Something went wrong"), "{reason}");
+
+    cloud.sim.on_call(|_| ec2_sim::Verdict::Proceed);
+
+    // The update that rolls back releases what the failed one left, and so it is deleted.
+    let back = stack.update(&created.physical_id, &properties(), &moved).await.succeeded();
+    assert_eq!(back.physical_id, created.physical_id);
+    cloud.pass(300).await;
+    assert_eq!(cloud.endpoint().id, created.physical_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_vanished_is_made_anew() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    cloud.sim.delete_endpoint_by_hand(&created.physical_id);
+    cloud.pass(600).await;
+    let new = with(properties(), json!({ "Port": 4001 }));
+    let updated = stack.update(&created.physical_id, &new, &properties()).await.succeeded();
+    assert_ne!(updated.physical_id, created.physical_id);
+    assert_eq!(cloud.endpoint().id, updated.physical_id);
+    stack.delete(&created.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().id, updated.physical_id, "the clean-up of the old id leaves the new endpoint alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_create_names_the_endpoint_so_that_the_delete_finds_it() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |_| {
+        for endpoint in sim.endpoints() {
+            sim.fail_endpoint(&endpoint.id, "AddressesExhausted", "No address is left");
+        }
+        ec2_sim::Verdict::Proceed
+    });
+    let failed = stack.create(&properties()).await;
+    assert_eq!(failed.physical_id, cloud.endpoint().id);
+    let physical_id = failed.physical_id.clone();
+    let reason = failed.failed();
+    assert!(reason.contains(&physical_id) && reason.contains("No address is left"), "{reason}");
+    cloud.sim.on_call(|_| ec2_sim::Verdict::Proceed);
+    stack.delete(&physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_runs_out_of_time_says_where_it_was() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(3_600_000));
+    let stack = cloud.stack("orders");
+    let begun = cloud.sim.now();
+    let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 300 }))).await;
+    let took = cloud.sim.now().duration_since(begun).as_secs();
+    assert!((240..300).contains(&took), "it uses its time, and answers before it is over: {took} s");
+    assert_eq!(failed.physical_id, cloud.endpoint().id);
+    let physical_id = failed.physical_id.clone();
+    let reason = failed.failed();
+    assert!(reason.contains("pending") && reason.contains(&physical_id) && reason.contains("waiting"), "{reason}");
+    assert!(reason.contains("Log stream: 2026/11/23/[$LATEST]0123456789abcdef"), "{reason}");
+    stack.delete(&physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_with_an_invented_id_finds_the_endpoint_by_its_reference() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    stack.create(&properties()).await.succeeded();
+    stack.delete("orders-TiDB-1KJH2LKJ3H4LK").await.succeeded();
+    cloud.assert_clean();
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_of_nothing_succeeds_after_a_second_look() {
+    let cloud = Cloud::new();
+    for physical_id in ["orders-TiDB-1KJH2LKJ3H4LK", "vpce-0123456789abcdef0"] {
+        let before = cloud.count("DescribeVpcEndpoints");
+        cloud.stack("orders").delete(physical_id).await.succeeded();
+        assert_eq!(cloud.count("DescribeVpcEndpoints") - before, 2, "{physical_id}");
+    }
+    assert_eq!(cloud.changes(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_needs_no_valid_properties() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    let event = stack.delete_event(&created.physical_id, &json!({ "Nonsense": ["x"], "VpcId": 7 }));
+    cloud.deliver(&event).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_waits_until_subnets_and_groups_are_free() {
+    let cloud = Cloud::of(|world| world.knobs.delete_ms = ec2_sim::Span::exactly(170_000));
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    let busy = cloud.sim.call(&format!("Action=DeleteSubnet&Version=2016-11-15&SubnetId={SUBNET_AZ1}")).await;
+    assert!(busy.body.contains("DependencyViolation"), "{}", busy.body);
+    stack.delete(&created.physical_id).await.succeeded();
+    let free = cloud.sim.call(&format!("Action=DeleteSubnet&Version=2016-11-15&SubnetId={SUBNET_AZ1}")).await;
+    assert_eq!(free.status, 200, "{}", free.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_during_a_create_wins() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(300_000));
+    let stack = cloud.stack("orders");
+    let create = tokio::spawn({
+        let stack = stack.clone();
+        async move { stack.create(&properties()).await }
+    });
+    cloud.pass(30).await;
+    assert_eq!(cloud.sim.endpoints().len(), 1);
+    // A sibling failed, and CloudFormation deletes what has not answered yet, under a name of its own.
+    stack.delete("orders-TiDB-1KJH2LKJ3H4LK").await.succeeded();
+    let reason = create.await.unwrap().failed();
+    assert!(reason.contains("removed while this request ran"), "{reason}");
+    cloud.pass(300).await;
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_event_twice_is_the_same_as_once() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let event = stack.event("Create", &properties());
+    let (one, two) = tokio::join!(cloud.deliver(&event), cloud.deliver(&event));
+    let (one, two) = (one.succeeded(), two.succeeded());
+    let three = cloud.deliver(&event).await.succeeded();
+    assert_eq!(cloud.endpoint().id, one.physical_id);
+    assert_eq!((&two.physical_id, &three.physical_id), (&one.physical_id, &one.physical_id));
+    assert_eq!(three.data["Reused"], "false");
+
+    let event = stack.delete_event(&one.physical_id, &properties());
+    let (one, two) = tokio::join!(cloud.deliver(&event), cloud.deliver(&event));
+    one.succeeded();
+    two.succeeded();
+    cloud.deliver(&event).await.succeeded();
+    cloud.assert_clean();
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retried_deployment_that_reuses_its_request_id_makes_a_new_endpoint() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let event = stack.event("Create", &properties());
+    let first = cloud.deliver(&event).await.succeeded();
+    stack.delete(&first.physical_id).await.succeeded();
+    // EC2 still knows the client token and answers with the endpoint that is gone.
+    let second = cloud.deliver(&event).await.succeeded();
+    assert_ne!(second.physical_id, first.physical_id);
+    assert_eq!(cloud.endpoint().id, second.physical_id);
+}

@@ -1,0 +1,214 @@
+//! What is refused before any change, and the sentences that say so.
+
+use crate::cloud::*;
+use serde_json::{Value, json};
+
+/// A Create that is refused: within seconds, with nothing changed, and in words that have all of `says` in them.
+async fn refused(cloud: &Cloud, properties: &Value, says: &[&str]) {
+    let begun = cloud.sim.now();
+    let failed = cloud.stack("orders").create(properties).await;
+    let took = cloud.sim.now().duration_since(begun).as_secs();
+    assert!(took < 20, "refused only after {took} s");
+    assert!(!failed.physical_id.starts_with("vpce-"));
+    let reason = failed.failed();
+    for words in says {
+        assert!(reason.contains(words), "'{words}' is not in: {reason}");
+    }
+    assert_eq!(cloud.changes(), [""; 0], "nothing was changed");
+    cloud.assert_understood();
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_of_the_properties_is_named_at_once() {
+    let cloud = Cloud::new();
+    let wish = json!({
+        "ServiceNam": SERVICE, "VpcId": "vpc-xyz", "SubnetIds": [SUBNET_AZ1, "subnet-1"], "Port": "seventy",
+        "PrivateDnsEnabled": "maybe", "AvailabilityZoneIds": ["us-east-1a"], "Tags": { "team": "web" },
+    });
+    refused(
+        &cloud,
+        &wish,
+        &[
+            "8 faults",
+            "ServiceNam is not a property; did you mean ServiceName?",
+            "ServiceName is missing",
+            "vpc-xyz",
+            "subnet-1",
+            "seventy",
+            "maybe",
+            "us-east-1a",
+            "Tags must be a list",
+        ],
+    )
+    .await;
+    assert_eq!(cloud.sim.log(), [], "EC2 was not even asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_of_another_region() {
+    let service = "com.amazonaws.vpce.eu-central-1.vpce-svc-0a1b2c3d4e5f60718";
+    let wish = with(properties(), json!({ "ServiceName": service }));
+    refused(&Cloud::new(), &wish, &["eu-central-1", "us-east-1", "Deploy the function and the stack in eu-central-1"])
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_does_not_exist_or_is_not_for_this_account() {
+    for id in ["vpce-svc-0ffffffffffffffff", "vpce-svc-0f60718293a4b5c6d"] {
+        let service = format!("com.amazonaws.vpce.us-east-1.{id}");
+        let wish = with(properties(), json!({ "ServiceName": service }));
+        refused(&Cloud::new(), &wish, &[&service, ACCOUNT, "does not allow this account", "Copy the name again"]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_accepts_by_hand() {
+    let service = "com.amazonaws.vpce.us-east-1.vpce-svc-0c3d4e5f60718293a";
+    let wish = with(properties(), json!({ "ServiceName": service }));
+    refused(&Cloud::new(), &wish, &[service, "exclusive model", "Starter"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_a_usable_private_name() {
+    let none = with(properties(), json!({ "ServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-0d4e5f60718293a4b" }));
+    refused(&Cloud::new(), &none, &["has no private DNS name", "PrivateDnsEnabled to false"]).await;
+    let unproved =
+        with(properties(), json!({ "ServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-0e5f60718293a4b5c" }));
+    refused(&Cloud::new(), &unproved, &["not verified", "api.not-verified.example.com"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vpc_without_dns() {
+    let vpc = "vpc-0b22222222222222b";
+    let wish = with(properties(), json!({ "VpcId": vpc, "SecurityGroupIds": ["sg-0b2db42222222222b"] }));
+    let hostnames = "aws ec2 modify-vpc-attribute --vpc-id vpc-0b22222222222222b --enable-dns-hostnames";
+    refused(&Cloud::new(), &wish, &["enableDnsHostnames is off", hostnames]).await;
+
+    let cloud = Cloud::new();
+    cloud.sim.set_vpc_dns(vpc, false, false);
+    refused(&cloud, &wish, &["enableDnsSupport and enableDnsHostnames are off", "--enable-dns-support && ", hostnames])
+        .await;
+
+    let without = with(wish, json!({ "PrivateDnsEnabled": false }));
+    cloud.stack("plain").create(&without).await.succeeded();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vpc_that_does_not_exist() {
+    let wish = with(properties(), json!({ "VpcId": "vpc-0ffffffffffffffff" }));
+    refused(&Cloud::new(), &wish, &["no VPC vpc-0ffffffffffffffff", ACCOUNT]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vpc_of_another_account() {
+    let wish = json!({ "ServiceName": SERVICE, "VpcId": "vpc-0e55555555555555e" });
+    refused(&Cloud::new(), &wish, &["belongs to account 210987654321", "Deploy this resource in account 210987654321"])
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn zones_where_the_service_is_not() {
+    let far = json!({ "ServiceName": SERVICE, "VpcId": "vpc-0c33333333333333c" });
+    refused(&Cloud::new(), &far, &["served in use1-az1, use1-az2", "has subnets only in use1-az4"]).await;
+    let given = with(properties(), json!({ "SubnetIds": [SUBNET_AZ4] }));
+    refused(&Cloud::new(), &given, &["served in use1-az1, use1-az2", "given subnets are only in use1-az4"]).await;
+    let asked = with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1", "use1-az4"] }));
+    refused(&Cloud::new(), &asked, &["AvailabilityZoneIds has use1-az4", "served only in use1-az1, use1-az2"]).await;
+    let narrow = with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1"], "SubnetIds": [SUBNET_AZ2] }));
+    refused(&Cloud::new(), &narrow, &["AvailabilityZoneIds has use1-az1", "given subnets are only in use1-az2"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_subnets_in_one_zone() {
+    let cloud = Cloud::of(|world| {
+        let mut sibling = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
+        sibling.id = "subnet-0a1c11111111111c2".to_owned();
+        sibling.cidr_block = "10.0.48.0/20".to_owned();
+        world.subnets.push(sibling);
+    });
+    let wish = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, "subnet-0a1c11111111111c2"] }));
+    refused(&cloud, &wish, &[SUBNET_AZ1, "subnet-0a1c11111111111c2", "both in zone use1-az1"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn subnets_and_groups_of_another_vpc() {
+    let subnet = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, "subnet-0d4c44444444444c4"] }));
+    refused(&Cloud::new(), &subnet, &["subnet-0d4c44444444444c4", "does not have", VPC]).await;
+    let group = with(properties(), json!({ "SecurityGroupIds": [GROUP_2] }));
+    refused(&Cloud::new(), &group, &[GROUP_2, "is in the VPC", VPC_2, VPC]).await;
+    let unknown = with(properties(), json!({ "SecurityGroupIds": ["sg-0ffffffffffffffff"] }));
+    refused(&Cloud::new(), &unknown, &["sg-0ffffffffffffffff", "does not show"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_group_for_a_new_endpoint() {
+    let wish = with(properties(), json!({ "SecurityGroupIds": null }));
+    refused(&Cloud::new(), &wish, &["SecurityGroupIds is missing", "default group", "4000"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stack_made_a_moment_ago_may_not_be_shown_yet() {
+    let cloud = Cloud::new();
+    cloud.sim.set_vpc_dns(VPC, true, false);
+    let sim = cloud.sim.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        sim.set_vpc_dns(VPC, true, true);
+    });
+    cloud.stack("orders").create(&properties()).await.succeeded();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_in_a_hosted_zone_of_the_customers() {
+    let cloud = Cloud::new();
+    cloud.sim.add_customer_zone(VPC, PRIVATE_NAME);
+    let begun = cloud.sim.now();
+    let failed = cloud.stack("orders").create(&properties()).await;
+    let took = cloud.sim.now().duration_since(begun).as_secs();
+    assert!((300..400).contains(&took), "five minutes, then it is not an endpoint that goes away: {took} s");
+    let reason = failed.failed();
+    for words in [PRIVATE_NAME, VPC, "private hosted zone", "another stack", "going away"] {
+        assert!(reason.contains(words), "'{words}' is not in: {reason}");
+    }
+    assert_eq!(cloud.sim.endpoints(), []);
+    assert!(cloud.count("CreateVpcEndpoint") <= 20, "looking is cheaper than asking again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_is_named() {
+    for (denied, named) in [
+        ("CreateVpcEndpoint", "ec2:CreateVpcEndpoint"),
+        ("DescribeVpcEndpoints", "ec2:DescribeVpcEndpoints"),
+        ("DescribeSubnets", "ec2:DescribeSubnets"),
+    ] {
+        let cloud = Cloud::of(|world| world.denied_actions = [denied.to_owned()].into());
+        let reason = cloud.stack("orders").create(&properties()).await.failed();
+        assert!(reason.contains(&format!("may not do {named}.")), "{reason}");
+    }
+    // Creating with tags needs a second permission, and EC2 names that one.
+    let cloud = Cloud::new();
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "CreateVpcEndpoint" => ec2_sim::Verdict::unauthorized("CreateTags"),
+        _ => ec2_sim::Verdict::Proceed,
+    });
+    let reason = cloud.stack("orders").create(&properties()).await.failed();
+    assert!(reason.contains("may not do ec2:CreateTags."), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ec2_refuses_is_passed_on_with_a_cure() {
+    let cloud = Cloud::of(|world| world.knobs.endpoints_per_vpc = 0);
+    let reason = cloud.stack("orders").create(&properties()).await.failed();
+    assert!(reason.contains("VpcEndpointLimitExceeded") && reason.contains("higher quota"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ec2_that_never_answers_does_not_keep_cloudformation_waiting() {
+    let cloud = Cloud::new();
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "CreateVpcEndpoint" => ec2_sim::Verdict::Hang,
+        _ => ec2_sim::Verdict::Proceed,
+    });
+    let reason = cloud.stack("orders").create(&properties()).await.failed();
+    assert!(reason.contains("CreateVpcEndpoint") && reason.contains("route53:AssociateVPCWithHostedZone"), "{reason}");
+}

@@ -1,0 +1,303 @@
+//! Stories of several stacks on one endpoint.
+
+use crate::cloud::*;
+use ec2_sim::{EndpointSpec, Span, State, Verdict};
+use serde_json::json;
+
+fn foreign() -> EndpointSpec {
+    EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        subnet_ids: vec![SUBNET_AZ1.to_owned()],
+        group_ids: vec![GROUP.to_owned()],
+        ..EndpointSpec::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_stack_joins_and_the_last_one_deletes() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let first = orders.create(&properties()).await.succeeded();
+    let second = billing.create(&properties()).await.succeeded();
+    assert_eq!(second.physical_id, first.physical_id);
+    assert_eq!((second.data["Reused"].as_str(), second.data["Ownership"].as_str()), ("true", "Owned"));
+    assert_eq!(second.data["SharedWith"], "1");
+    assert_eq!(cloud.count("CreateVpcEndpoint"), 1);
+    assert_eq!(cloud.endpoint().tags[&billing.ref_key()], "billing/TiDB", "people can read who holds it");
+
+    orders.delete(&first.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().state, State::Available, "the maker goes, the endpoint stays");
+    billing.delete(&second.physical_id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints(), []);
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_stacks_at_the_same_moment_make_one_endpoint() {
+    let cloud = Cloud::new();
+    let stacks: Vec<_> = (0..12).map(|n| cloud.stack(&format!("app-{n}"))).collect();
+    let wish = properties();
+    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wish))).await;
+    let id = cloud.endpoint().id;
+    for answer in answers {
+        assert_eq!(answer.succeeded().physical_id, id);
+    }
+    assert_eq!(cloud.endpoint().tags.keys().filter(|key| key.contains(":ref:")).count(), 12);
+
+    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.delete(&id))).await;
+    for answer in answers {
+        answer.succeeded();
+    }
+    cloud.assert_clean();
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_elses_endpoint_is_used_and_left_as_it_is() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    let before = cloud.endpoint();
+    let stack = cloud.stack("orders");
+    let wish = with(
+        properties(),
+        json!({ "Tags": [{ "Key": "team", "Value": "web" }], "SecurityGroupIds": [GROUP, "sg-0a1def1111111111a"] }),
+    );
+
+    let joined = stack.create(&wish).await.succeeded();
+    assert_eq!(joined.physical_id, id);
+    assert_eq!((joined.data["Reused"].as_str(), joined.data["Ownership"].as_str()), ("true", "Foreign"));
+    let warnings = &joined.data["Warnings"];
+    for words in ["no subnet in use1-az2", "sg-0a1def1111111111a is not attached", "tags team are not written"] {
+        assert!(warnings.contains(words), "'{words}' is not in: {warnings}");
+    }
+    let narrower = with(wish.clone(), json!({ "SubnetIds": [SUBNET_AZ2], "PrivateDnsEnabled": false }));
+    let updated = stack.update(&id, &narrower, &wish).await.succeeded();
+    assert!(updated.data["Warnings"].contains("Private DNS"), "{}", updated.data["Warnings"]);
+    stack.delete(&id).await.succeeded();
+
+    assert_eq!(cloud.endpoint(), before, "not a tag, not a subnet is different");
+    assert_eq!(cloud.changes(), ["CreateTags", "DeleteTags"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_wants_private_dns_leaves_an_endpoint_that_has_none() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(EndpointSpec { private_dns_enabled: false, ..foreign() });
+    cloud.pass(10).await;
+    let stack = cloud.stack("orders");
+    let off = with(properties(), json!({ "PrivateDnsEnabled": false }));
+    let joined = stack.create(&off).await.succeeded();
+    assert_eq!(joined.physical_id, id);
+    let updated = stack.update(&id, &properties(), &off).await.succeeded();
+    assert_ne!(updated.physical_id, id);
+    assert_eq!(updated.data["Host"], PRIVATE_NAME);
+    stack.delete(&id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_shared_only_grows() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let narrow =
+        with(properties(), json!({ "SubnetIds": [SUBNET_AZ1], "Tags": [{ "Key": "team", "Value": "orders" }] }));
+    let first = orders.create(&narrow).await.succeeded();
+    let wide = with(
+        properties(),
+        json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2], "Tags": [{ "Key": "team", "Value": "billing" }] }),
+    );
+    let second = billing.create(&wide).await.succeeded();
+    assert_eq!(second.data["AvailabilityZoneIds"], "use1-az1,use1-az2", "the second stack gets the zone that it needs");
+    assert!(second.data["Warnings"].contains("keeps its own values of the tags team"), "{}", second.data["Warnings"]);
+
+    let elsewhere = with(
+        properties(),
+        json!({ "SubnetIds": [SUBNET_AZ1], "SecurityGroupIds": ["sg-0a1def1111111111a"], "PrivateDnsEnabled": "false" }),
+    );
+    let updated = orders.update(&first.physical_id, &elsewhere, &narrow).await.succeeded();
+    let endpoint = cloud.endpoint();
+    assert_eq!(endpoint.subnet_ids.len(), 2);
+    assert_eq!(endpoint.group_ids.len(), 2);
+    assert!(endpoint.private_dns_enabled);
+    assert_eq!(endpoint.tags["team"], "orders");
+    for words in ["keeps sg-0a1db41111111111a", "stays on"] {
+        assert!(updated.data["Warnings"].contains(words), "'{words}' is not in: {}", updated.data["Warnings"]);
+    }
+
+    // Alone again, it becomes what is asked.
+    billing.delete(&second.physical_id).await.succeeded();
+    let alone = orders.update(&first.physical_id, &narrow, &elsewhere).await.succeeded();
+    assert_eq!(alone.data["SubnetIds"], SUBNET_AZ1);
+    assert_eq!(alone.data["SecurityGroupIds"], GROUP);
+    assert_eq!(alone.data["Warnings"], "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_will_not_do_are_left_alone() {
+    let cloud = Cloud::new();
+    for (state, requester_managed, service) in
+        [(State::Rejected, false, SERVICE), (State::Available, true, SERVICE), (State::Available, false, SERVICE_2)]
+    {
+        let spec = EndpointSpec {
+            requester_managed,
+            state,
+            service_name: service.to_owned(),
+            private_dns_enabled: false,
+            subnet_ids: vec![SUBNET_AZ2.to_owned()],
+            ..foreign()
+        };
+        cloud.sim.create_foreign_endpoint(spec);
+    }
+    cloud.sim.create_foreign_endpoint(EndpointSpec {
+        vpc_id: VPC_2.to_owned(),
+        subnet_ids: Vec::new(),
+        group_ids: vec![GROUP_2.to_owned()],
+        ..foreign()
+    });
+    cloud.pass(10).await;
+    let created = cloud.stack("orders").create(&properties()).await.succeeded();
+    assert_eq!(created.data["Reused"], "false");
+    assert_eq!(cloud.sim.endpoints().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_going_away_is_waited_for_and_replaced() {
+    let cloud = Cloud::of(|world| world.knobs.zone_release_ms = Span::exactly(180_000));
+    let id = cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    cloud.sim.delete_endpoint_by_hand(&id);
+    cloud.pass(5).await;
+    let created = cloud.stack("orders").create(&properties()).await.succeeded();
+    assert_ne!(created.physical_id, id);
+    assert_eq!(cloud.endpoint().id, created.physical_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_means_look_again_for_another_stack_was_faster() {
+    let cloud = Cloud::new();
+    let sim = cloud.sim.clone();
+    let mut faster = None;
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && faster.is_none() {
+            faster = Some(sim.create_foreign_endpoint(foreign()));
+        }
+        Verdict::Proceed
+    });
+    let joined = cloud.stack("orders").create(&properties()).await.succeeded();
+    assert_eq!(joined.data["Reused"], "true");
+    assert_eq!(joined.physical_id, cloud.endpoint().id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_endpoints_made_at_once_become_the_older_one() {
+    let cloud = Cloud::new();
+    let wish = with(properties(), json!({ "PrivateDnsEnabled": false }));
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let (one, two) = tokio::join!(orders.create(&wish), billing.create(&wish));
+    let (one, two) = (one.succeeded(), two.succeeded());
+    assert_eq!(cloud.count("CreateVpcEndpoint"), 2, "both made one");
+    assert_eq!(one.physical_id, two.physical_id);
+    cloud.pass(600).await;
+    assert_eq!(cloud.endpoint().id, one.physical_id);
+    assert_eq!(one.data["SharedWith"], "1".to_owned().as_str());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_joiner_saves_the_endpoint_from_the_leaver() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let first = orders.create(&properties()).await.succeeded();
+    let leave = tokio::spawn({
+        let (orders, id) = (orders.clone(), first.physical_id.clone());
+        async move { orders.delete(&id).await }
+    });
+    // Past the leaver's first settling, so that its announcement stands on the endpoint.
+    cloud.pass(15).await;
+    assert!(cloud.endpoint().tags.contains_key(&orders.leaving_key()));
+    let second = billing.create(&properties()).await.succeeded();
+    leave.await.unwrap().succeeded();
+    assert_eq!(second.physical_id, first.physical_id);
+    assert_eq!(cloud.endpoint().state, State::Available);
+    assert!(!cloud.endpoint().tags.contains_key(&orders.leaving_key()), "the announcement is withdrawn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_announcement_of_a_leaver_that_crashed_holds_nobody_up_for_long() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let first = orders.create(&properties()).await.succeeded();
+    cloud.sim.remove_tag(&first.physical_id, &orders.ref_key());
+    cloud.sim.set_tag(&first.physical_id, &orders.leaving_key(), &moment(cloud.sim.now(), 80));
+    cloud.pass(10).await;
+    let begun = cloud.sim.now();
+    let second = billing.create(&properties()).await.succeeded();
+    assert_eq!(second.physical_id, first.physical_id);
+    let took = cloud.sim.now().duration_since(begun).as_secs();
+    assert!((70..90).contains(&took), "a minute or so, not a function's lifetime: {took} s");
+    assert!(!cloud.endpoint().tags.contains_key(&orders.leaving_key()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_crashed_at_any_point_is_finished_by_the_next_one() {
+    for marks in [vec![], vec!["leaving"]] {
+        let cloud = Cloud::new();
+        let stack = cloud.stack("orders");
+        let created = stack.create(&properties()).await.succeeded();
+        cloud.sim.remove_tag(&created.physical_id, &stack.ref_key());
+        for _ in &marks {
+            cloud.sim.set_tag(&created.physical_id, &stack.leaving_key(), &moment(cloud.sim.now(), 80));
+        }
+        cloud.pass(5).await;
+        stack.delete(&created.physical_id).await.succeeded();
+        assert_eq!(cloud.sim.endpoints(), [], "{marks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_for_another_reference() {
+    let cloud = Cloud::new();
+    let first = cloud.stack("orders").create(&properties()).await.succeeded();
+    for n in 0..48 {
+        cloud.sim.set_tag(&first.physical_id, &format!("tidb-private-endpoint:ref:{n:024}"), &format!("app-{n}/TiDB"));
+    }
+    cloud.pass(10).await;
+    let reason = cloud.stack("billing").create(&properties()).await.failed();
+    for words in [&first.physical_id, "50 of the 50 tags", "app-0/TiDB", "and 44 more", "export its outputs"] {
+        assert!(reason.contains(words), "'{words}' is not in: {reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_of_another_vpc_of_the_region_is_joined_if_that_is_allowed() {
+    let cloud = Cloud::new();
+    let first = cloud.stack("orders").create(&properties()).await.succeeded();
+    let before = cloud.endpoint();
+    let stack = cloud.stack("analytics");
+    let anywhere = json!({ "ServiceName": SERVICE, "ReuseScope": "Region" });
+    let joined = stack.create(&anywhere).await.succeeded();
+    assert_eq!(joined.physical_id, first.physical_id);
+    assert!(
+        joined.data["Warnings"].contains(VPC) && joined.data["Warnings"].contains("route"),
+        "{}",
+        joined.data["Warnings"]
+    );
+    assert_eq!(cloud.endpoint().subnet_ids, before.subnet_ids);
+
+    let here = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] });
+    let moved = stack.update(&joined.physical_id, &here, &anywhere).await.succeeded();
+    assert_ne!(moved.physical_id, joined.physical_id, "out of scope now");
+    assert_eq!(moved.data["VpcId"], VPC_2);
+    stack.delete(&joined.physical_id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_in_the_region_to_join() {
+    let reason =
+        Cloud::new().stack("orders").create(&json!({ "ServiceName": SERVICE, "ReuseScope": "Region" })).await.failed();
+    assert!(reason.contains(SERVICE) && reason.contains("Give a VpcId"), "{reason}");
+}
