@@ -19,8 +19,8 @@ use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
-    DnsNameState, Filter, IpAddressType, ResourceType, ServiceDetail, Tag, TagSpecification, VpcAttributeName,
-    VpcEndpoint, VpcEndpointType,
+    AttributeBooleanValue, DnsNameState, Filter, IpAddressType, ResourceType, ServiceDetail, Tag, TagSpecification,
+    VpcAttributeName, VpcEndpoint, VpcEndpointType,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -113,8 +113,8 @@ impl Ec2 {
         );
         match answers {
             Ok((support, hostnames)) => Ok(Some(VpcDns {
-                support: support.enable_dns_support().and_then(|value| value.value()).unwrap_or_default(),
-                hostnames: hostnames.enable_dns_hostnames().and_then(|value| value.value()).unwrap_or_default(),
+                support: support.enable_dns_support().and_then(AttributeBooleanValue::value).unwrap_or_default(),
+                hostnames: hostnames.enable_dns_hostnames().and_then(AttributeBooleanValue::value).unwrap_or_default(),
             })),
             // Both spellings of the code have been seen.
             Err(error) if error.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidVpcID.NotFound")) => {
@@ -374,8 +374,7 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
         SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
         SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-        SdkError::ResponseError(_) => "the answer could not be read",
-        _ => "unknown",
+        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
     };
     no_answer(action, subject, why)
 }

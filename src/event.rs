@@ -126,7 +126,7 @@ pub struct Event {
 #[error("this is not a CloudFormation custom-resource event: {fault}")]
 pub struct Unreadable {
     /// Whom to tell, if anybody.
-    pub reply_to: Option<ReplyTo>,
+    pub reply_to: Option<Box<ReplyTo>>,
     /// What is wrong with it.
     pub fault: String,
 }
@@ -139,7 +139,7 @@ impl Event {
     pub fn read(raw: &Value) -> Result<Self, Unreadable> {
         let reply_to = ReplyTo::salvage(raw);
         // The fault is worded here and not by the parser, which may quote the event, and with it the URL.
-        let unreadable = |fault: &str| Unreadable { reply_to: reply_to.clone(), fault: fault.to_owned() };
+        let unreadable = |fault: &str| Unreadable { reply_to: reply_to.clone().map(Box::new), fault: fault.to_owned() };
         for name in ["RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId", "ResourceProperties"] {
             if raw.get(name).is_none() {
                 return Err(unreadable(&format!("{name} is missing")));

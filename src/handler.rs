@@ -81,7 +81,7 @@ impl Handler {
             Ok(event) => event,
             Err(unreadable) => {
                 error!(outcome = "unreadable", "{unreadable}");
-                let Some(to) = unreadable.reply_to.clone() else { return Handled::Nobody(unreadable) };
+                let Some(to) = unreadable.reply_to.as_deref().cloned() else { return Handled::Nobody(unreadable) };
                 let holder = Holder::new(&to.stack_id, &to.logical_id);
                 let failure = Failure::Unreadable(unreadable);
                 let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), None, &self.log_stream);
@@ -160,8 +160,7 @@ impl Handler {
         progress: &mut Progress,
     ) -> Result<crate::plan::Outcome, Failure> {
         let arrival = clock.now();
-        // Boxed: the futures of the SDK's calls make this one large, and the callers' with it.
-        let work = Box::pin(reconcile(&self.ec2, &self.home, clock, request, progress));
+        let work = reconcile(&self.ec2, &self.home, clock, request, progress);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
         let whereabouts = || -> Whereabouts { progress.whereabouts.clone() };
         match ended {

@@ -35,6 +35,8 @@ pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 /// How often the same change is asked of EC2.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
+/// How many holders a sentence names.
+const NAMED_HOLDERS_MAX: usize = 5;
 
 /// Where the function itself is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +165,7 @@ pub enum Step {
     /// Nothing now.
     Wait(Wait),
     /// Nothing more.
-    Done(Box<Outcome>),
+    Done(Outcome),
 }
 
 impl Step {
@@ -189,7 +191,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The endpoint is available and carries the reference.
-    Ready(Ready),
+    Ready(Box<Ready>),
     /// The reference is gone; the endpoint stays, for others or because it is not the product's.
     Released(EndpointId),
     /// The endpoint is gone.
@@ -450,10 +452,10 @@ impl Present<'_> {
                 && endpoint.private_dns
                 && endpoint.state == EndpointState::Deleting
         };
-        if self.spec.private_dns {
-            if let Some(endpoint) = self.observed.endpoints.iter().find(going_away) {
-                return Ok(wait(Reason::GoingAway(endpoint.id.clone()), POLL));
-            }
+        if self.spec.private_dns
+            && let Some(endpoint) = self.observed.endpoints.iter().find(going_away)
+        {
+            return Ok(wait(Reason::GoingAway(endpoint.id.clone()), POLL));
         }
         if let Some(step) = self.wait_for_name(vpc)? {
             return Ok(step);
@@ -503,12 +505,11 @@ impl Present<'_> {
         if let Some(step) = self.heed_leavers(endpoint) {
             return Ok(step);
         }
-        match &endpoint.state {
-            EndpointState::Available => {}
-            EndpointState::PendingAcceptance => {
-                return Err(Refusal::AcceptanceRequired { service: endpoint.service_name.clone() });
-            }
-            state => return Ok(wait(Reason::Pending(id, state.clone()), POLL)),
+        if endpoint.state == EndpointState::PendingAcceptance {
+            return Err(Refusal::AcceptanceRequired { service: endpoint.service_name.clone() });
+        }
+        if endpoint.state != EndpointState::Available {
+            return Ok(wait(Reason::Pending(id, endpoint.state.clone()), POLL));
         }
         let Difference { change, tags, mut warnings } = self.difference(endpoint, placement);
         if let Some(modified) = self.journal.modified.get(&id) {
@@ -544,7 +545,7 @@ impl Present<'_> {
             return Ok(step);
         }
         warnings.extend(self.warnings_of_place(endpoint));
-        Ok(Step::Done(Box::new(Outcome::Ready(Ready {
+        Ok(Step::Done(Outcome::Ready(Box::new(Ready {
             endpoint: endpoint.clone(),
             created: created.is_some(),
             warnings,
@@ -555,12 +556,12 @@ impl Present<'_> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT {
             let holders = self.request.holder.others(&endpoint.tags);
-            let more = holders.len().saturating_sub(5);
-            let mut names = join(holders.into_iter().take(5), ", ");
-            if more > 0 {
-                names.push_str(&format!(" and {more} more"));
-            }
-            return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders: names });
+            let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let holders = join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more;
+            return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders });
         }
         Ok(Step::Reference(endpoint.id.clone()))
     }
@@ -653,7 +654,7 @@ fn absent(holder: &Holder, named: Option<&EndpointId>, observed: &Observed, jour
         }
         (None, None) => Outcome::Absent,
     };
-    Step::Done(Box::new(outcome))
+    Step::Done(outcome)
 }
 
 /// Past the read lag, counted from a look that began a moment after what it is counted from.

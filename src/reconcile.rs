@@ -59,6 +59,7 @@ pub async fn reconcile(
     request: &Request,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
+    // The SDK's futures are large, so each look and each step is boxed.
     Reconciler { ec2, home, clock, request, progress }.run().await
 }
 
@@ -73,7 +74,7 @@ struct Reconciler<'a> {
 impl Reconciler<'_> {
     async fn run(&mut self) -> Result<Outcome, Failure> {
         loop {
-            let (observed, survey) = match self.look().await {
+            let (observed, survey) = match Box::pin(self.look()).await {
                 Ok(seen) => seen,
                 Err(error) => {
                     self.wait_out(error).await?;
@@ -85,12 +86,12 @@ impl Reconciler<'_> {
                 self.progress.whereabouts.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
             }
             match next_step(self.request, self.home, &survey, &observed, &self.progress.journal) {
-                Ok(Step::Done(outcome)) => return Ok(*outcome),
+                Ok(Step::Done(outcome)) => return Ok(outcome),
                 Ok(Step::Wait(wait)) => {
                     self.say(wait.reason.to_string(), "wait");
                     self.pause(wait.at_least).await;
                 }
-                Ok(step) => self.take(&step).await?,
+                Ok(step) => Box::pin(self.take(&step)).await?,
                 // What the stack has made a moment ago may not be shown yet.
                 Err(refusal)
                     if may_be_lag(&refusal) && Journal::may_be_stale(observed.at, self.progress.journal.started) =>
@@ -120,12 +121,12 @@ impl Reconciler<'_> {
         let survey = async {
             match (known, self.request.spec()) {
                 (Some(survey), _) => Ok(survey),
-                (None, Some(spec)) => survey(self.ec2, spec).await,
+                (None, Some(spec)) => Box::pin(survey(self.ec2, spec)).await,
                 (None, None) => Ok(Survey::default()),
             }
         };
         let endpoints = futures_util::future::try_join_all(finds.iter().map(|find| self.ec2.find(find)));
-        let both = async { tokio::try_join!(endpoints, survey) };
+        let both = Box::pin(async { tokio::try_join!(endpoints, survey) });
         let seen = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let too_slow = || no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not answer in time");
         let (found, survey) = seen.unwrap_or_else(|| Err(too_slow()))?;

@@ -1,6 +1,7 @@
 //! The actions: each reads its parameters, checks them as EC2 does, acts, and writes the answer.
 
 mod create_endpoint;
+mod delete_endpoints;
 mod describe_endpoints;
 mod endpoint_rules;
 mod group_rules;
@@ -31,7 +32,7 @@ fn find(name: &str) -> Option<Action> {
         "DeleteSecurityGroup" => groups::delete,
         "DeleteSubnet" => subnets::delete,
         "DeleteTags" => tags::delete,
-        "DeleteVpcEndpoints" => modify_endpoint::delete,
+        "DeleteVpcEndpoints" => delete_endpoints::delete,
         "DescribeAvailabilityZones" => zones::describe,
         "DescribeNetworkInterfaces" => interfaces::describe,
         "DescribeSecurityGroupRules" => group_rules::describe,

@@ -64,3 +64,37 @@ fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {
     response.headers_mut().insert("content-type", "text/xml;charset=UTF-8");
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Verdict, World};
+
+    /// What the SDK gets for `DescribeVpcs`, with a patience of five seconds.
+    async fn exchange(verdict: Verdict) -> Result<HttpResponse, ConnectorError> {
+        let ec2 = Ec2::new(World::default());
+        ec2.on_call(move |_| verdict.clone());
+        let settings = HttpConnectorSettings::builder().read_timeout(Duration::from_secs(5)).build();
+        let connector = Connector { ec2, settings };
+        connector.call(HttpRequest::new(SdkBody::from("Action=DescribeVpcs&Version=2016-11-15"))).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_and_refusals_are_responses() {
+        let response = exchange(Verdict::Proceed).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers().get("content-type")),
+            (200, Some("text/xml;charset=UTF-8"))
+        );
+        assert!(response.body().bytes().unwrap().starts_with(b"<?xml"));
+        assert_eq!(exchange(Verdict::throttled()).await.unwrap().status().as_u16(), 503);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_is_an_io_error_and_silence_a_timeout() {
+        assert!(exchange(Verdict::Reset).await.unwrap_err().is_io());
+        assert!(exchange(Verdict::Hang).await.unwrap_err().is_timeout());
+    }
+}

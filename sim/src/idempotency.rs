@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::error::ApiError;
-
-type Values = BTreeMap<String, String>;
+use crate::{error::ApiError, query::Values};
 
 #[derive(Debug)]
 struct Used {

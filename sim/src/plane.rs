@@ -17,11 +17,14 @@ use crate::{
     error::ApiError,
     idempotency::Tokens,
     knobs::{Knobs, Span},
-    query::Paging,
     random::Random,
     throttle::Buckets,
     world::{EndpointSpec, Group, References, Service, Subnet, Tags, Vpc, World, WorldError},
 };
+
+mod pages;
+
+use pages::Pages;
 
 /// Something that happens by itself.
 #[derive(Clone, Debug)]
@@ -32,6 +35,7 @@ enum Event {
     ReleaseZone { endpoint: String },
 }
 
+/// Everything that there is, and what is going to happen to it.
 #[derive(Debug)]
 pub(crate) struct Plane {
     clock: Clock,
@@ -55,8 +59,7 @@ pub(crate) struct Plane {
     pub(crate) complaints: Vec<String>,
     /// When the tags of a resource were last written by call.
     pub(crate) tagged: BTreeMap<String, Duration>,
-    /// Next tokens, each with its action and the last row before the page.
-    pages: BTreeMap<String, (String, String)>,
+    pages: Pages,
     /// How many addresses of a subnet have been given out; none is used twice.
     addresses: BTreeMap<String, u32>,
     /// By time, then in the order of scheduling.
@@ -85,7 +88,7 @@ impl Plane {
             random: Random::new(world.seed),
             complaints: Vec::new(),
             tagged: BTreeMap::new(),
-            pages: BTreeMap::new(),
+            pages: Pages::default(),
             addresses: BTreeMap::new(),
             schedule: BTreeMap::new(),
             scheduled: 0,
@@ -377,37 +380,5 @@ impl Plane {
     pub(crate) fn service(&self, name: &str) -> Result<&Service, ApiError> {
         let service = self.services.get(name).filter(|service| self.allowed(service));
         service.ok_or_else(|| ApiError::service_not_found(name))
-    }
-
-    /// Cuts one page out of rows that are in the order of their keys.
-    pub(crate) fn page<T>(
-        &mut self,
-        action: &str,
-        rows: impl IntoIterator<Item = (String, T)>,
-        paging: Paging,
-        largest: usize,
-    ) -> Result<(Vec<T>, Option<String>), ApiError> {
-        let after = match paging.token {
-            None => None,
-            Some(token) => match self.pages.get(&token) {
-                Some((of, last)) if of == action => Some(last.clone()),
-                _ => return Err(ApiError::new("InvalidNextToken", format!("The token '{token}' is invalid"))),
-            },
-        };
-        let mut rest = rows.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|last| key > last)).peekable();
-        let size = paging.size.unwrap_or(largest).min(largest).max(1);
-        let (mut last, mut page) = (String::new(), Vec::new());
-        while page.len() < size
-            && let Some((key, row)) = rest.next()
-        {
-            last = key;
-            page.push(row);
-        }
-        let next = rest.peek().is_some().then(|| {
-            let token = self.random.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 64);
-            self.pages.insert(token.clone(), (action.to_owned(), last));
-            token
-        });
-        Ok((page, next))
     }
 }

@@ -15,7 +15,8 @@ const LARGEST_PAGE: usize = 1_000;
 /// The most members that any list of EC2's has.
 const LONGEST_LIST: usize = 1_000;
 
-type Values = BTreeMap<String, String>;
+/// Names and values of parameters.
+pub(crate) type Values = BTreeMap<String, String>;
 
 /// A request that is being read.
 #[derive(Debug)]
@@ -218,8 +219,8 @@ mod tests {
 
     #[test]
     fn lists_go_past_ten_and_structures_nest() {
-        let many = (1..=12).map(|i| format!("&Tag.{i}.Key=k{i}&Tag.{i}.Value=v%20{i}")).collect::<String>();
-        let mut params = params(&format!("Action=X&Version=2016-11-15{many}"));
+        let tags: Vec<String> = (1..=12).map(|i| format!("&Tag.{i}.Key=k{i}&Tag.{i}.Value=v%20{i}")).collect();
+        let mut params = params(&format!("Action=X&Version=2016-11-15{}", tags.concat()));
         let tags = params.tags("Tag").unwrap();
         assert_eq!((tags.len(), tags["k12"].as_str()), (12, "v 12"));
         assert_eq!(params.finish(), Ok(()));

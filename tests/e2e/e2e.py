@@ -210,6 +210,29 @@ class Run:
                    [stack.outputs["Ref"]])
         self.gone("other VPC", stack, new)
 
+    def foreign(self):
+        """An endpoint that somebody made by hand is used as it is, and left as it was."""
+        vpc, stack = Vpc("foreign"), self.cloud.stack("foreign")
+        http("POST", f"{self.engine.ec2}/_sim/foreign-endpoint", json.dumps({
+            "vpc_id": vpc.id, "service_name": SERVICE, "private_dns_enabled": True, "group_ids": [vpc.group],
+            "subnet_ids": [vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]], "tags": {"made": "by hand"}}).encode())
+        (before,) = self.endpoints(vpc)
+        self.deployed("foreign: created", stack, application(wanted(vpc)))
+        self.equal("foreign: joined", {name: stack.outputs.get(name) for name in ("Ref", "Reused", "Ownership")},
+                   {"Ref": before["id"], "Reused": "true", "Ownership": "Foreign"})
+        self.equal("foreign: it says who uses it", holders(self.endpoints(vpc)[0]), ["foreign/TiDB"])
+        self.equal("foreign: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+        self.equal("foreign: the endpoint is as it was", self.endpoints(vpc), [before])
+        # The role allows no more than this on an endpoint without the owned mark.
+        calls = [call for call in self.engine.calls()
+                 if before["id"] in call["params"].values() and not call["action"].startswith("Describe")]
+        keys = [value for call in calls for name, value in call["params"].items() if name.endswith(".Key")]
+        self.equal("foreign: it was not changed but for its tags", {call["action"] for call in calls},
+                   {"CreateTags", "DeleteTags"})
+        self.check("foreign: and of these only for references",
+                   keys and all(key.startswith("tidb-private-endpoint:ref:") for key in keys), keys)
+        http("POST", f"{self.engine.ec2}/_sim/delete-endpoint", json.dumps({"id": before["id"]}).encode())
+
     def rollback(self):
         vpc, stack = Vpc("rollback"), self.cloud.stack("rollback")
         self.deployed("rollback: a later resource fails", stack,
@@ -322,18 +345,23 @@ class Run:
         of_events = [record for record in records if record.get("request_id") in self.requests]
         self.equal("logs: every event can be found by its request id",
                    self.requests.keys() - {record["request_id"] for record in of_events}, set())
-        incomplete = [record for record in of_events if not {"stack", "logical_id"} <= record.keys()]
-        self.equal("logs: their lines say stack and logical id", incomplete, [])
+        told = {(record["request_id"], record.get("stack"), record.get("logical_id")) for record in of_events}
+        self.equal("logs: their lines say stack and logical id", told,
+                   {(request, event["StackId"], event["LogicalResourceId"])
+                    for request, (event, _) in self.requests.items()})
         named = {record["request_id"] for record in of_events if str(record.get("endpoint_id", "")).startswith("vpce-")}
         succeeded = {request for request, (event, answer) in self.requests.items()
                      if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"}
         self.equal("logs: every event that got an endpoint has a line that names it", succeeded - named, set())
-        told = {record["request_id"] for record in of_events if "outcome" in record}
-        self.equal("logs: every event has a line with its outcome", self.requests.keys() - told, set())
+        ended = {record["request_id"] for record in of_events if "outcome" in record}
+        self.equal("logs: every event has a line with its outcome", self.requests.keys() - ended, set())
 
     def permissions(self):
         """Every EC2 action that was called is in the function's role, and the role has none that is never called."""
         policy = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Role"]["Properties"]["Policies"]
+        creates = [call["params"] for call in self.engine.calls() if call["action"] == "CreateVpcEndpoint"]
+        self.check("permissions: every endpoint was to be made with the owned mark, as the role demands",
+                   creates and all("tidb-private-endpoint:owned" in params.values() for params in creates), creates)
         allowed = {action for document in policy for statement in document["PolicyDocument"]["Statement"]
                    for action in as_list(statement["Action"]) if action.startswith("ec2:")}
         called = {f"ec2:{call['action']}" for call in self.engine.calls()}
@@ -342,6 +370,9 @@ class Run:
         self.equal("permissions: and no other", allowed - called - {"ec2:DescribeVpcs"}, set())
 
     def nothing_left(self):
+        deadline = time.monotonic() + 20  # the endpoint that was deleted by hand
+        while self.engine.standing() and time.monotonic() < deadline:
+            time.sleep(0.1)
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
         self.equal("end: no endpoint is left", self.engine.standing(), [])
         self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.complaints(), [])

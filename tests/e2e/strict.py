@@ -9,8 +9,8 @@ process, watches each event on its way to the function, and lets an answer pass 
 * the body has at most 4,096 bytes and says what the event asked: same StackId, RequestId and LogicalResourceId;
 * one event has one answer.
 
-It also adds what ministack leaves out: the Delete that follows a failed Create, and credentials that can be told apart
-from other text, so that a test can look for them in logs.
+It also adds what ministack leaves out: the Delete that follows a failed Create, the log level that Lambda sets for JSON
+logs, and credentials that can be told apart from other text, so that a test can look for them in logs.
 
 Control, as JSON: GET /_strict/report; POST /_strict/issue with an event gives a response URL that no function knows.
 
@@ -158,6 +158,18 @@ class Ledger:
         self._violations.append({**where, "what": what})
 
 
+def lambda_environment(config):
+    """What Lambda puts into a function's environment and ministack does not."""
+    logging = config.get("LoggingConfig") or {}
+    level = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO")}
+    return {
+        "AWS_ACCESS_KEY_ID": "ASIA" + CREDENTIAL_MARK,
+        "AWS_SECRET_ACCESS_KEY": "secret" + CREDENTIAL_MARK,
+        "AWS_SESSION_TOKEN": "session" + CREDENTIAL_MARK,
+        **(level if logging.get("LogFormat") == "JSON" else {}),
+    }
+
+
 def watch(base_url):
     """Puts a ledger between ministack's CloudFormation and its Lambda."""
     from ministack.services import lambda_svc
@@ -202,11 +214,7 @@ def watch(base_url):
     custom_resource.invoke_custom_resource = watched_invoke
     custom_resource._response_url = signed_url
     lambda_svc._execute_function_with_config_scope = watched_execute
-    lambda_svc.execution_credentials = lambda config: {
-        "AWS_ACCESS_KEY_ID": "ASIA" + CREDENTIAL_MARK,
-        "AWS_SECRET_ACCESS_KEY": "secret" + CREDENTIAL_MARK,
-        "AWS_SESSION_TOKEN": "session" + CREDENTIAL_MARK,
-    }
+    lambda_svc.execution_credentials = lambda_environment
     return ledger
 
 

@@ -83,9 +83,7 @@ impl Cloud {
     pub(crate) fn stack(&self, name: &str) -> Stack {
         Stack {
             cloud: self.clone(),
-            stack_id: format!(
-                "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/51af3dc0-da77-11e4-872e-1234567db123"
-            ),
+            arn: format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/51af3dc0-da77-11e4-872e-1234567db123"),
             logical_id: "TiDB".to_owned(),
         }
     }
@@ -99,7 +97,7 @@ impl Cloud {
                 assert!(until > self.sim.now(), "there is time left to deliver the answer");
                 Answered::check(event, &answer.body(&to))
             }
-            other => panic!("no answer but {other:?}"),
+            other @ (Handled::Expired | Handled::Nobody(_)) => panic!("no answer but {other:?}"),
         }
     }
 
@@ -150,7 +148,7 @@ impl Cloud {
 #[derive(Clone)]
 pub(crate) struct Stack {
     cloud: Cloud,
-    pub(crate) stack_id: String,
+    pub(crate) arn: String,
     pub(crate) logical_id: String,
 }
 
@@ -163,7 +161,7 @@ impl Stack {
             "RequestType": request_type,
             "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint",
             "ResponseURL": RESPONSE_URL,
-            "StackId": self.stack_id,
+            "StackId": self.arn,
             "RequestId": format!("a7b2c3d4-0000-4000-8000-{request:012}"),
             "LogicalResourceId": self.logical_id,
             "ResourceType": "Custom::TiDBCloudPrivateEndpoint",
@@ -200,11 +198,11 @@ impl Stack {
 
     /// The tag key of this resource's reference.
     pub(crate) fn ref_key(&self) -> String {
-        tidb_private_endpoint::reference::Holder::new(&self.stack_id, &self.logical_id).ref_key()
+        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).ref_key()
     }
 
     pub(crate) fn leaving_key(&self) -> String {
-        tidb_private_endpoint::reference::Holder::new(&self.stack_id, &self.logical_id).leaving_key()
+        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).leaving_key()
     }
 }
 

@@ -1,5 +1,13 @@
 //! The function from event to answer, with the real SDK client against the simulated EC2, on a clock of our own.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics has said what it has to say"
+)]
+
 mod cloud;
 mod lifecycle;
 mod refusals;

@@ -9,7 +9,7 @@ use crate::{
     error::ApiError,
     knobs::TokenAfterDelete,
     plane::Plane,
-    query::Params,
+    query::{Params, Values},
     world::{Service, Tags},
     xml::Xml,
 };
@@ -153,11 +153,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
 }
 
 /// The endpoint that the same request made before.
-fn replayed(
-    plane: &Plane,
-    request: &Request,
-    sent: &std::collections::BTreeMap<String, String>,
-) -> Result<Option<String>, ApiError> {
+fn replayed(plane: &Plane, request: &Request, sent: &Values) -> Result<Option<String>, ApiError> {
     let Some(token) = &request.token else { return Ok(None) };
     let lifetime = Duration::from_millis(plane.knobs.token_lifetime_ms);
     let id = plane.tokens.find(token, sent, plane.now, lifetime)?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     dns::{self, Taken},
-    endpoint::LastError,
+    endpoint::{Endpoint, LastError},
     error::{ApiError, check_id},
     plane::Plane,
     world::{Service, Verification, Vpc},
@@ -126,6 +126,13 @@ pub(super) fn private_dns_by_default(service: &Service) -> bool {
     service.private_dns_name.is_some()
         && service.private_dns_name_state == Verification::Verified
         && !service.acceptance_required
+}
+
+pub(super) fn requester_managed(endpoint: &Endpoint) -> ApiError {
+    ApiError::invalid_parameter(format!(
+        "Operation is not allowed for requester-managed VPC endpoints for the service {}.",
+        endpoint.service_name
+    ))
 }
 
 pub(super) fn not_accepted(service: &Service) -> ApiError {

@@ -1,4 +1,4 @@
-//! `ModifyVpcEndpoint` and `DeleteVpcEndpoints`.
+//! `ModifyVpcEndpoint`.
 
 use super::{Answer, endpoint_rules};
 use crate::{
@@ -140,13 +140,6 @@ fn not_there(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
     ApiError::invalid_parameter(format!("The {what} {id} is not associated with the VPC endpoint {}.", endpoint.id))
 }
 
-fn requester_managed(endpoint: &Endpoint) -> ApiError {
-    ApiError::invalid_parameter(format!(
-        "Operation is not allowed for requester-managed VPC endpoints for the service {}.",
-        endpoint.service_name
-    ))
-}
-
 pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
     let id = params.required("VpcEndpointId")?;
     let change = Change::read(params)?;
@@ -190,7 +183,7 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
 /// Whether an endpoint can be changed right now.
 fn check_modifiable(plane: &Plane, endpoint: &Endpoint) -> Result<(), ApiError> {
     if endpoint.requester_managed {
-        return Err(requester_managed(endpoint));
+        return Err(endpoint_rules::requester_managed(endpoint));
     }
     if endpoint.kind != Kind::Interface {
         return Err(ApiError::complaint("InvalidParameter", "gateway endpoints cannot be modified in this simulation"));
@@ -215,37 +208,4 @@ fn enable_private_dns(plane: &Plane, endpoint: &Endpoint, service: &Service) -> 
     }
     let vpc = plane.vpcs.get(&endpoint.vpc_id).ok_or_else(|| ApiError::vpc_not_found(&endpoint.vpc_id))?;
     endpoint_rules::check_private_dns(plane, vpc, service, Some(&endpoint.id))
-}
-
-/// HTTP 200 even if nothing could be deleted: the refusals are items of the answer.
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
-    let ids = params.list("VpcEndpointId");
-    params.finish()?;
-    if ids.is_empty() {
-        return Err(missing("VpcEndpointId"));
-    }
-    for id in &ids {
-        check_id("vpce", "InvalidVpcEndpointId", id)?;
-    }
-    let mut unsuccessful = Vec::new();
-    for id in &ids {
-        match plane.find_to_change(id) {
-            // Spelled without `Id`, other than everywhere else (terraform-provider-aws, aws-vpce-operator).
-            None => unsuccessful.push((
-                id,
-                ApiError::new("InvalidVpcEndpoint.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist")),
-            )),
-            Some(endpoint) if endpoint.requester_managed => unsuccessful.push((id, requester_managed(&endpoint))),
-            Some(_) => plane.begin_delete(id),
-        }
-    }
-    let mut xml = Xml::new();
-    xml.list("unsuccessful", unsuccessful, |xml, (id, error)| {
-        xml.nest("error", |xml| {
-            xml.field("code", error.code);
-            xml.field("message", error.message);
-        });
-        xml.field("resourceId", id);
-    });
-    Ok(xml)
 }

@@ -3,113 +3,91 @@
 use super::*;
 use crate::TokenAfterDelete;
 
-fn invalid(message: &str) -> (&'static str, String) {
-    ("InvalidParameter", message.to_owned())
+/// Whether the usual endpoint is refused with these parameters.
+async fn refused(more: &[(&str, &str)], code: &str, message: &str) {
+    let ec2 = at_once(|knobs| knobs.groups_per_interface = 1);
+    create(&ec2, more).await.refused(code, message);
+    assert_eq!((ec2.endpoints(), ec2.complaints()), (vec![], vec![]));
 }
 
-fn no_service(name: &str) -> (&'static str, String) {
-    ("InvalidServiceName", format!("The Vpc Endpoint Service '{name}' does not exist"))
+async fn invalid(more: &[(&str, &str)], message: &str) {
+    refused(more, "InvalidParameter", message).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_catalogue_of_refusals() {
-    let ec2 = at_once(|knobs| knobs.groups_per_interface = 1);
-    let cases: Vec<(Vec<(&str, &str)>, (&str, String))> = vec![
-        (
-            vec![("VpcEndpointType", "")],
-            (
-                "InvalidServiceName",
-                format!("The Vpc Endpoint Service '{GATEWAY01}' does not support the endpoint type 'Gateway'."),
-            ),
-        ),
-        (
-            vec![("ServiceName", "com.amazonaws.vpce.us-east-1.vpce-svc-0")],
-            no_service("com.amazonaws.vpce.us-east-1.vpce-svc-0"),
-        ),
-        (vec![("ServiceName", FORBIDDEN)], no_service(FORBIDDEN)),
-        (vec![("ServiceRegion", "eu-west-1")], no_service(GATEWAY01)),
-        (vec![("VpcId", VPC_SHARED)], no_service(GATEWAY01)),
-        (
-            vec![("VpcId", "vpc-0123456789abcdef0")],
-            ("InvalidVpcID.NotFound", "The VPC ID 'vpc-0123456789abcdef0' does not exist".to_owned()),
-        ),
-        (
-            vec![("SubnetId.1", "subnet-0123456789abcdef0")],
-            ("InvalidSubnetId.NotFound", "The subnet ID 'subnet-0123456789abcdef0' does not exist".to_owned()),
-        ),
-        (
-            vec![("SubnetId.1", SUBNET_A)],
-            invalid(&format!(
-                "The VPC endpoint service {GATEWAY01} does not support the availability zone of the subnet: {SUBNET_A}."
-            )),
-        ),
-        (
-            vec![("SubnetId.2", SUBNET_C)],
-            (
-                "DuplicateSubnetsInSameZone",
-                format!("Found another VPC endpoint subnet in the availability zone of {SUBNET_C}"),
-            ),
-        ),
-        (
-            vec![("SubnetId.2", "subnet-0d4d44444444444d4")],
-            invalid(&format!("Subnet subnet-0d4d44444444444d4 does not belong to VPC {VPC}")),
-        ),
-        (
-            vec![("SecurityGroupId.1", "sg-0d4db44444444444d")],
-            invalid(&format!("Security group sg-0d4db44444444444d and VPC {VPC} belong to different networks.")),
-        ),
-        (
-            vec![("SecurityGroupId.1", GROUP), ("SecurityGroupId.2", GROUP_DEFAULT)],
-            (
-                "SecurityGroupsPerInterfaceLimitExceeded",
-                "The maximum number of security groups per interface is 1.".to_owned(),
-            ),
-        ),
-        (
-            vec![("ServiceName", NAMELESS)],
-            invalid(&format!(
-                "Private DNS can't be enabled because the service {NAMELESS} does not provide a private DNS name."
-            )),
-        ),
-        (
-            vec![("ServiceName", UNVERIFIED)],
-            invalid(&format!(
-                "Private DNS can't be enabled because the service {UNVERIFIED} has not verified the private DNS name."
-            )),
-        ),
-        (
-            vec![("ServiceName", EXCLUSIVE)],
-            invalid(&format!(
-                "Private DNS can only be enabled after the endpoint connection is accepted by the owner of {EXCLUSIVE}."
-            )),
-        ),
-        (
-            vec![("VpcId", VPC_NO_HOSTNAMES), ("SubnetId.1", "subnet-0b2c22222222222c2"), ("SubnetId.2", "")],
-            invalid(&format!(
-                "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {VPC_NO_HOSTNAMES}"
-            )),
-        ),
-        (
-            vec![("IpAddressType", "dualstack")],
-            invalid(&format!("The IP address type dualstack is not supported by the service {GATEWAY01}.")),
-        ),
-        (
-            vec![("ServiceName", NAMELESS), ("PrivateDnsEnabled", "false"), ("IpAddressType", "dualstack")],
-            invalid(&format!("The IP address type dualstack is not supported by the subnet {SUBNET_C}")),
-        ),
-        (
-            vec![("ServiceName", NAMELESS), ("PrivateDnsEnabled", "false"), ("PolicyDocument", "{}")],
-            invalid(&format!("Service {NAMELESS} only supports the full-access endpoint policy.")),
-        ),
-        (
-            vec![("DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint", "true")],
-            invalid("PrivateDnsOnlyForInboundResolverEndpoint not supported for this service"),
-        ),
-    ];
-    for (more, (code, message)) in cases {
-        create(&ec2, &more).await.refused(code, &message);
+async fn the_service_has_to_exist_for_the_caller_and_as_that_type() {
+    let unsupported = format!("The Vpc Endpoint Service '{GATEWAY01}' does not support the endpoint type 'Gateway'.");
+    refused(&[("VpcEndpointType", "")], "InvalidServiceName", &unsupported).await;
+    for more in [
+        ("ServiceName", "com.amazonaws.vpce.us-east-1.vpce-svc-0"),
+        ("ServiceName", FORBIDDEN),
+        ("ServiceRegion", "eu-west-1"),
+        ("VpcId", VPC_SHARED),
+    ] {
+        let name = if more.0 == "ServiceName" { more.1 } else { GATEWAY01 };
+        let absent = format!("The Vpc Endpoint Service '{name}' does not exist");
+        refused(&[more], "InvalidServiceName", &absent).await;
     }
-    assert_eq!((ec2.endpoints(), ec2.complaints()), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn network_and_subnets_have_to_fit() {
+    let absent = "vpc-0123456789abcdef0";
+    refused(&[("VpcId", absent)], "InvalidVpcID.NotFound", &format!("The VPC ID '{absent}' does not exist")).await;
+    let absent = "subnet-0123456789abcdef0";
+    let message = format!("The subnet ID '{absent}' does not exist");
+    refused(&[("SubnetId.1", absent)], "InvalidSubnetId.NotFound", &message).await;
+    let message = format!(
+        "The VPC endpoint service {GATEWAY01} does not support the availability zone of the subnet: {SUBNET_A}."
+    );
+    invalid(&[("SubnetId.1", SUBNET_A)], &message).await;
+    let message = format!("Found another VPC endpoint subnet in the availability zone of {SUBNET_C}");
+    refused(&[("SubnetId.2", SUBNET_C)], "DuplicateSubnetsInSameZone", &message).await;
+    let elsewhere = "subnet-0d4d44444444444d4";
+    let message = format!("Subnet {elsewhere} does not belong to VPC {VPC}");
+    invalid(&[("SubnetId.2", elsewhere)], &message).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_have_to_fit() {
+    let elsewhere = "sg-0d4db44444444444d";
+    let message = format!("Security group {elsewhere} and VPC {VPC} belong to different networks.");
+    invalid(&[("SecurityGroupId.1", elsewhere)], &message).await;
+    let two = [("SecurityGroupId.1", GROUP), ("SecurityGroupId.2", GROUP_DEFAULT)];
+    let message = "The maximum number of security groups per interface is 1.";
+    refused(&two, "SecurityGroupsPerInterfaceLimitExceeded", message).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_dns_needs_a_verified_name_an_accepted_endpoint_and_both_attributes() {
+    let message =
+        format!("Private DNS can't be enabled because the service {NAMELESS} does not provide a private DNS name.");
+    invalid(&[("ServiceName", NAMELESS)], &message).await;
+    let message =
+        format!("Private DNS can't be enabled because the service {UNVERIFIED} has not verified the private DNS name.");
+    invalid(&[("ServiceName", UNVERIFIED)], &message).await;
+    let message = format!(
+        "Private DNS can only be enabled after the endpoint connection is accepted by the owner of {EXCLUSIVE}."
+    );
+    invalid(&[("ServiceName", EXCLUSIVE)], &message).await;
+    let message = format!(
+        "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for {VPC_NO_HOSTNAMES}"
+    );
+    let more = [("VpcId", VPC_NO_HOSTNAMES), ("SubnetId.1", "subnet-0b2c22222222222c2"), ("SubnetId.2", "")];
+    invalid(&more, &message).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_have_to_be_supported() {
+    let message = format!("The IP address type dualstack is not supported by the service {GATEWAY01}.");
+    invalid(&[("IpAddressType", "dualstack")], &message).await;
+    let other = [("ServiceName", NAMELESS), ("PrivateDnsEnabled", "false")];
+    let message = format!("The IP address type dualstack is not supported by the subnet {SUBNET_C}");
+    invalid(&[other[0], other[1], ("IpAddressType", "dualstack")], &message).await;
+    let message = format!("Service {NAMELESS} only supports the full-access endpoint policy.");
+    invalid(&[other[0], other[1], ("PolicyDocument", "{}")], &message).await;
+    let option = ("DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint", "true");
+    invalid(&[option], "PrivateDnsOnlyForInboundResolverEndpoint not supported for this service").await;
 }
 
 #[tokio::test(start_paused = true)]

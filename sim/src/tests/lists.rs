@@ -24,17 +24,17 @@ async fn endpoints_are_filtered() {
         both
     };
     for (name, value, expected) in [
-        ("vpc-id", VPC, &[first.clone()][..]),
+        ("vpc-id", VPC, std::slice::from_ref(&first)),
         ("vpc-id", "vpc-*", &both[..]),
         ("vpc-id", "VPC-*", &[]),
         ("service-name", GATEWAY01, &both[..]),
-        ("vpc-endpoint-id", &second, &[second.clone()]),
+        ("vpc-endpoint-id", &second, std::slice::from_ref(&second)),
         ("vpc-endpoint-state", "available", &both[..]),
         ("vpc-endpoint-state", "Available", &[]),
         ("vpc-endpoint-type", "Interface", &both[..]),
         ("ip-address-type", "ipv6", &[]),
-        ("tag:Owner", "TeamA", &[second.clone()]),
-        ("tag-key", "Owner", &[second.clone()]),
+        ("tag:Owner", "TeamA", std::slice::from_ref(&second)),
+        ("tag-key", "Owner", std::slice::from_ref(&second)),
     ] {
         assert_eq!(ids(&ec2, &filter(name, value)).await, expected, "{name} {value}");
     }
@@ -52,17 +52,22 @@ async fn pages_follow_one_another() {
     let mut made: Vec<String> = (0..5).map(|_| ec2.create_foreign_endpoint(foreign(VPC, GATEWAY01))).collect();
     made.sort();
     let mut seen = Vec::new();
-    let mut token = String::new();
+    let (mut token, mut first_token) = (String::new(), String::new());
     for expected in [2, 2, 1] {
         let page = call(&ec2, "DescribeVpcEndpoints", &[("NextToken", token.as_str())]).await.ok();
         let ids = page.all("vpcEndpointId");
         assert_eq!(ids.len(), expected);
         seen.extend(ids);
         token = page.all("nextToken").pop().unwrap_or_default();
+        if first_token.is_empty() {
+            first_token.clone_from(&token);
+        }
     }
     assert_eq!((seen, token.as_str()), (made, ""));
     assert_eq!(ids(&ec2, &[("MaxResults", "1")]).await.len(), 1);
     assert_eq!(ids(&ec2, &[("MaxResults", "1000")]).await.len(), 2, "never more than the knob says");
+    let other = call(&ec2, "DescribeVpcs", &[("NextToken", first_token.as_str())]).await;
+    assert_eq!(other.code(), "InvalidNextToken", "a token is for its own action");
     let wrong = call(&ec2, "DescribeVpcEndpoints", &[("NextToken", "nonsense")]).await;
     wrong.refused("InvalidNextToken", "The token 'nonsense' is invalid");
     assert_eq!(call(&ec2, "DescribeVpcs", &[("MaxResults", "4")]).await.code(), "InvalidParameterValue");

@@ -1,0 +1,45 @@
+//! `DeleteVpcEndpoints`.
+
+use super::{Answer, endpoint_rules};
+use crate::{
+    clock::View,
+    error::{ApiError, check_id},
+    plane::Plane,
+    query::{Params, missing},
+    xml::Xml,
+};
+
+/// HTTP 200 even if nothing could be deleted: the refusals are items of the answer.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let ids = params.list("VpcEndpointId");
+    params.finish()?;
+    if ids.is_empty() {
+        return Err(missing("VpcEndpointId"));
+    }
+    for id in &ids {
+        check_id("vpce", "InvalidVpcEndpointId", id)?;
+    }
+    let mut unsuccessful = Vec::new();
+    for id in &ids {
+        match plane.find_to_change(id) {
+            // Spelled without `Id`, other than everywhere else (terraform-provider-aws, aws-vpce-operator).
+            None => unsuccessful.push((
+                id,
+                ApiError::new("InvalidVpcEndpoint.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist")),
+            )),
+            Some(endpoint) if endpoint.requester_managed => {
+                unsuccessful.push((id, endpoint_rules::requester_managed(&endpoint)));
+            }
+            Some(_) => plane.begin_delete(id),
+        }
+    }
+    let mut xml = Xml::new();
+    xml.list("unsuccessful", unsuccessful, |xml, (id, error)| {
+        xml.nest("error", |xml| {
+            xml.field("code", error.code);
+            xml.field("message", error.message);
+        });
+        xml.field("resourceId", id);
+    });
+    Ok(xml)
+}

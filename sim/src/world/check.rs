@@ -1,0 +1,122 @@
+//! Whether a world makes sense: everything that is referred to exists, and nothing exists twice.
+
+use std::collections::BTreeSet;
+
+use super::{EndpointSpec, Source, World, WorldError};
+use crate::{endpoint::Kind, error::check_id, knobs::Span};
+
+impl World {
+    /// Whether everything that is referred to exists, and nothing exists twice.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction.
+    pub fn check(&self) -> Result<(), WorldError> {
+        let mut check = Check { seen: BTreeSet::new() };
+        let vpcs: BTreeSet<&str> = self.vpcs.iter().map(|vpc| vpc.id.as_str()).collect();
+        let zone_ids: BTreeSet<&str> = self.zones.values().map(String::as_str).collect();
+        let vpc_of = |what: &str, id: &str, vpc: &str| {
+            require(vpcs.contains(vpc), || format!("{what} {id}: there is no VPC {vpc}"))
+        };
+        require(self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit()), || {
+            format!("account {:?}: 12 digits expected", self.account)
+        })?;
+        require(zone_ids.len() == self.zones.len(), || "zones: two names for one zone id".to_owned())?;
+        for (name, Span(min, max)) in self.knobs.spans() {
+            require(min <= max, || format!("knobs.{name}: {min} is more than {max}"))?;
+        }
+        for vpc in &self.vpcs {
+            check.id("vpc", &vpc.id)?;
+            require(!vpc.cidr_blocks.is_empty(), || format!("VPC {}: no CIDR block", vpc.id))?;
+        }
+        for subnet in &self.subnets {
+            check.id("subnet", &subnet.id)?;
+            vpc_of("subnet", &subnet.id, &subnet.vpc_id)?;
+            require(self.zones.contains_key(&subnet.zone), || {
+                format!("subnet {}: there is no zone {}", subnet.id, subnet.zone)
+            })?;
+        }
+        for group in &self.groups {
+            check.id("sg", &group.id)?;
+            check.once(format!("security group {} in {}", group.name, group.vpc_id))?;
+            vpc_of("security group", &group.id, &group.vpc_id)?;
+            for rule in &group.ingress {
+                if let Source::Group(other) = &rule.source {
+                    require(self.groups.iter().any(|group| group.id == *other), || {
+                        format!("security group {}: a rule refers to {other}, which there is not", group.id)
+                    })?;
+                }
+            }
+        }
+        for service in &self.services {
+            check.once(service.name.clone())?;
+            require(service.zone_ids.iter().all(|id| id.contains("-az")), || {
+                format!("service {}: zone_ids are ids such as use1-az1", service.name)
+            })?;
+        }
+        let references = References {
+            vpc: &|id| vpcs.contains(id),
+            service: &|name| self.services.iter().any(|service| service.name == name),
+            subnet: &|id| self.subnets.iter().find(|subnet| subnet.id == id).map(|subnet| subnet.vpc_id.as_str()),
+            group: &|id| self.groups.iter().find(|group| group.id == id).map(|group| group.vpc_id.as_str()),
+        };
+        for endpoint in &self.endpoints {
+            if !endpoint.id.is_empty() {
+                check.id("vpce", &endpoint.id)?;
+            }
+            endpoint.check(&references)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an endpoint may refer to: what there is, and in which VPC.
+pub(crate) struct References<'a> {
+    pub(crate) vpc: &'a dyn Fn(&str) -> bool,
+    pub(crate) service: &'a dyn Fn(&str) -> bool,
+    pub(crate) subnet: &'a dyn Fn(&str) -> Option<&'a str>,
+    pub(crate) group: &'a dyn Fn(&str) -> Option<&'a str>,
+}
+
+impl EndpointSpec {
+    pub(crate) fn check(&self, references: &References) -> Result<(), WorldError> {
+        let name = if self.id.is_empty() { &self.service_name } else { &self.id };
+        let vpc = self.vpc_id.as_str();
+        require((references.vpc)(vpc), || format!("endpoint {name}: there is no VPC {vpc}"))?;
+        require(self.kind == Kind::Gateway || (references.service)(&self.service_name), || {
+            format!("endpoint {name}: there is no service {}", self.service_name)
+        })?;
+        for id in &self.subnet_ids {
+            require((references.subnet)(id) == Some(vpc), || {
+                format!("endpoint {name}: there is no subnet {id} in {vpc}")
+            })?;
+        }
+        for id in &self.group_ids {
+            require((references.group)(id) == Some(vpc), || {
+                format!("endpoint {name}: there is no security group {id} in {vpc}")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+struct Check {
+    seen: BTreeSet<String>,
+}
+
+impl Check {
+    fn id(&mut self, prefix: &str, id: &str) -> Result<(), WorldError> {
+        check_id(prefix, "", id).map_err(|error| WorldError(error.message))?;
+        self.once(id.to_owned())
+    }
+
+    fn once(&mut self, name: String) -> Result<(), WorldError> {
+        require(!self.seen.contains(&name), || format!("{name} is there twice"))?;
+        self.seen.insert(name);
+        Ok(())
+    }
+}
+
+fn require(holds: bool, message: impl FnOnce() -> String) -> Result<(), WorldError> {
+    if holds { Ok(()) } else { Err(WorldError(message())) }
+}
