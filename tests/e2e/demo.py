@@ -102,9 +102,10 @@ def tell(engine):
                                SecurityGroupIds=f"{vpc.group},{vpc.other_group}"), "UPDATE_COMPLETE")
     if provider.outputs["EndpointId"] != endpoint:
         raise SystemExit("the update replaced the endpoint")
+    show({"SecurityGroupIds": ",".join(engine.standing()[0]["group_ids"])})
 
     with story.step("The first stack gives its endpoint up. `orders` still uses it, so it stays. (The function looks "
-                    "again after ten seconds, because EC2's answers may be old.)"):
+                    "again after ten seconds, because EC2's answers may be a little old.)"):
         expect(provider.deploy(template), "UPDATE_COMPLETE")
     if endpoint not in {one["id"] for one in engine.standing()}:
         raise SystemExit("the endpoint that orders uses is gone")

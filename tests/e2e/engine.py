@@ -27,15 +27,17 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "de
 BOOTSTRAP = TARGET / "tidb-private-endpoint"
 SIMULATOR = TARGET / "ec2-sim"
 
-#: Never through a proxy: everything is on the loopback.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Everything is on the loopback: the user's own AWS settings and proxies must not count, here or in what is started.
+for _name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+    del os.environ[_name]
+os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 
 def http(method, url, body=None, headers=None):
     """Status and body; an error status is an answer like any other."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
     try:
-        with _opener.open(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -121,15 +123,17 @@ class Processes:
         raise SystemExit(f"{name} did not start:\n{log.read_text(errors='replace')}")
 
     def start_simulator(self, world):
-        file = RUN / "world.json"
-        file.write_text(json.dumps(world, indent=1))
         # Fast: AWS's minutes become seconds. Its limits on the rate of calls stay.
-        command = [needed(SIMULATOR), "--listen", "127.0.0.1:0", "--fast", *(["--world", file] if world else [])]
+        command = [needed(SIMULATOR), "--listen", "127.0.0.1:0", "--fast"]
+        if world:
+            file = RUN / "world.json"
+            file.write_text(json.dumps(world, indent=1))
+            command += ["--world", file]
         return self.start("ec2-sim", command, "/_sim/endpoints")
 
 
 class Simulator(Processes):
-    """ec2-sim alone."""
+    """ec2-sim alone; without a world of the caller's in its built-in one."""
 
     def __init__(self, world):
         super().__init__()

@@ -2,21 +2,15 @@
 
 import io
 import json
-import os
 import time
 import zipfile
 
-# The user's own AWS settings must not count: these stacks go to the loopback only.
-for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-    del os.environ[name]
-os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
-import boto3  # noqa: E402
-from botocore.config import Config  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
-
-from engine import BOOTSTRAP, ROOT  # noqa: E402
-from scene import REGION  # noqa: E402
+from engine import BOOTSTRAP, ROOT
+from scene import REGION
 
 BUCKET = "deployment"
 POLL_SECONDS = 0.05
