@@ -8,7 +8,11 @@
     reason = "a test that panics has said what it has to say"
 )]
 
+mod answer;
+mod callback;
 mod cloud;
+mod envelope;
 mod lifecycle;
+mod properties;
 mod refusals;
 mod sharing;

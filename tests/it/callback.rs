@@ -1,0 +1,104 @@
+//! The way back to CloudFormation, over real sockets on loopback and in real time, with a server that is as unkind as
+//! servers are.
+
+use jiff::{SignedDuration, Timestamp};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use tidb_private_endpoint::callback::{Callback, Undelivered};
+use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::event::ResponseUrl;
+
+/// What the server does with one connection.
+#[derive(Clone, Copy)]
+enum Reply {
+    Status(&'static str),
+    HangUp,
+}
+
+/// A request as it came: its first line and headers, and its body.
+type Received = (Vec<String>, String);
+
+/// Serves one connection for each reply, and then no more.
+fn server(replies: Vec<Reply>) -> (String, mpsc::Receiver<Received>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/arn%3Aaws?X-Amz-Signature=5ec4e7", listener.local_addr().unwrap());
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        for reply in replies {
+            let (mut stream, _) = listener.accept().unwrap();
+            send.send(read(&mut stream)).unwrap();
+            match reply {
+                Reply::Status(status) => {
+                    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                }
+                Reply::HangUp => {}
+            }
+        }
+    });
+    (url, receive)
+}
+
+fn read(stream: &mut TcpStream) -> Received {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end() {
+            "" => break,
+            line => head.push(line.to_lowercase()),
+        }
+    }
+    let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+async fn put(url: &str, seconds: i64) -> Result<(), Undelivered> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let start: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
+    let clock = Clock::starting_at(start);
+    let callback = Callback::new(Callback::client().unwrap());
+    callback
+        .put(&ResponseUrl::new(url), "{\"Status\":\"SUCCESS\"}", &clock, start + SignedDuration::from_secs(seconds))
+        .await
+}
+
+#[tokio::test]
+async fn the_answer_is_put_without_a_content_type() {
+    let (url, received) = server(vec![Reply::Status("200 OK")]);
+    put(&url, 10).await.unwrap();
+    let (head, body) = received.recv().unwrap();
+    assert!(head[0].starts_with("put /arn%3aaws?x-amz-signature=5ec4e7 "), "{}", head[0]);
+    assert!(head.contains(&"content-length: 20".to_owned()), "{head:?}");
+    assert!(
+        !head.iter().any(|line| line.starts_with("content-type") || line.starts_with("transfer-encoding")),
+        "{head:?}"
+    );
+    assert_eq!(body, "{\"Status\":\"SUCCESS\"}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_put_again() {
+    let (url, received) = server(vec![Reply::Status("503 Slow Down"), Reply::HangUp, Reply::Status("200 OK")]);
+    put(&url, 30).await.unwrap();
+    let bodies: Vec<String> = received.iter().map(|(_, body)| body).collect();
+    assert_eq!(bodies, ["{\"Status\":\"SUCCESS\"}"; 3]);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up_at_the_deadline_and_the_url_is_not_told() {
+    let (url, _received) = server(vec![Reply::Status("403 Forbidden"); 2]);
+    let undelivered = put(&url, 1).await.unwrap_err();
+    assert!(undelivered.attempts >= 1);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = put(&format!("http://{nobody}/?X-Amz-Signature=5ec4e7"), 1).await.unwrap_err();
+    for text in [format!("{undelivered} {undelivered:?}"), format!("{refused} {refused:?}")] {
+        assert!(!text.contains("5ec4e7") && !text.contains("http://"), "{text}");
+    }
+    let odd = put("not a url?X-Amz-Signature=5ec4e7", 1).await.unwrap_err();
+    assert!(!odd.to_string().contains("5ec4e7"), "{odd}");
+}

@@ -1,0 +1,113 @@
+//! Whom to answer, and what must never be shown.
+
+use crate::cloud::{Cloud, RESPONSE_URL, properties, with};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tidb_private_endpoint::event::{Event, RequestType, ResponseUrl};
+use tidb_private_endpoint::handler::Handled;
+use tidb_private_endpoint::response::ANSWER_BYTES_MAX;
+
+const FIFTEEN_MINUTES: SignedDuration = SignedDuration::from_mins(15);
+
+#[test]
+fn an_event_is_read_with_its_properties_unread() {
+    let cloud_event = json!({
+        "RequestType": "Update", "ResponseURL": RESPONSE_URL, "StackId": "arn:aws:cloudformation:us-east-1:1:stack/a/b",
+        "RequestId": "r", "LogicalResourceId": "TiDB", "ResourceType": "Custom::X", "PhysicalResourceId": "p",
+        "ResourceProperties": { "ServiceTimeout": "120" }, "OldResourceProperties": { "Port": "1" },
+    });
+    let event = Event::read(&cloud_event).unwrap();
+    assert_eq!(event.request_type, RequestType::Update { old_properties: json!({ "Port": "1" }) });
+    assert_eq!(event.reply_to.physical_id.as_deref(), Some("p"));
+    assert_eq!(event.service_timeout(), Some(std::time::Duration::from_secs(120)));
+    let printed = format!("{event:?}");
+    assert!(!printed.contains("X-Amz-Signature") && !printed.contains("amazonaws.com"), "{printed}");
+}
+
+#[test]
+fn a_service_timeout_that_cloudformation_would_not_take_is_ignored() {
+    for value in [json!("0"), json!("3601"), json!("-5"), json!("soon"), json!([900]), json!(null), json!(1e300)] {
+        let event = json!({
+            "RequestType": "Create", "ResponseURL": RESPONSE_URL, "StackId": "s", "RequestId": "r",
+            "LogicalResourceId": "l", "ResourceType": "Custom::X", "ResourceProperties": { "ServiceTimeout": value },
+        });
+        assert_eq!(Event::read(&event).unwrap().service_timeout(), None);
+    }
+}
+
+#[test]
+fn a_response_url_tells_when_it_expires() {
+    let at = |query: &str| ResponseUrl::new(format!("https://bucket.s3.amazonaws.com/key?{query}")).expires_at();
+    let moment = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(at("X-Amz-Date=20261123T090000Z&X-Amz-Expires=7200&X-Amz-Signature=0"), moment("2026-11-23T11:00:00Z"));
+    assert_eq!(at("AWSAccessKeyId=AKIA&Expires=1795428000&Signature=x"), moment("2026-11-23T10:00:00Z"));
+    for odd in [
+        "",
+        "Expires=",
+        "Expires=99999999999999999999",
+        "X-Amz-Date=2026&X-Amz-Expires=1",
+        "X-Amz-Date=20261123T090000Z&X-Amz-Expires=99999999999999999",
+    ] {
+        assert_eq!(at(odd), None, "{odd}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_event_is_not_acted_on() {
+    let cloud = Cloud::new();
+    let mut event = cloud.stack("orders").event("Create", &properties());
+    event["ResponseURL"] = json!("https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261123T065959Z&X-Amz-Expires=7200");
+    assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Expired));
+    assert_eq!(cloud.sim.log(), []);
+    event["ResponseURL"] = json!("https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261123T080000Z&X-Amz-Expires=7200");
+    cloud.deliver(&event).await.succeeded();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_has_a_response_url_is_answered() {
+    let cloud = Cloud::new();
+    let good = cloud.stack("orders").event("Create", &properties());
+    let broken = [
+        with(good.clone(), json!({ "RequestType": "Destroy" })),
+        with(good.clone(), json!({ "RequestType": null })),
+        with(good.clone(), json!({ "StackId": 7 })),
+        with(good.clone(), json!({ "ResourceProperties": null })),
+        with(good.clone(), json!({ "RequestType": "Update" })),
+        json!({ "ResponseURL": RESPONSE_URL }),
+    ];
+    for event in broken {
+        let Handled::Answer(to, answer, _) = cloud.deliver_raw(&event, FIFTEEN_MINUTES).await else {
+            panic!("no answer to {event}")
+        };
+        let body: Value = serde_json::from_str(&answer.body(&to)).unwrap();
+        assert_eq!(body["Status"], "FAILED");
+        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom-resource event"), "{body}");
+        assert!(!body["PhysicalResourceId"].as_str().unwrap().is_empty());
+        assert!(!body.to_string().contains("X-Amz-Signature"));
+    }
+    for event in [json!(null), json!([]), json!("x"), json!({ "ResponseURL": 7 }), json!({ "RequestType": "Create" })] {
+        assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Nobody(_)), "{event}");
+    }
+    assert_eq!(cloud.sim.log(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_is_cut_to_what_cloudformation_takes() {
+    let cloud = Cloud::new();
+    let subnets: Vec<String> = (0..200).map(|n| format!("subnet-€{n}")).collect();
+    let failed = cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": subnets }))).await;
+    let reason = failed.failed();
+    assert!(reason.contains("200 faults") && reason.ends_with('…'), "{reason}");
+    assert!(reason.len() > ANSWER_BYTES_MAX / 2, "only what must be is cut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_becomes_an_answer() {
+    let cloud = Cloud::new();
+    cloud.sim.on_call(|call| {
+        assert!(call.action != "CreateVpcEndpoint", "a bug");
+        ec2_sim::Verdict::Proceed
+    });
+    let reason = cloud.stack("orders").create(&properties()).await.failed();
+    assert!(reason.contains("has a bug") && reason.contains("making an endpoint"), "{reason}");
+}
