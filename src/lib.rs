@@ -29,6 +29,7 @@
 //! * [`reconcile`]: the loop.
 //! * [`callback`]: the answer's way back; nothing else knows HTTP.
 //! * [`handler`]: one event from arrival to answer.
+//! * [`log`]: what all of them write their progress to.
 //!
 //! # Words
 //!
@@ -46,6 +47,7 @@ pub mod failure;
 pub mod handler;
 pub mod ids;
 pub mod journal;
+pub mod log;
 pub mod placement;
 pub mod plan;
 pub mod properties;

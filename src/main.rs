@@ -12,13 +12,13 @@ use tidb_private_endpoint::callback::Callback;
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::Handler;
+use tidb_private_endpoint::log::subscriber;
 use tidb_private_endpoint::plan::Home;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::prelude::*;
+use tracing::subscriber::set_global_default;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log();
+    set_global_default(subscriber(&environment("AWS_LAMBDA_LOG_LEVEL"), std::io::stdout))?;
     // Without this, the TLS of the answer would not know which provider to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = aws_config::defaults(BehaviorVersion::latest())
@@ -43,14 +43,6 @@ async fn main() -> Result<(), Error> {
         handler.serve(&callback, &payload, clock, deadline.unwrap_or(Timestamp::MAX)).await.map_err(Error::from)
     }))
     .await
-}
-
-/// JSON lines on standard output. Of the libraries' own lines only warnings: their details hold requests and answers.
-fn log() {
-    let level = environment("AWS_LAMBDA_LOG_LEVEL").parse().unwrap_or(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_ansi(false);
-    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("tidb_private_endpoint", level);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }
 
 fn environment(name: &str) -> String {

@@ -19,26 +19,35 @@ pub struct Property {
     pub default: &'static str,
     /// What a change of it does.
     pub update: &'static str,
+    /// What it is for, as the documentation says it.
+    pub meaning: &'static str,
 }
 
-const fn row(name: &'static str, required: &'static str, default: &'static str, update: &'static str) -> Property {
-    Property { name, required, default, update }
+const fn row(
+    name: &'static str,
+    required: &'static str,
+    default: &'static str,
+    update: &'static str,
+    meaning: &'static str,
+) -> Property {
+    Property { name, required, default, update, meaning }
 }
 
 /// Every property there is, in the order of the documentation.
+#[rustfmt::skip]
 pub const PROPERTIES: [Property; 12] = [
-    row("ServiceName", "yes", "", "replacement"),
-    row("VpcId", "yes, except with `ReuseScope: Region`", "", "replacement"),
-    row("SubnetIds", "no", "one subnet in every zone that the service serves", "in place"),
-    row("AvailabilityZoneIds", "no", "all zones that the service serves", "in place"),
-    row("SecurityGroupIds", "when an endpoint has to be made", "", "in place"),
-    row("AllowedCidrs", "no", "every CIDR block of the VPC", "in place"),
-    row("AllowedSecurityGroupIds", "no", "none", "in place"),
-    row("Port", "no", "4000", "in place"),
-    row("PrivateDnsEnabled", "no", "true", "in place"),
-    row("IpAddressType", "no", "left to EC2", "in place"),
-    row("ReuseScope", "no", "Vpc", "replacement if the endpoint is then out of scope"),
-    row("Tags", "no", "none", "in place"),
+    row("ServiceName", "yes", "", "replacement", "the endpoint service that TiDB Cloud shows under Connect > Private Endpoint"),
+    row("VpcId", "yes, except with `ReuseScope: Region`", "", "replacement", "the VPC that the endpoint is for"),
+    row("SubnetIds", "no", "one subnet in every zone that the service serves", "in place", "the subnets that get an address, one in each zone; those in other zones than the service's are left out, with a warning"),
+    row("AvailabilityZoneIds", "no", "all that the service serves", "in place", "zone *ids* such as `use1-az1`, to narrow the zones"),
+    row("SecurityGroupIds", "when an endpoint has to be made", "", "in place", "the endpoint's groups; one of them has to let your clients in on `Port`"),
+    row("AllowedCidrs", "no", "every CIDR block of the VPC", "in place", "who may connect; only with a group of the product's own, which it does not make yet"),
+    row("AllowedSecurityGroupIds", "no", "none", "in place", "the same, by security group"),
+    row("Port", "no", "4000", "in place", "the port in `Port`, `JdbcUrl` and `MysqlCommand`"),
+    row("PrivateDnsEnabled", "no", "true", "in place", "whether TiDB Cloud's own host name resolves to the endpoint inside the VPC; TLS verification needs it"),
+    row("IpAddressType", "no", "left to EC2", "in place", "`ipv4`, `dualstack` or `ipv6`"),
+    row("ReuseScope", "no", "Vpc", "replacement if the endpoint is then out of scope", "`Vpc`: share an endpoint of the VPC; `Region`: if there is none, also join an available one of another VPC"),
+    row("Tags", "no", "none", "in place", "a list of `Key` and `Value` pairs for the endpoint, at most 40"),
 ];
 
 /// Properties of every custom resource, which CloudFormation itself reads.

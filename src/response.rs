@@ -17,6 +17,7 @@ pub const ANSWER_BYTES_MAX: usize = 4_096;
 pub type Attribute = (&'static str, &'static str);
 
 /// Every attribute that a successful Create or Update returns.
+#[rustfmt::skip]
 pub const ATTRIBUTES: [Attribute; 22] = [
     ("EndpointId", "`vpce-…`; also what TiDB Cloud's \"Authorized Networks\" rule wants"),
     ("DnsName", "the regional endpoint DNS name that AWS gave"),

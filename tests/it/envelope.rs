@@ -19,7 +19,7 @@ fn an_event_is_read_with_its_properties_unread() {
     let event = Event::read(&cloud_event).unwrap();
     assert_eq!(event.request_type, RequestType::Update { old_properties: json!({ "Port": "1" }) });
     assert_eq!(event.reply_to.physical_id.as_deref(), Some("p"));
-    assert_eq!(event.service_timeout(), Some(std::time::Duration::from_secs(120)));
+    assert_eq!(event.service_timeout(), Some(std::time::Duration::from_mins(2)));
     let printed = format!("{event:?}");
     assert!(!printed.contains("X-Amz-Signature") && !printed.contains("amazonaws.com"), "{printed}");
 }

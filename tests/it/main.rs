@@ -13,6 +13,8 @@ mod callback;
 mod cloud;
 mod envelope;
 mod lifecycle;
+mod log;
+mod promises;
 mod properties;
 mod refusals;
 mod sharing;

@@ -13,7 +13,7 @@ fn faults(over: Value) -> Vec<String> {
 }
 
 /// One fault, in the property `property`, with `says` in its sentence.
-fn fault(over: Value, property: &str, says: &str) {
+fn fault(over: &Value, property: &str, says: &str) {
     let faults = faults(over.clone());
     assert_eq!(faults.len(), 1, "{over}: {faults:?}");
     assert!(faults[0].starts_with(property) && faults[0].contains(says), "{over}: {}", faults[0]);
@@ -56,41 +56,41 @@ fn what_a_template_leaves_empty_is_not_given() {
 
 #[test]
 fn every_kind_of_fault_has_its_sentence() {
-    fault(json!({ "ServiceName": null }), "ServiceName", "is missing");
-    fault(json!({ "ServiceName": "  " }), "ServiceName", "is missing");
+    fault(&json!({ "ServiceName": null }), "ServiceName", "is missing");
+    fault(&json!({ "ServiceName": "  " }), "ServiceName", "is missing");
     fault(
-        json!({ "ServiceName": "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com" }),
+        &json!({ "ServiceName": "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com" }),
         "ServiceName",
         "it is a host name",
     );
-    fault(json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the id of an endpoint");
-    fault(json!({ "ServiceName": "com.amazonaws.us-east-1.s3" }), "ServiceName", "TiDB Cloud shows");
-    fault(json!({ "VpcId": null }), "VpcId", "ReuseScope Region");
-    fault(json!({ "VpcId": "vpc-0A11111111111111a" }), "VpcId", "vpc-0123456789abcdef0");
-    fault(json!({ "VpcId": [VPC] }), "VpcId", "must be a single value, not a list");
-    fault(json!({ "SubnetIds": ["subnet-x"] }), "SubnetIds", "'subnet-x'");
-    fault(json!({ "SubnetIds": { "a": 1 } }), "SubnetIds", "must be a list, not an object");
-    fault(json!({ "SubnetIds": [[SUBNET_AZ1]] }), "SubnetIds", "has a list in it");
-    fault(json!({ "AvailabilityZoneIds": ["us-east-1a"] }), "AvailabilityZoneIds", "differ between accounts");
-    fault(json!({ "SecurityGroupIds": ["default"] }), "SecurityGroupIds", "sg-0123456789abcdef0");
-    fault(json!({ "AllowedCidrs": ["10.0.0.0"] }), "AllowedCidrs", "'10.0.0.0'");
-    fault(json!({ "AllowedCidrs": ["10.0.0.0/33"] }), "AllowedCidrs", "not a CIDR block");
-    fault(json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }), "AllowedCidrs", "your own group");
+    fault(&json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the id of an endpoint");
+    fault(&json!({ "ServiceName": "com.amazonaws.us-east-1.s3" }), "ServiceName", "TiDB Cloud shows");
+    fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope Region");
+    fault(&json!({ "VpcId": "vpc-0A11111111111111a" }), "VpcId", "vpc-0123456789abcdef0");
+    fault(&json!({ "VpcId": [VPC] }), "VpcId", "must be a single value, not a list");
+    fault(&json!({ "SubnetIds": ["subnet-x"] }), "SubnetIds", "'subnet-x'");
+    fault(&json!({ "SubnetIds": { "a": 1 } }), "SubnetIds", "must be a list, not an object");
+    fault(&json!({ "SubnetIds": [[SUBNET_AZ1]] }), "SubnetIds", "has a list in it");
+    fault(&json!({ "AvailabilityZoneIds": ["us-east-1a"] }), "AvailabilityZoneIds", "differ between accounts");
+    fault(&json!({ "SecurityGroupIds": ["default"] }), "SecurityGroupIds", "sg-0123456789abcdef0");
+    fault(&json!({ "AllowedCidrs": ["10.0.0.0"] }), "AllowedCidrs", "'10.0.0.0'");
+    fault(&json!({ "AllowedCidrs": ["10.0.0.0/33"] }), "AllowedCidrs", "not a CIDR block");
+    fault(&json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }), "AllowedCidrs", "your own group");
     for port in ["0", "65536", "-1", "4000.0", "mysql"] {
-        fault(json!({ "Port": port }), "Port", "from 1 to 65535");
+        fault(&json!({ "Port": port }), "Port", "from 1 to 65535");
     }
-    fault(json!({ "PrivateDnsEnabled": "yes" }), "PrivateDnsEnabled", "neither true nor false");
-    fault(json!({ "IpAddressType": "IPv4" }), "IpAddressType", "ipv4, dualstack and ipv6");
-    fault(json!({ "ReuseScope": "Account" }), "ReuseScope", "neither Vpc nor Region");
-    fault(json!({ "Tags": { "team": "web" } }), "Tags", "must be a list of Key and Value pairs");
-    fault(json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
-    fault(json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
-    fault(json!({ "Tags": [{ "Key": "tidb-private-endpoint:owned", "Value": "" }] }), "Tags", "reserved");
-    fault(json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "twice");
-    fault(json!({ "Tags": [{ "Key": "k".repeat(128), "Value": "1" }] }), "Tags", "127");
-    fault(json!({ "Tags": [{ "Key": "k", "Value": "v".repeat(256) }] }), "Tags", "255");
+    fault(&json!({ "PrivateDnsEnabled": "yes" }), "PrivateDnsEnabled", "neither true nor false");
+    fault(&json!({ "IpAddressType": "IPv4" }), "IpAddressType", "ipv4, dualstack and ipv6");
+    fault(&json!({ "ReuseScope": "Account" }), "ReuseScope", "neither Vpc nor Region");
+    fault(&json!({ "Tags": { "team": "web" } }), "Tags", "must be a list of Key and Value pairs");
+    fault(&json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
+    fault(&json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
+    fault(&json!({ "Tags": [{ "Key": "tidb-private-endpoint:owned", "Value": "" }] }), "Tags", "reserved");
+    fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "twice");
+    fault(&json!({ "Tags": [{ "Key": "k".repeat(128), "Value": "1" }] }), "Tags", "127");
+    fault(&json!({ "Tags": [{ "Key": "k", "Value": "v".repeat(256) }] }), "Tags", "255");
     let many: Vec<Value> = (0..41).map(|n| json!({ "Key": format!("k{n}"), "Value": "" })).collect();
-    fault(json!({ "Tags": many }), "Tags", "41 tags");
+    fault(&json!({ "Tags": many }), "Tags", "41 tags");
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn a_misspelt_name_gets_the_nearest_one() {
     for (wrong, right) in
         [("VpcID", "VpcId"), ("SubnetId", "SubnetIds"), ("privateDnsEnabled", "PrivateDnsEnabled"), ("Ports", "Port")]
     {
-        fault(json!({ wrong: "" }), wrong, &format!("did you mean {right}?"));
+        fault(&json!({ wrong: "" }), wrong, &format!("did you mean {right}?"));
     }
-    fault(json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the properties are ServiceName, VpcId");
+    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the properties are ServiceName, VpcId");
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! The log: what can be followed in it, and what must never be in it.
+
+use crate::cloud::*;
+use serde_json::Value;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Collects lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A story with troubles in it: throttled once, and a refusal at the end.
+async fn story(cloud: &Cloud) {
+    let mut throttled = false;
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateTags" && !throttled {
+            throttled = true;
+            return ec2_sim::Verdict::throttled();
+        }
+        ec2_sim::Verdict::Proceed
+    });
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let created = orders.create(&properties()).await.succeeded();
+    billing.create(&properties()).await.succeeded();
+    billing.delete(&created.physical_id).await.succeeded();
+    orders.delete(&created.physical_id).await.succeeded();
+    billing.create(&with(properties(), serde_json::json!({ "SecurityGroupIds": [GROUP_2] }))).await.failed();
+    cloud.deliver(&with(orders.event("Create", &properties()), serde_json::json!({ "RequestType": "Destroy" }))).await;
+}
+
+/// What is logged at all is decided for the whole process, so other tests at the same time would have a say in it.
+#[test]
+fn each_in_a_process_of_its_own() {
+    for test in ["log::every_line_says_for_whom_and_what", "log::no_secret_is_in_any_line_of_anybody"] {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--ignored", "--exact", "--nocapture", test]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run by each_in_a_process_of_its_own"]
+async fn every_line_says_for_whom_and_what() {
+    let (cloud, lines) = (Cloud::new(), Lines::default());
+    let subscriber = tidb_private_endpoint::log::subscriber("info", lines.clone());
+    {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        story(&cloud).await;
+    }
+    let text = lines.text();
+    let mut outcomes = Vec::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["message"].as_str().is_some_and(|message| !message.is_empty()), "{line}");
+        assert!(line.get("step").is_some() || line.get("outcome").is_some(), "{line}");
+        if let Some(outcome) = line["outcome"].as_str() {
+            outcomes.push(outcome.to_owned());
+        }
+        if line["outcome"] != "unreadable" {
+            for field in ["stack", "logical_id", "request_id", "request_type"] {
+                assert!(line["span"][field].as_str().is_some_and(|value| !value.is_empty()), "{field} in {line}");
+            }
+        }
+    }
+    assert_eq!(outcomes, ["created", "ready", "released", "deleted", "refused", "unreadable"]);
+    assert!(text.contains("RequestLimitExceeded"), "trouble that was waited out can be seen");
+    assert!(text.lines().count() < 60, "progress, and not every look: {} lines", text.lines().count());
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run by each_in_a_process_of_its_own"]
+async fn no_secret_is_in_any_line_of_anybody() {
+    let (cloud, lines) = (Cloud::new(), Lines::default());
+    let everything =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(lines.clone()).finish();
+    {
+        let _guard = tracing::subscriber::set_default(everything);
+        story(&cloud).await;
+    }
+    let text = lines.text();
+    assert!(text.len() > 10_000, "the libraries say a lot");
+    for secret in ["X-Amz-Signature=5ec4e7", "5ec4e75ec4e7", "cloudformation-custom-resource-response"] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+}

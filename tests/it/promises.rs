@@ -1,0 +1,160 @@
+//! What documents and layout promise, held against the code.
+
+use crate::cloud::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use tidb_private_endpoint::event::Event;
+use tidb_private_endpoint::ids::EndpointId;
+use tidb_private_endpoint::properties::PROPERTIES;
+use tidb_private_endpoint::request::{Request, Verb};
+use tidb_private_endpoint::response::ATTRIBUTES;
+
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn sample(name: &str) -> Value {
+    serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap()
+}
+
+/// The first cell of every row of the table under a heading of the README, without its backticks.
+fn first_cells(readme: &str, heading: &str) -> Vec<String> {
+    let (_, section) = readme.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading '{heading}'"));
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
+}
+
+#[test]
+fn the_modules_keep_to_their_side() {
+    let lib = file("src/lib.rs");
+    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let effects = ["clock", "ec2", "reconcile", "callback", "handler", "log"];
+    assert!(modules.len() > effects.len());
+    for module in modules {
+        assert!(lib.contains(&format!("[`{module}`]")), "the map in lib.rs has {module}");
+        let source = file(&format!("src/{module}.rs"));
+        for (word, doors) in [
+            ("aws_sdk_ec2", &["ec2"][..]),
+            ("reqwest", &["callback"]),
+            ("std::env", &[]),
+            ("SystemTime", &[]),
+            ("Timestamp::now", &[]),
+        ] {
+            assert!(doors.contains(&module) || !source.contains(word), "{word} has no place in {module}.rs");
+        }
+        if !effects.contains(&module) {
+            for word in ["tokio", "async ", ".await", "tracing"] {
+                assert!(!source.contains(word), "{module}.rs is of the pure half, which knows no {word}");
+            }
+            for effect in effects {
+                assert!(!source.contains(&format!("crate::{effect}")), "{module}.rs is pure, and {effect} is not");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_every_property_and_every_attribute() {
+    let readme = file("README.md");
+    let properties: Vec<&str> = PROPERTIES.iter().map(|property| property.name).collect();
+    assert_eq!(first_cells(&readme, "## Properties"), properties);
+    let attributes: Vec<&str> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(first_cells(&readme, "## Attributes"), attributes);
+    for property in PROPERTIES {
+        let row =
+            format!("| `{}` | {} | {} | {} |", property.name, property.required, property.default, property.update);
+        assert!(readme.contains(&row.replace("|  |", "| |")), "the README has the row {row}");
+    }
+    for (name, meaning) in ATTRIBUTES {
+        let row = format!("| `{name}` | {meaning} |");
+        assert!(readme.contains(&row), "the README has the row {row}");
+    }
+}
+
+#[test]
+fn the_failures_in_the_readme_are_what_the_code_says() {
+    let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
+    let code = ["src/refusal.rs", "src/failure.rs", "src/warning.rs", "src/properties.rs", "src/request.rs"]
+        .map(words)
+        .join(" ");
+    let cells = first_cells(&file("README.md"), "## When it fails");
+    assert!(cells.len() >= 10);
+    for cell in cells {
+        for piece in cell.split('…').map(str::trim).filter(|piece| !piece.is_empty()) {
+            assert!(code.contains(piece), "no sentence of the code has '{piece}' in it");
+        }
+    }
+}
+
+#[test]
+fn the_sample_events_are_what_their_names_say() {
+    let request = |name: &str| Request::read(&Event::read(&sample(name)).unwrap());
+    assert!(matches!(request("create").unwrap().verb, Verb::Create(_)));
+    for name in ["update-in-place", "update-replacement"] {
+        let Ok(Request { verb: Verb::Update { current: Some(_), .. }, .. }) = request(name) else { panic!("{name}") };
+        let (new, old) = (&sample(name)["ResourceProperties"], &sample(name)["OldResourceProperties"]);
+        assert_eq!(new["ServiceName"] == old["ServiceName"], name == "update-in-place");
+    }
+    let Verb::Delete { endpoint: Some(_) } = request("delete").unwrap().verb else { panic!("delete") };
+    assert_eq!(request("delete-invented-id").unwrap().verb, Verb::Delete { endpoint: None });
+    assert_eq!(request("create-bad-properties").unwrap_err().0.len(), 6);
+    let count = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).unwrap().count();
+    assert_eq!(count, 6, "a new sample event wants a line here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sample_events_run() {
+    let cloud = Cloud::new();
+    let named = |name: &str, id: &str| with(sample(name), json!({ "PhysicalResourceId": id }));
+    let created = cloud.deliver(&sample("create")).await.succeeded();
+    let updated = cloud.deliver(&named("update-in-place", &created.physical_id)).await.succeeded();
+    assert_eq!(
+        (updated.physical_id.as_str(), updated.data["AvailabilityZoneIds"].as_str()),
+        (created.physical_id.as_str(), "use1-az1")
+    );
+    let replaced = cloud.deliver(&named("update-replacement", &updated.physical_id)).await.succeeded();
+    assert_ne!(replaced.physical_id, updated.physical_id);
+    cloud.deliver(&named("delete", &updated.physical_id)).await.succeeded();
+    cloud.deliver(&sample("delete-invented-id")).await.succeeded();
+    let reason = cloud.deliver(&sample("create-bad-properties")).await.failed();
+    assert!(reason.contains("6 faults"), "{reason}");
+    assert_eq!(cloud.sim.endpoints(), []);
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_in_the_template_allows_what_the_stories_call() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let old = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1], "Tags": [{ "Key": "team", "Value": "web" }] }));
+    let created = stack.create(&old).await.succeeded();
+    stack.update(&created.physical_id, &properties(), &old).await.succeeded();
+    stack.delete(&created.physical_id).await.succeeded();
+    let called: BTreeSet<String> = cloud.sim.log().into_iter().map(|call| call.action).collect();
+    let template = file("template.yaml");
+    for action in &called {
+        assert!(template.contains(&format!("ec2:{action}")), "template.yaml allows ec2:{action}");
+    }
+    assert!(called.len() > 8, "the stories call {called:?}");
+}
+
+#[test]
+fn an_endpoint_id_is_told_from_what_cloudformation_invents() {
+    for id in ["vpce-0123456789abcdef0", "vpce-01234567"] {
+        assert!(EndpointId::from_physical_id(id).is_some(), "{id}");
+    }
+    for id in [
+        "",
+        "vpce-",
+        "vpce-0123456789ABCDEF0",
+        "vpce-svc-0123456789abcdef0",
+        "orders-TiDB-1KJH2LKJ3H4LK",
+        "tidb-private-endpoint-0123456789abcdef01234567",
+    ] {
+        assert!(EndpointId::from_physical_id(id).is_none(), "{id}");
+    }
+}
