@@ -30,7 +30,7 @@ ATTRIBUTES = (
 #: A stack that is not there, for answers that are made up.
 STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
 #: What a refusal before any change may take, from create_stack to the end of the rollback.
-REFUSED_WITHIN_SECONDS = 30
+REFUSED_WITHIN_SECONDS = 45
 
 
 class Checks:

@@ -82,7 +82,7 @@ class Processes:
         for process in reversed(self._running):
             _signal_group(process, signal.SIGTERM)
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=2)
             except subprocess.TimeoutExpired:
                 pass
             _signal_group(process, signal.SIGKILL)
