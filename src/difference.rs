@@ -90,8 +90,8 @@ pub struct Difference {
 pub fn difference(
     spec: &EndpointSpec,
     dropped_tags: &[String],
-    placement: Option<&Placement>,
-    survey: &Survey,
+    wanted_groups: &[GroupId],
+    (placement, survey): (Option<&Placement>, &Survey),
     endpoint: &Endpoint,
     relation: Relation,
 ) -> Difference {
@@ -100,7 +100,7 @@ pub fn difference(
     if let Some(placement) = placement {
         subnets(&mut change, &mut warnings, placement, survey, endpoint, relation);
     }
-    groups(&mut change, &mut warnings, spec, endpoint, relation);
+    groups(&mut change, &mut warnings, wanted_groups, endpoint, relation);
     private_dns(&mut change, &mut warnings, spec, endpoint, relation);
     address_type(&mut change, &mut warnings, spec, endpoint, relation);
     let tags = tags(&mut warnings, spec, dropped_tags, endpoint, relation);
@@ -118,6 +118,9 @@ fn subnets(
     for subnet in &placement.left_out {
         let zone = survey.zone_of(subnet).map(ToString::to_string).unwrap_or_default();
         warnings.push(Warning::SubnetLeftOut { subnet: subnet.clone(), zone });
+    }
+    if !placement.full.is_empty() {
+        warnings.push(Warning::ZonesFull { zones: join(&placement.full, ", ") });
     }
     let zone = |subnet: &SubnetId| survey.zone_of(subnet);
     let missing: Vec<&SubnetId> = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id)).collect();
@@ -158,15 +161,15 @@ fn subnets(
 fn groups(
     change: &mut Change,
     warnings: &mut Vec<Warning>,
-    spec: &EndpointSpec,
+    wanted: &[GroupId],
     endpoint: &Endpoint,
     relation: Relation,
 ) {
-    if spec.group_ids.is_empty() {
+    if wanted.is_empty() {
         return;
     }
-    let missing: Vec<GroupId> = spec.group_ids.iter().filter(|id| !endpoint.group_ids.contains(id)).cloned().collect();
-    let surplus: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !spec.group_ids.contains(id)).cloned().collect();
+    let missing: Vec<GroupId> = wanted.iter().filter(|id| !endpoint.group_ids.contains(id)).cloned().collect();
+    let surplus: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !wanted.contains(id)).cloned().collect();
     match relation {
         Relation::OursAlone => {
             change.add_groups = missing;

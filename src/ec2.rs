@@ -7,11 +7,12 @@
 use crate::difference::{Change, TagChange};
 use crate::endpoint::{DnsEntry, Endpoint, EndpointState};
 use crate::failure::{Ec2Error, ErrorKind};
+use crate::group::{Group, Opening, RULE_DESCRIPTION, Rule, Source};
 use crate::ids::{EndpointId, GroupId, ServiceName, VpcId, join};
-use crate::plan::NewEndpoint;
 use crate::reference::Tags;
 use crate::release::CALL_LIMIT;
-use crate::survey::{Group, Service, Subnet, VpcDns};
+use crate::step::{NewEndpoint, NewGroup};
+use crate::survey::{Service, Subnet, Vpc, VpcDns};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
@@ -19,11 +20,12 @@ use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, DnsNameState, Filter, IpAddressType, ResourceType, ServiceDetail, Tag, TagSpecification,
-    VpcAttributeName, VpcEndpoint, VpcEndpointType,
+    AttributeBooleanValue, DnsNameState, Filter, IpAddressType, IpPermission, IpRange, Ipv6Range, PrefixListId,
+    ResourceType, SecurityGroup, ServiceDetail, Tag, TagSpecification, UserIdGroupPair, VpcAttributeName, VpcEndpoint,
+    VpcEndpointType,
 };
+use ipnet::IpNet;
 use jiff::Timestamp;
-use std::collections::HashMap;
 
 /// Which endpoints to look for; all that are given must fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,20 @@ impl Ec2 {
         }
     }
 
+    /// Reads a VPC; `None` if there is none of that id.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn vpc(&self, id: &VpcId) -> Result<Option<Vpc>> {
+        let answer = self.client.describe_vpcs().filters(filter("vpc-id", [id.as_str()])).send().await;
+        let answer = answer.map_err(|error| ec2_error("DescribeVpcs", id.to_string(), &error))?;
+        let Some(vpc) = answer.vpcs().iter().find(|vpc| vpc.vpc_id() == Some(id.as_str())) else { return Ok(None) };
+        let v4 = vpc.cidr_block_association_set().iter().filter_map(|block| block.cidr_block());
+        let v6 = vpc.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
+        let blocks = v4.chain(v6).filter_map(|block| block.parse().ok()).collect();
+        Ok(Some(Vpc { owner_id: vpc.owner_id().unwrap_or_default().to_owned(), blocks }))
+    }
+
     /// Reads the VPC's DNS attributes; `None` if there is no such VPC.
     ///
     /// # Errors
@@ -141,7 +157,6 @@ impl Ec2 {
                     zone_id: subnet.availability_zone_id()?.into(),
                     zone_name: subnet.availability_zone().unwrap_or_default().to_owned(),
                     free_addresses: subnet.available_ip_address_count().unwrap_or_default(),
-                    owner_id: subnet.owner_id().unwrap_or_default().to_owned(),
                 })
             })
             .collect())
@@ -156,10 +171,75 @@ impl Ec2 {
         let pages = self.client.describe_security_groups().filters(filter).into_paginator().items().send();
         let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let found = found.map_err(|error| ec2_error("DescribeSecurityGroups", join(ids, ", "), &error))?;
-        Ok(found
-            .iter()
-            .filter_map(|group| Some(Group { id: group.group_id()?.into(), vpc_id: group.vpc_id()?.into() }))
-            .collect())
+        Ok(found.iter().filter_map(group).collect())
+    }
+
+    /// Finds the groups of a name in a VPC: at most one, as EC2 keeps names unique.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn groups_by_name(&self, vpc: &VpcId, name: &str) -> Result<Vec<Group>> {
+        let filters = vec![filter("vpc-id", [vpc.as_str()]), filter("group-name", [name])];
+        let pages = self.client.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+        let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| ec2_error("DescribeSecurityGroups", name.to_owned(), &error))?;
+        Ok(found.iter().filter_map(group).filter(|group| group.vpc_id == *vpc && group.name == name).collect())
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn create_group(&self, new: &NewGroup) -> Result<GroupId> {
+        const ACTION: &str = "CreateSecurityGroup";
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(sdk_tags(&new.tags)));
+        let answer = self
+            .client
+            .create_security_group()
+            .vpc_id(new.vpc_id.as_str())
+            .group_name(&new.name)
+            .description("Who may reach TiDB Cloud through the endpoint of tidb-private-endpoint")
+            .tag_specifications(tags.build())
+            .send()
+            .await;
+        let subject = || format!("{} in {}", new.name, new.vpc_id);
+        let answer = answer.map_err(|error| ec2_error(ACTION, subject(), &error))?;
+        answer.group_id().map(Into::into).ok_or_else(|| no_answer(ACTION, subject(), "the answer has no group"))
+    }
+
+    /// Writes rules.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn open(&self, id: &GroupId, openings: &[Opening]) -> Result<()> {
+        let rules = openings.iter().map(permission).collect();
+        let call = self.client.authorize_security_group_ingress().group_id(id.as_str()).set_ip_permissions(Some(rules));
+        let answer = call.send().await;
+        answer.map(drop).map_err(|error| ec2_error("AuthorizeSecurityGroupIngress", id.to_string(), &error))
+    }
+
+    /// Removes rules.
+    ///
+    /// # Errors
+    /// [`Ec2Error`].
+    pub async fn close(&self, id: &GroupId, openings: &[Opening]) -> Result<()> {
+        let rules = openings.iter().map(permission).collect();
+        let call = self.client.revoke_security_group_ingress().group_id(id.as_str()).set_ip_permissions(Some(rules));
+        let answer = call.send().await;
+        answer.map(drop).map_err(|error| ec2_error("RevokeSecurityGroupIngress", id.to_string(), &error))
+    }
+
+    /// Deletes a group. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`Ec2Error`], of the kind [`ErrorKind::InUse`] while anything uses it.
+    pub async fn delete_group(&self, id: &GroupId) -> Result<()> {
+        let answer = self.client.delete_security_group().group_id(id.as_str()).send().await;
+        match answer.map_err(|error| ec2_error("DeleteSecurityGroup", id.to_string(), &error)) {
+            Err(error) if error.kind == ErrorKind::GroupGone => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// Makes an endpoint. Type, private DNS and client token are always said: EC2's defaults are a gateway endpoint,
@@ -285,8 +365,6 @@ fn endpoint(from: &VpcEndpoint) -> Option<Endpoint> {
     let last_error = from.last_error().map(|error| {
         format!("{}: {}", error.code().unwrap_or("Unknown"), error.message().unwrap_or_default().trim_end_matches('.'))
     });
-    let tags: HashMap<_, _> =
-        from.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect();
     Some(Endpoint {
         id: from.vpc_endpoint_id()?.into(),
         vpc_id: from.vpc_id()?.into(),
@@ -303,7 +381,7 @@ fn endpoint(from: &VpcEndpoint) -> Option<Endpoint> {
             .creation_timestamp()
             .and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()),
         last_error: last_error.or_else(|| from.failure_reason().map(str::to_owned)),
-        tags: tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        tags: product_tags(from.tags()),
     })
 }
 
@@ -320,6 +398,62 @@ fn service(from: &ServiceDetail) -> Service {
     }
 }
 
+fn group(from: &SecurityGroup) -> Option<Group> {
+    let rules = from.ip_permissions().iter().flat_map(|permission| {
+        let ports = permission.from_port().zip(permission.to_port()).filter(|(first, _)| *first >= 0);
+        let rule = move |source: Source, description: Option<&str>| Rule {
+            protocol: permission.ip_protocol().unwrap_or_default().to_owned(),
+            ports,
+            source,
+            ours: description == Some(RULE_DESCRIPTION),
+        };
+        let v4 = permission.ip_ranges().iter().filter_map(|range| Some((range.cidr_ip()?, range.description())));
+        let v6 = permission.ipv6_ranges().iter().filter_map(|range| Some((range.cidr_ipv6()?, range.description())));
+        let blocks = v4.chain(v6).filter_map(|(block, text)| Some((Source::Block(block.parse().ok()?), text)));
+        let lists = permission.prefix_list_ids().iter();
+        let lists =
+            lists.filter_map(|list| Some((Source::PrefixList(list.prefix_list_id()?.to_owned()), list.description())));
+        let groups = permission.user_id_group_pairs().iter();
+        let groups = groups.filter_map(|pair| Some((Source::Group(pair.group_id()?.into()), pair.description())));
+        blocks
+            .chain(lists)
+            .chain(groups)
+            .map(move |(source, description)| rule(source, description))
+            .collect::<Vec<_>>()
+    });
+    Some(Group {
+        id: from.group_id()?.into(),
+        vpc_id: from.vpc_id()?.into(),
+        name: from.group_name().unwrap_or_default().to_owned(),
+        tags: product_tags(from.tags()),
+        rules: rules.collect(),
+    })
+}
+
+fn permission(opening: &Opening) -> IpPermission {
+    let port = i32::from(opening.port);
+    let permission = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
+    let described = RULE_DESCRIPTION;
+    match &opening.source {
+        Source::Block(block @ IpNet::V4(_)) => {
+            permission.ip_ranges(IpRange::builder().cidr_ip(block.to_string()).description(described).build())
+        }
+        Source::Block(block @ IpNet::V6(_)) => {
+            permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(block.to_string()).description(described).build())
+        }
+        Source::PrefixList(id) => {
+            permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).description(described).build())
+        }
+        Source::Group(id) => permission
+            .user_id_group_pairs(UserIdGroupPair::builder().group_id(id.as_str()).description(described).build()),
+    }
+    .build()
+}
+
+fn product_tags(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+}
+
 fn is_not_found(code: &str) -> bool {
     // Describing and deleting spell it differently.
     matches!(code, "InvalidVpcEndpointId.NotFound" | "InvalidVpcEndpoint.NotFound")
@@ -329,12 +463,19 @@ fn is_not_found(code: &str) -> bool {
 fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
     match code {
         "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
+        "DependencyViolation" => ErrorKind::InUse,
+        // Errors of the EC2 API reference spell it in several ways.
+        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound" => ErrorKind::GroupGone,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
         // The next look shows what became of it: still to come, gone, or made by an earlier delivery.
         "InvalidVpcEndpointId.NotFound"
         | "InvalidVpcEndpoint.NotFound"
         | "InvalidID"
         | "IncorrectState"
+        // Another stack has made the group, or written the rule, or removed it.
+        | "InvalidGroup.Duplicate"
+        | "InvalidPermission.Duplicate"
+        | "InvalidPermission.NotFound"
         | "IdempotentParameterMismatch"
         // Others work on the same endpoint.
         | "OperationInProgress"

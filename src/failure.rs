@@ -14,6 +14,10 @@ pub enum ErrorKind {
     Transient,
     /// The private name is taken in the VPC.
     NameTaken,
+    /// A group cannot be deleted, because something uses it.
+    InUse,
+    /// A group is not there, or not yet.
+    GroupGone,
     /// The role lacks a permission.
     Denied,
     /// EC2 will not do it.
@@ -51,7 +55,7 @@ impl Ec2Error {
 }
 
 /// What to do about errors of EC2's that people can mend.
-const CURES: [(&str, &str); 9] = [
+const CURES: [(&str, &str); 11] = [
     (
         "VpcEndpointLimitExceeded",
         "Delete endpoints that nobody uses, or ask for a higher quota (Service Quotas, Amazon VPC, Interface VPC endpoints per VPC)",
@@ -60,6 +64,14 @@ const CURES: [(&str, &str); 9] = [
     (
         "SecurityGroupsPerInterfaceLimitExceeded",
         "Give fewer groups in SecurityGroupIds (EC2 allows 5 for one network interface by default)",
+    ),
+    (
+        "SecurityGroupLimitExceeded",
+        "Delete groups that nobody uses, ask for a higher quota, or give a group of your own in SecurityGroupIds",
+    ),
+    (
+        "RulesPerSecurityGroupLimitExceeded",
+        "Name fewer sources in AllowedCidrs and AllowedSecurityGroupIds, or give a group of your own in SecurityGroupIds",
     ),
     (
         "TagLimitExceeded",

@@ -5,11 +5,11 @@ use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::event::{Event, ReplyTo, Unreadable};
 use crate::failure::{Failure, Whereabouts};
-use crate::plan::Home;
 use crate::reconcile::{Progress, reconcile};
 use crate::reference::Holder;
 use crate::request::Request;
 use crate::response::Answer;
+use crate::step::{Home, Outcome};
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -158,7 +158,7 @@ impl Handler {
         clock: &Clock,
         deadline: Timestamp,
         progress: &mut Progress,
-    ) -> Result<crate::plan::Outcome, Failure> {
+    ) -> Result<Outcome, Failure> {
         let arrival = clock.now();
         let work = reconcile(&self.ec2, &self.home, clock, request, progress);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;

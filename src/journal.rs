@@ -6,9 +6,9 @@
 
 use crate::difference::Change;
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::ids::EndpointId;
-use crate::plan::{Observed, Step};
+use crate::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::reference::{Holder, READ_LAG};
+use crate::step::{Observed, Step};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,19 @@ pub struct Announced {
     pub until: Timestamp,
 }
 
-/// EC2's refusals of a private name, first and last.
+/// What EC2 has refused more than once, because something is in the way that may go away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conflict {
-    /// The first one.
+pub struct Obstacle {
+    /// The first refusal.
     pub since: Timestamp,
     /// The last one.
     pub last: Timestamp,
+}
+
+impl Obstacle {
+    fn again(before: Option<Self>, now: Timestamp) -> Self {
+        Self { since: before.map_or(now, |obstacle| obstacle.since), last: now }
+    }
 }
 
 /// Changes of one endpoint that EC2 has accepted from this event.
@@ -69,7 +75,21 @@ pub struct Journal {
     /// Endpoints whose user tags this event has written.
     pub tagged: BTreeSet<EndpointId>,
     /// Whether EC2 refuses a private name.
-    pub conflict: Option<Conflict>,
+    pub conflict: Option<Obstacle>,
+    /// VPC and service of owned endpoints that this event has seen with the reference: where the product's group may be.
+    pub places: BTreeSet<(VpcId, ServiceName)>,
+    /// Groups that EC2 said it made for this event, and when.
+    pub groups_made: BTreeMap<GroupId, Timestamp>,
+    /// Groups of the product's that this event has written missing rules into.
+    pub opened: BTreeSet<GroupId>,
+    /// Groups of the product's that this event has taken surplus rules from.
+    pub closed: BTreeSet<GroupId>,
+    /// Groups of the product's that are gone, whatever a look shows.
+    pub groups_gone: BTreeSet<GroupId>,
+    /// Groups of the product's that EC2 will not delete, because something uses them.
+    pub groups_in_use: BTreeMap<GroupId, Obstacle>,
+    /// Groups whose rules were asked for.
+    pub groups_read: BTreeSet<GroupId>,
 }
 
 impl Journal {
@@ -90,6 +110,13 @@ impl Journal {
             modified: BTreeMap::new(),
             tagged: BTreeSet::new(),
             conflict: None,
+            places: BTreeSet::new(),
+            groups_made: BTreeMap::new(),
+            opened: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            groups_gone: BTreeSet::new(),
+            groups_in_use: BTreeMap::new(),
+            groups_read: BTreeSet::new(),
         }
     }
 
@@ -102,6 +129,9 @@ impl Journal {
             }
             if holder.is_in(&endpoint.tags) {
                 self.referenced.entry(endpoint.id.clone()).or_insert(observed.at);
+            }
+            if endpoint.is_owned() && self.referenced.contains_key(&endpoint.id) {
+                self.places.insert((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }
     }
@@ -144,13 +174,29 @@ impl Journal {
             Step::Delete(id) => {
                 self.deleted.insert(id.clone(), now);
             }
-            Step::Create(_) | Step::Wait(_) | Step::Done(_) => {}
+            Step::ReadGroups(ids) => self.groups_read.extend(ids.iter().cloned()),
+            Step::Open(id, _) => {
+                self.opened.insert(id.clone());
+            }
+            Step::Close(id, _) => {
+                self.closed.insert(id.clone());
+            }
+            Step::DeleteGroup(id) => {
+                self.groups_gone.insert(id.clone());
+            }
+            Step::CreateGroup(_) | Step::Create(_) | Step::Wait(_) | Step::Done(_) => {}
         }
     }
 
     /// Takes note that EC2 refused a private name.
     pub fn conflicted(&mut self, now: Timestamp) {
-        self.conflict = Some(Conflict { since: self.conflict.map_or(now, |conflict| conflict.since), last: now });
+        self.conflict = Some(Obstacle::again(self.conflict, now));
+    }
+
+    /// Takes note that EC2 will not delete a group, because something uses it.
+    pub fn group_in_use(&mut self, id: &GroupId, now: Timestamp) {
+        let obstacle = Obstacle::again(self.groups_in_use.get(id).copied(), now);
+        self.groups_in_use.insert(id.clone(), obstacle);
     }
 
     /// Whether a look at `at` may still show the world from before the moment `then`.

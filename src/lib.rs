@@ -16,10 +16,11 @@
 //! * [`reference`]: the tags on an endpoint that say who holds it.
 //! * [`properties`]: the table of properties, and the reader that finds all their faults.
 //! * [`request`]: what the event asks for.
-//! * [`endpoint`], [`survey`]: what EC2 shows of endpoints, and of service and VPC.
+//! * [`endpoint`], [`group`], [`survey`]: what EC2 shows of endpoints, of security groups, and of service and VPC.
 //! * [`refusal`], [`warning`]: what the product declines to do, and what it warns of, in words.
 //! * [`placement`], [`difference`]: where an endpoint belongs, and what it lacks.
-//! * [`plan`], [`journal`], [`release`]: the decision, from what is wanted, what is seen and what this event has done.
+//! * [`step`]: what a look shows, and what can be done next.
+//! * [`plan`], [`journal`], [`release`], [`own_group`]: the decision, from what is wanted, what is seen and what this event has done.
 //! * [`failure`], [`response`]: how an event can end, and what CloudFormation is told.
 //!
 //! Then the effects, one door each:
@@ -44,10 +45,12 @@ pub mod ec2;
 pub mod endpoint;
 pub mod event;
 pub mod failure;
+pub mod group;
 pub mod handler;
 pub mod ids;
 pub mod journal;
 pub mod log;
+pub mod own_group;
 pub mod placement;
 pub mod plan;
 pub mod properties;
@@ -57,5 +60,6 @@ pub mod refusal;
 pub mod release;
 pub mod request;
 pub mod response;
+pub mod step;
 pub mod survey;
 pub mod warning;

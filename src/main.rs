@@ -13,7 +13,7 @@ use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::Handler;
 use tidb_private_endpoint::log::subscriber;
-use tidb_private_endpoint::plan::Home;
+use tidb_private_endpoint::step::Home;
 use tracing::subscriber::set_global_default;
 
 #[tokio::main(flavor = "current_thread")]

@@ -14,6 +14,8 @@ pub struct Placement {
     pub subnets: Vec<SubnetId>,
     /// Subnets that were given and are left out, because the service is not in their zone or the zone was not asked for.
     pub left_out: Vec<SubnetId>,
+    /// Zones that are left out because no subnet there has a free address.
+    pub full: Vec<ZoneId>,
 }
 
 /// Places an endpoint of `service` in `vpc`. Where the specification leaves the choice, a zone keeps the subnet that
@@ -50,7 +52,15 @@ pub fn place(
         return Err(Refusal::NoSubnetInServedZone { service, served, subject, found });
     }
     let left_out = if spec.subnet_ids.is_empty() { Vec::new() } else { ids(&left_out) };
-    Ok(Placement { subnets: one_for_each_zone(spec, &fit, existing)?, left_out })
+    let chosen = one_for_each_zone(spec, &fit, existing)?;
+    // Given subnets are EC2's to judge; where the choice is ours, a full one is no choice.
+    let is_full = |subnet: &Subnet| spec.subnet_ids.is_empty() && subnet.free_addresses <= 0 && !has(existing, subnet);
+    let (full, free): (Vec<&Subnet>, Vec<&Subnet>) = chosen.into_iter().partition(|subnet| is_full(subnet));
+    if free.is_empty() {
+        return Err(Refusal::NoFreeAddress { subnets: join(ids(&full), ", ") });
+    }
+    let full = full.into_iter().map(|subnet| subnet.zone_id.clone()).collect();
+    Ok(Placement { subnets: ids(&free), left_out, full })
 }
 
 /// The subnets to choose from, and how to speak of them.
@@ -66,13 +76,16 @@ fn offered<'a>(spec: &EndpointSpec, vpc: &VpcId, survey: &'a Survey) -> Result<(
     Ok((given, "the given subnets are".to_owned()))
 }
 
-fn one_for_each_zone(
+fn has(existing: Option<&Endpoint>, subnet: &Subnet) -> bool {
+    existing.is_some_and(|endpoint| endpoint.subnet_ids.contains(&subnet.id))
+}
+
+fn one_for_each_zone<'a>(
     spec: &EndpointSpec,
-    fit: &[&Subnet],
+    fit: &[&'a Subnet],
     existing: Option<&Endpoint>,
-) -> Result<Vec<SubnetId>, Refusal> {
-    let has = |subnet: &Subnet| existing.is_some_and(|endpoint| endpoint.subnet_ids.contains(&subnet.id));
-    let mut chosen: BTreeMap<&ZoneId, &Subnet> = BTreeMap::new();
+) -> Result<Vec<&'a Subnet>, Refusal> {
+    let mut chosen: BTreeMap<&ZoneId, &'a Subnet> = BTreeMap::new();
     for subnet in fit {
         match chosen.get(&subnet.zone_id) {
             Some(other) if !spec.subnet_ids.is_empty() => {
@@ -80,7 +93,7 @@ fn one_for_each_zone(
                 return Err(Refusal::TwoSubnetsInZone { first, second, zone: subnet.zone_id.clone() });
             }
             Some(other) => {
-                let rank = |s: &Subnet| (!has(s), -i64::from(s.free_addresses), s.id.clone());
+                let rank = |s: &Subnet| (!has(existing, s), -i64::from(s.free_addresses), s.id.clone());
                 if rank(subnet) < rank(other) {
                     chosen.insert(&subnet.zone_id, subnet);
                 }
@@ -90,7 +103,7 @@ fn one_for_each_zone(
             }
         }
     }
-    Ok(chosen.into_values().map(|subnet| subnet.id.clone()).collect())
+    Ok(chosen.into_values().collect())
 }
 
 fn served_zones(service: &Service) -> String {

@@ -14,20 +14,24 @@
 //!                 else ────────────► Create
 //! ```
 
-use crate::difference::{Change, Difference, Relation, TagChange, difference};
+use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, join};
+use crate::group::{Group, lets_in, wanted_sources};
+use crate::ids::{EndpointId, GroupId, VpcId, join};
 use crate::journal::Journal;
+use crate::own_group::{OwnGroup, clean_up, prepare};
 use crate::placement::{Placement, place};
-use crate::properties::{IpAddressType, ReuseScope};
-use crate::reference::{self, Holder, Leavers, TAG_LIMIT, Tags, counted};
+use crate::properties::ReuseScope;
+use crate::reference::{self, Holder, Leavers, TAG_LIMIT, counted};
 use crate::refusal::{Refusal, vpc_dns_off};
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
+use crate::step::{
+    Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, READ_LAG_AND_A_BIT, Ready, Reason, Step, wait,
+};
 use crate::survey::Survey;
 use crate::warning::Warning;
-use jiff::{SignedDuration, Timestamp};
-use std::fmt;
+use jiff::SignedDuration;
 
 /// How long a refused private name is waited for before it counts as somebody else's.
 pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -37,193 +41,6 @@ const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
 /// How many holders a sentence names.
 const NAMED_HOLDERS_MAX: usize = 5;
-
-/// Where the function itself is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
-    /// Its region.
-    pub region: String,
-    /// Its account.
-    pub account: String,
-}
-
-/// One look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
-    /// When the look began; what it shows is at most the read lag older.
-    pub at: Timestamp,
-    /// The endpoints that matter to the request.
-    pub endpoints: Vec<Endpoint>,
-}
-
-impl Observed {
-    /// An endpoint by its id.
-    #[must_use]
-    pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.id == *id)
-    }
-}
-
-/// An endpoint to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEndpoint {
-    /// The service.
-    pub service_name: ServiceName,
-    /// The VPC.
-    pub vpc_id: VpcId,
-    /// One subnet in each zone.
-    pub subnet_ids: Vec<SubnetId>,
-    /// Its groups.
-    pub group_ids: Vec<GroupId>,
-    /// Whether the service's own name resolves to it.
-    pub private_dns: bool,
-    /// The kind of addresses, where it is not left to EC2.
-    pub ip_address_type: Option<IpAddressType>,
-    /// Owner mark, reference and the user's tags, all there from the first moment.
-    pub tags: Tags,
-    /// Makes a repeated request answer with the same endpoint.
-    pub client_token: String,
-}
-
-/// Why nothing is done now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// The endpoint is not available yet.
-    Pending(EndpointId, EndpointState),
-    /// The endpoint has no DNS names yet.
-    DnsNames(EndpointId),
-    /// EC2's reads may not show yet what was written.
-    ReadLag(EndpointId),
-    /// Another stack may be about to delete the endpoint.
-    Leaver(EndpointId),
-    /// An endpoint with the same private name is going away.
-    GoingAway(EndpointId),
-    /// EC2 says that the private name is taken.
-    NameTaken,
-    /// Nothing carries the reference; it may only not be shown yet.
-    NothingYet,
-    /// Others may be about to join the endpoint.
-    Joiners(EndpointId),
-    /// The endpoint is being deleted.
-    Deleting(EndpointId),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pending(id, state) => write!(f, "waiting for {id} to become available (it is {state})"),
-            Self::DnsNames(id) => write!(f, "waiting for the DNS names of {id}"),
-            Self::ReadLag(id) => write!(f, "waiting until EC2 shows what was written to {id}"),
-            Self::Leaver(id) => write!(f, "waiting for another stack that may be about to delete {id}"),
-            Self::GoingAway(id) => write!(f, "waiting for {id} to go away, which has the private DNS name"),
-            Self::NameTaken => f.write_str("waiting for the private DNS name, which EC2 says is taken"),
-            Self::NothingYet => f.write_str("looking again for an endpoint with this resource's reference"),
-            Self::Joiners(id) => write!(f, "waiting whether another stack joins {id} before it is deleted"),
-            Self::Deleting(id) => write!(f, "waiting for {id} to be gone"),
-        }
-    }
-}
-
-/// A pause before the next look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
-    /// Why.
-    pub reason: Reason,
-    /// How long at least.
-    pub at_least: SignedDuration,
-}
-
-/// The one thing to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Make an endpoint.
-    Create(Box<NewEndpoint>),
-    /// Write this resource's reference on an endpoint.
-    Reference(EndpointId),
-    /// Change an endpoint.
-    Modify(EndpointId, Change),
-    /// Write or remove the user's tags.
-    Tag(EndpointId, TagChange),
-    /// Remove `leaving` tags: those of crashed holders, or this event's own because somebody joined.
-    Sweep {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// The tags' keys.
-        keys: Vec<String>,
-    },
-    /// Remove this resource's reference from an endpoint.
-    Release(EndpointId),
-    /// Announce that this resource will delete an endpoint.
-    Announce {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// The moment after which it will not.
-        until: Timestamp,
-    },
-    /// Delete an endpoint.
-    Delete(EndpointId),
-    /// Nothing now.
-    Wait(Wait),
-    /// Nothing more.
-    Done(Outcome),
-}
-
-impl Step {
-    /// Its name in the log.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Create(_) => "create endpoint",
-            Self::Reference(_) => "write reference",
-            Self::Modify(..) => "modify endpoint",
-            Self::Tag(..) => "write tags",
-            Self::Sweep { .. } => "remove leaving tag",
-            Self::Release(_) => "remove reference",
-            Self::Announce { .. } => "write leaving tag",
-            Self::Delete(_) => "delete endpoint",
-            Self::Wait(_) => "wait",
-            Self::Done(_) => "done",
-        }
-    }
-}
-
-/// How the event ended well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The endpoint is available and carries the reference.
-    Ready(Box<Ready>),
-    /// The reference is gone; the endpoint stays, for others or because it is not the product's.
-    Released(EndpointId),
-    /// The endpoint is gone.
-    Deleted(EndpointId),
-    /// There was nothing to release.
-    Absent,
-}
-
-impl Outcome {
-    /// Its name in the log.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Ready(ready) if ready.created => "created",
-            Self::Ready(_) => "ready",
-            Self::Released(_) => "released",
-            Self::Deleted(_) => "deleted",
-            Self::Absent => "absent",
-        }
-    }
-}
-
-/// An endpoint that works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ready {
-    /// The endpoint as the last look showed it.
-    pub endpoint: Endpoint,
-    /// Whether this event made it.
-    pub created: bool,
-    /// What is not as asked.
-    pub warnings: Vec<Warning>,
-}
 
 /// Decides the next step.
 ///
@@ -240,19 +57,9 @@ pub fn next_step(
         Verb::Create(spec) | Verb::Update { spec, .. } => {
             Present { request, spec, home, survey, observed, journal }.step()
         }
-        Verb::Delete { endpoint } => Ok(absent(&request.holder, endpoint.as_ref(), observed, journal)),
+        Verb::Delete { endpoint, .. } => Ok(absent(&request.holder, endpoint.as_ref(), observed, journal)),
     }
 }
-
-pub(crate) fn wait(reason: Reason, at_least: SignedDuration) -> Step {
-    Step::Wait(Wait { reason, at_least })
-}
-
-/// How long between two looks at an endpoint that is being made, changed or deleted. EC2 takes a minute or two, and its
-/// Describe bucket (20 a second) is shared with everything else in the account.
-pub(crate) const POLL: SignedDuration = SignedDuration::from_secs(5);
-/// How long between two looks when only the read lag is waited for.
-pub(crate) const LAG_POLL: SignedDuration = SignedDuration::from_secs(2);
 
 /// The decision for a resource that wants an endpoint.
 struct Present<'a> {
@@ -400,13 +207,13 @@ impl Present<'_> {
 
     fn refuse_vpc(&self, vpc: &VpcId) -> Result<(), Refusal> {
         let (region, account) = (self.home.region.clone(), self.home.account.clone());
-        if let Some(shared) = self.survey.subnets.iter().find(|subnet| subnet.owner_id != account) {
-            return Err(Refusal::SharedVpc { vpc: vpc.clone(), owner: shared.owner_id.clone(), account });
+        match &self.survey.vpc {
+            None => Err(Refusal::UnknownVpc { vpc: vpc.clone(), region, account }),
+            Some(found) if found.owner_id != account => {
+                Err(Refusal::SharedVpc { vpc: vpc.clone(), owner: found.owner_id.clone(), account })
+            }
+            Some(_) => Ok(()),
         }
-        if self.survey.vpc_dns.is_none() {
-            return Err(Refusal::UnknownVpc { vpc: vpc.clone(), region, account });
-        }
-        Ok(())
     }
 
     fn refuse_private_dns(&self, vpc: &VpcId) -> Result<(), Refusal> {
@@ -443,9 +250,6 @@ impl Present<'_> {
         let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, placement) else {
             return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() });
         };
-        if self.spec.group_ids.is_empty() {
-            return Err(Refusal::NoSecurityGroup { vpc: vpc.clone(), port: self.spec.port });
-        }
         let going_away = |endpoint: &&Endpoint| {
             self.is_here(endpoint)
                 && endpoint.service_name == self.spec.service_name
@@ -460,6 +264,10 @@ impl Present<'_> {
         if let Some(step) = self.wait_for_name(vpc)? {
             return Ok(step);
         }
+        let group_ids = match self.groups_for(vpc, Relation::OursShared)? {
+            Ok(group_ids) => group_ids,
+            Err(step) => return Ok(step),
+        };
         let mut tags = self.spec.tags.clone();
         tags.insert(reference::OWNED.to_owned(), self.request.holder.hash.clone());
         tags.insert(self.request.holder.ref_key(), self.request.holder.name.clone());
@@ -467,7 +275,7 @@ impl Present<'_> {
             service_name: self.spec.service_name.clone(),
             vpc_id: vpc.clone(),
             subnet_ids: placement.subnets,
-            group_ids: self.spec.group_ids.clone(),
+            group_ids,
             private_dns: self.spec.private_dns,
             ip_address_type: self.spec.ip_address_type,
             tags,
@@ -511,7 +319,16 @@ impl Present<'_> {
         if endpoint.state != EndpointState::Available {
             return Ok(wait(Reason::Pending(id, endpoint.state.clone()), POLL));
         }
-        let Difference { change, tags, mut warnings } = self.difference(endpoint, placement);
+        let relation = self.relation(endpoint);
+        let wanted_groups = match relation {
+            Relation::Foreign => self.spec.group_ids.clone(),
+            Relation::OursAlone | Relation::OursShared => match self.groups_for(&endpoint.vpc_id, relation)? {
+                Ok(group_ids) => group_ids,
+                Err(step) => return Ok(step),
+            },
+        };
+        let Difference { change, tags, mut warnings } =
+            difference(self.spec, self.dropped_tags(), &wanted_groups, (placement, self.survey), endpoint, relation);
         if let Some(modified) = self.journal.modified.get(&id) {
             if Journal::may_be_stale(at, modified.at) {
                 return Ok(wait(Reason::ReadLag(id), LAG_POLL));
@@ -543,6 +360,13 @@ impl Present<'_> {
         }
         if let Some(step) = self.release_others(&id) {
             return Ok(step);
+        }
+        if let Some(step) = clean_up(Some(endpoint), self.observed, self.journal) {
+            return Ok(step);
+        }
+        match self.port_closed(endpoint) {
+            Ok(warning) => warnings.extend(warning),
+            Err(step) => return Ok(step),
         }
         warnings.extend(self.warnings_of_place(endpoint));
         Ok(Step::Done(Outcome::Ready(Box::new(Ready {
@@ -582,17 +406,72 @@ impl Present<'_> {
         (!keys.is_empty()).then(|| Step::Sweep { endpoint: endpoint.id.clone(), keys })
     }
 
-    fn difference(&self, endpoint: &Endpoint, placement: Option<&Placement>) -> Difference {
-        let relation = match endpoint.is_owned() && self.is_here(endpoint) {
-            false => Relation::Foreign,
-            true if self.request.holder.others(&endpoint.tags).is_empty() => Relation::OursAlone,
-            true => Relation::OursShared,
+    fn relation(&self, endpoint: &Endpoint) -> Relation {
+        // Another endpoint of ours for the same service shares the product's group, whoever holds it.
+        let sibling = |other: &Endpoint| {
+            other.id != endpoint.id && other.vpc_id == endpoint.vpc_id && other.is_owned() && other.state.is_usable()
         };
-        let dropped: &[String] = match &self.request.verb {
+        if !endpoint.is_owned() || !self.is_here(endpoint) {
+            Relation::Foreign
+        } else if self.request.holder.others(&endpoint.tags).is_empty() && !self.observed.endpoints.iter().any(sibling)
+        {
+            Relation::OursAlone
+        } else {
+            Relation::OursShared
+        }
+    }
+
+    fn dropped_tags(&self) -> &[String] {
+        match &self.request.verb {
             Verb::Update { dropped_tags, .. } => dropped_tags,
             Verb::Create(_) | Verb::Delete { .. } => &[],
+        }
+    }
+
+    /// The groups that an endpoint of ours shall have: those given, else the product's own; or what has to be done
+    /// before it has one.
+    fn groups_for(&self, vpc: &VpcId, relation: Relation) -> Result<Result<Vec<GroupId>, Step>, Refusal> {
+        if !self.spec.group_ids.is_empty() {
+            return Ok(Ok(self.spec.group_ids.clone()));
+        }
+        let seen = (self.survey, self.observed, self.journal);
+        Ok(match prepare(&self.request.holder, vpc, self.spec, relation, seen)? {
+            OwnGroup::Ready(id) => Ok(vec![id]),
+            OwnGroup::Step(step) => Err(step),
+        })
+    }
+
+    /// Whether the endpoint's groups, all together, keep everybody out; or that their rules must be read first.
+    fn port_closed(&self, endpoint: &Endpoint) -> Result<Option<Warning>, Step> {
+        let known = || self.survey.groups.iter().chain(&self.observed.groups);
+        let is_known = |id: &GroupId| known().any(|group| group.id == *id) || self.journal.groups_read.contains(id);
+        let unread: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !is_known(id)).cloned().collect();
+        if !unread.is_empty() {
+            return Err(Step::ReadGroups(unread));
+        }
+        let blocks = self.survey.vpc.as_ref().map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+        let sources = wanted_sources(self.spec, blocks);
+        let groups: Vec<&Group> = known().filter(|group| endpoint.group_ids.contains(&group.id)).collect();
+        // A rule that this event has written may not be shown yet.
+        let just_opened = endpoint.group_ids.iter().any(|id| self.journal.opened.contains(id));
+        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return Ok(None) };
+        if just_opened || lets_in(groups.iter().copied(), self.spec.port, &sources) {
+            return Ok(None);
+        }
+        let from = match source {
+            crate::group::Source::Group(id) => format!("--source-group {id}"),
+            block => format!("--cidr {block}"),
         };
-        difference(self.spec, dropped, placement, self.survey, endpoint, relation)
+        let port = self.spec.port;
+        Ok(Some(Warning::PortClosed {
+            groups: join(groups.iter().map(|group| &group.id), ", "),
+            port,
+            sources: join(&sources, ", "),
+            command: format!(
+                "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
+                group.id
+            ),
+        }))
     }
 
     /// References of this resource on third endpoints: left by an Update that failed half-way, or by a Create that has
@@ -601,10 +480,9 @@ impl Present<'_> {
     fn release_others(&self, target: &EndpointId) -> Option<Step> {
         let keep = |id: &EndpointId| id == target || self.request.current() == Some(id);
         let others = self.observed.endpoints.iter().filter(|endpoint| {
-            !keep(&endpoint.id)
-                && !self.journal.is_doomed(&endpoint.id)
-                && !self.journal.deleted.contains_key(&endpoint.id)
-                && (self.request.holder.is_in(&endpoint.tags) || self.journal.released.contains_key(&endpoint.id))
+            let released = self.journal.released.contains_key(&endpoint.id);
+            let held = self.request.holder.is_in(&endpoint.tags) && !self.journal.is_doomed(&endpoint.id);
+            !keep(&endpoint.id) && (held || released)
         });
         others.map(|endpoint| release(&self.request.holder, endpoint, self.observed.at, self.journal)).find_map(
             |release| match release {
@@ -654,8 +532,6 @@ fn absent(holder: &Holder, named: Option<&EndpointId>, observed: &Observed, jour
         }
         (None, None) => Outcome::Absent,
     };
-    Step::Done(outcome)
+    let groups = if matches!(outcome, Outcome::Released(_)) { None } else { clean_up(None, observed, journal) };
+    groups.unwrap_or(Step::Done(outcome))
 }
-
-/// Past the read lag, counted from a look that began a moment after what it is counted from.
-const READ_LAG_AND_A_BIT: SignedDuration = SignedDuration::from_secs(reference::READ_LAG.as_secs() + 1);

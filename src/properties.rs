@@ -3,10 +3,10 @@
 
 use crate::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId, has_shape, join};
 use crate::reference;
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 /// One row of the property table.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +118,7 @@ pub struct Properties {
     /// Groups, without repetitions.
     pub group_ids: Vec<GroupId>,
     /// Who may connect, as address ranges.
-    pub allowed_cidrs: Vec<String>,
+    pub allowed_blocks: Vec<IpNet>,
     /// Who may connect, as groups.
     pub allowed_group_ids: Vec<GroupId>,
     /// The database's port.
@@ -155,7 +155,7 @@ impl Properties {
             subnet_ids: reader.list(get("SubnetIds"), "SubnetIds", |text| ec2_id(text, "subnet-")),
             zone_ids: reader.list(get("AvailabilityZoneIds"), "AvailabilityZoneIds", zone_id),
             group_ids: reader.list(get("SecurityGroupIds"), "SecurityGroupIds", |text| ec2_id(text, "sg-")),
-            allowed_cidrs: reader.list(get("AllowedCidrs"), "AllowedCidrs", cidr),
+            allowed_blocks: reader.list(get("AllowedCidrs"), "AllowedCidrs", cidr),
             allowed_group_ids: reader
                 .list(get("AllowedSecurityGroupIds"), "AllowedSecurityGroupIds", |text| ec2_id(text, "sg-")),
             port: reader.scalar(get("Port"), "Port", port),
@@ -391,20 +391,13 @@ fn zone_id(text: &str) -> Result<ZoneId, String> {
     }
 }
 
-fn cidr(text: &str) -> Result<String, String> {
-    let well_formed = text.split_once('/').is_some_and(|(address, length)| {
-        let longest = match address.parse::<IpAddr>() {
-            Ok(IpAddr::V4(_)) => 32,
-            Ok(IpAddr::V6(_)) => 128,
-            Err(_) => return false,
-        };
-        length.parse::<u8>().is_ok_and(|length| length <= longest)
-    });
-    if well_formed {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("has '{}', which is not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56", shorten(text)))
-    }
+fn cidr(text: &str) -> Result<IpNet, String> {
+    let what = match text.parse::<IpNet>() {
+        Ok(block) if block == block.trunc() => return Ok(block),
+        Ok(block) => format!("whose address is not the block's first; write {}", block.trunc()),
+        Err(_) => "which is not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned(),
+    };
+    Err(format!("has '{}', {what}", shorten(text)))
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -6,18 +6,20 @@ use crate::difference::TagChange;
 use crate::ec2::{Ec2, Find, no_answer};
 use crate::endpoint::Endpoint;
 use crate::failure::{Ec2Error, ErrorKind, Failure, Whereabouts};
-use crate::ids::EndpointId;
+use crate::group::own_name;
+use crate::ids::{EndpointId, GroupId, VpcId};
 use crate::journal::Journal;
-use crate::plan::{Home, Observed, Outcome, Step, next_step};
+use crate::plan::next_step;
 use crate::properties::ReuseScope;
 use crate::reference::{READ_LAG, Tags, hex_digest};
 use crate::refusal::Refusal;
 use crate::release::CALL_LIMIT;
 use crate::request::{EndpointSpec, Request, Verb};
+use crate::step::{Home, Observed, Outcome, Step};
 use crate::survey::Survey;
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
-use tracing::info;
+use std::collections::{BTreeMap, BTreeSet};
+use tracing::{info, warn};
 
 /// The first pause after an error that may go away; it doubles with each further one.
 const BACKOFF: SignedDuration = SignedDuration::from_secs(1);
@@ -126,14 +128,33 @@ impl Reconciler<'_> {
             }
         };
         let endpoints = futures_util::future::try_join_all(finds.iter().map(|find| self.ec2.find(find)));
-        let both = Box::pin(async { tokio::try_join!(endpoints, survey) });
+        let places = self.group_places();
+        let groups = places.iter().map(|(vpc, name)| self.ec2.groups_by_name(vpc, name));
+        let groups = futures_util::future::try_join_all(groups);
+        let both = Box::pin(async { tokio::try_join!(endpoints, survey, groups) });
         let seen = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let too_slow = || no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not answer in time");
-        let (found, survey) = seen.unwrap_or_else(|| Err(too_slow()))?;
+        let (found, survey, groups) = seen.unwrap_or_else(|| Err(too_slow()))?;
         self.progress.survey = Some(survey.clone());
         let by_id: BTreeMap<EndpointId, Endpoint> =
             found.into_iter().flatten().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
-        Ok((Observed { at, endpoints: by_id.into_values().collect() }, survey))
+        let groups = groups.into_iter().flatten().collect();
+        Ok((Observed { at, endpoints: by_id.into_values().collect(), groups }, survey))
+    }
+
+    /// Where to look for the product's group: where one is wanted, and where one may have to go.
+    fn group_places(&self) -> BTreeSet<(VpcId, String)> {
+        let journal = &self.progress.journal;
+        let wanted = match &self.request.verb {
+            Verb::Create(spec) if !spec.group_ids.is_empty() => None,
+            Verb::Create(spec) | Verb::Update { spec, .. } => {
+                spec.vpc_id.clone().map(|vpc| (vpc, spec.service_name.clone()))
+            }
+            Verb::Delete { place, .. } => place.clone(),
+        };
+        let leaving = matches!(self.request.verb, Verb::Delete { .. }) || !journal.released.is_empty();
+        let places = wanted.into_iter().chain(journal.places.iter().filter(|_| leaving).cloned());
+        places.map(|(vpc, service)| (vpc, own_name(&service))).collect()
     }
 
     /// Where to look: for a wish, at the service's endpoints in scope; for a resource that has something already, at what
@@ -153,7 +174,7 @@ impl Reconciler<'_> {
                 finds.push(Find::TagKey(self.request.holder.ref_key()));
                 current.clone()
             }
-            Verb::Delete { endpoint } => {
+            Verb::Delete { endpoint, .. } => {
                 if endpoint.is_none() {
                     finds.push(Find::TagKey(self.request.holder.ref_key()));
                 }
@@ -168,11 +189,28 @@ impl Reconciler<'_> {
     }
 
     async fn take(&mut self, step: &Step) -> Result<(), Failure> {
-        self.say(doing(step), step.name());
+        self.say(step.to_string(), step.name());
         let holder = &self.request.holder;
         let write = |key: String, value: String| TagChange { set: Tags::from([(key, value)]), unset: Vec::new() };
         let remove = |keys: Vec<String>| TagChange { set: Tags::new(), unset: keys };
         let result = match step {
+            Step::ReadGroups(ids) => match self.ec2.groups(ids).await {
+                Ok(groups) => {
+                    self.progress.survey.get_or_insert_default().groups.extend(groups);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Step::CreateGroup(new) => match self.ec2.create_group(new).await {
+                Ok(id) => {
+                    self.progress.journal.groups_made.insert(id, self.clock.now());
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            },
+            Step::Open(id, openings) => self.ec2.open(id, openings).await,
+            Step::Close(id, openings) => self.ec2.close(id, openings).await,
+            Step::DeleteGroup(id) => self.ec2.delete_group(id).await,
             Step::Create(new) => match self.ec2.create(new).await {
                 Ok(endpoint) => {
                     self.progress.journal.made(&endpoint, self.clock.now());
@@ -202,13 +240,44 @@ impl Reconciler<'_> {
                 self.note(error);
                 Ok(())
             }
+            Err(error) if error.kind == ErrorKind::InUse => {
+                if let Step::DeleteGroup(id) = step {
+                    self.progress.journal.group_in_use(id, self.clock.now());
+                    warn!(step = step.name(), "{id} is still in use: {error}");
+                }
+                Ok(())
+            }
+            Err(error) if error.kind == ErrorKind::GroupGone => {
+                self.forget_group(step);
+                self.wait_out(error).await
+            }
             Err(error) => self.wait_out(error).await,
+        }
+    }
+
+    /// EC2 says that a group is not there. If it is the product's, another stack has deleted it, unless it was made a
+    /// moment ago; then the next look finds or makes another.
+    fn forget_group(&mut self, step: &Step) {
+        let ids: &[GroupId] = match step {
+            Step::Create(new) => &new.group_ids,
+            Step::Modify(_, change) => &change.add_groups,
+            Step::Open(id, _) | Step::Close(id, _) => std::slice::from_ref(id),
+            _ => &[],
+        };
+        let (journal, now) = (&mut self.progress.journal, self.clock.now());
+        let given = self.request.spec().map(|spec| spec.group_ids.as_slice()).unwrap_or_default();
+        for id in ids.iter().filter(|id| !given.contains(id)) {
+            if journal.groups_made.get(id).is_none_or(|made| !Journal::may_be_stale(now, *made)) {
+                journal.groups_gone.insert(id.clone());
+            }
         }
     }
 
     /// Pauses after an error that may go away, and ends the event for any other.
     async fn wait_out(&mut self, error: Ec2Error) -> Result<(), Failure> {
-        if error.kind != ErrorKind::Transient {
+        let too_new = Journal::may_be_stale(self.clock.now(), self.progress.journal.started);
+        let own = self.request.spec().is_some_and(|spec| spec.group_ids.is_empty());
+        if !(error.kind == ErrorKind::Transient || (error.kind == ErrorKind::GroupGone && (own || too_new))) {
             return Err(Failure::Ec2(Box::new(error), self.progress.whereabouts.clone()));
         }
         self.note(error);
@@ -274,22 +343,13 @@ async fn survey(ec2: &Ec2, spec: &EndpointSpec) -> Result<Survey, Ec2Error> {
         }
     };
     let groups = async { if spec.group_ids.is_empty() { Ok(Vec::new()) } else { ec2.groups(&spec.group_ids).await } };
-    let (service, vpc_dns, subnets, groups) =
-        tokio::try_join!(ec2.service(&spec.service_name), vpc_dns, subnets, groups)?;
-    Ok(Survey { service, vpc_dns, subnets, groups })
-}
-
-/// A step in words, for the log and for the reason of a failure.
-fn doing(step: &Step) -> String {
-    match step {
-        Step::Create(new) => format!("making an endpoint for {} in {}", new.service_name, new.vpc_id),
-        Step::Reference(id) => format!("joining {id}"),
-        Step::Modify(id, change) => format!("changing {id}: {change}"),
-        Step::Tag(id, _) => format!("writing the tags of {id}"),
-        Step::Sweep { endpoint, .. } => format!("removing an announced deletion from {endpoint}"),
-        Step::Release(id) => format!("removing the reference from {id}"),
-        Step::Announce { endpoint, until } => format!("announcing the deletion of {endpoint} until {until}"),
-        Step::Delete(id) => format!("deleting {id}"),
-        Step::Wait(_) | Step::Done(_) => String::new(),
-    }
+    let vpc = async {
+        match &spec.vpc_id {
+            Some(vpc) => ec2.vpc(vpc).await,
+            None => Ok(None),
+        }
+    };
+    let (service, vpc, vpc_dns, subnets, groups) =
+        tokio::try_join!(ec2.service(&spec.service_name), vpc, vpc_dns, subnets, groups)?;
+    Ok(Survey { service, vpc, vpc_dns, subnets, groups })
 }

@@ -113,6 +113,12 @@ pub enum Refusal {
         /// The zones found.
         found: String,
     },
+    /// Every subnet that would do is full.
+    #[error("No subnet that the endpoint could be in has a free address: {subnets}. Free one, or add a subnet.")]
+    NoFreeAddress {
+        /// The subnets.
+        subnets: String,
+    },
     /// A zone was asked for in which the service is not.
     #[error(
         "AvailabilityZoneIds has {asked}, but the service {service} is served only in {served}. Leave {asked} out."
@@ -175,17 +181,18 @@ pub enum Refusal {
         /// Where it should be.
         vpc: VpcId,
     },
-    /// An endpoint has to be made and there is no group for it.
+    /// Somebody else's group has the name of the product's.
     #[error(
-        "An endpoint has to be made in the VPC {vpc}, and SecurityGroupIds is missing. EC2 would attach the VPC's \
-         default group, which does not open port {port}, and clients would hang. Give a group that allows TCP {port} \
-         from your clients."
+        "The group {group} of the VPC {vpc} has the name {name}, but was not made by this product. Rename or delete it, \
+         or give a group of your own in SecurityGroupIds."
     )]
-    NoSecurityGroup {
+    GroupNameTaken {
+        /// The group.
+        group: GroupId,
+        /// The name.
+        name: String,
         /// The VPC.
         vpc: VpcId,
-        /// The database's port.
-        port: u16,
     },
     /// Nothing to join in the region, and nowhere to make one.
     #[error(

@@ -10,8 +10,8 @@
 
 use crate::endpoint::{Endpoint, EndpointState};
 use crate::journal::Journal;
-use crate::plan::{LAG_POLL, POLL, Reason, Step, wait};
 use crate::reference::{Holder, LEAVING_SETTLE, LEAVING_WINDOW, READ_LAG};
+use crate::step::{LAG_POLL, POLL, Reason, Step, wait};
 use jiff::{SignedDuration, Timestamp};
 
 /// The longest that one call to EC2 may take, retries of ours not counted. Looking and deleting together stay far inside

@@ -4,6 +4,7 @@ use crate::event::{Event, RequestType};
 use crate::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId, join};
 use crate::properties::{Fault, IpAddressType, Properties, ReuseScope};
 use crate::reference::{Holder, Tags, hex_digest};
+use ipnet::IpNet;
 
 /// The port of TiDB Cloud's gateways.
 pub const DEFAULT_PORT: u16 = 4000;
@@ -19,8 +20,12 @@ pub struct EndpointSpec {
     pub subnet_ids: Vec<SubnetId>,
     /// Zones; empty: all that the service serves.
     pub zone_ids: Vec<ZoneId>,
-    /// Security groups; empty: not given.
+    /// Security groups; empty: one of the product's own.
     pub group_ids: Vec<GroupId>,
+    /// Address blocks that may connect; with `allowed_group_ids` empty too: the VPC's.
+    pub allowed_blocks: Vec<IpNet>,
+    /// Groups whose members may connect.
+    pub allowed_group_ids: Vec<GroupId>,
     /// The database's port.
     pub port: u16,
     /// Whether the service's own name shall resolve to the endpoint inside the VPC.
@@ -51,6 +56,9 @@ pub enum Verb {
     Delete {
         /// The endpoint; none if the physical id is not an endpoint's, and then it is found by the reference.
         endpoint: Option<EndpointId>,
+        /// VPC and service that the properties name, if they can be read: where a group of the product's may be left
+        /// when no endpoint is.
+        place: Option<(VpcId, ServiceName)>,
     },
 }
 
@@ -96,7 +104,10 @@ impl Request {
                 let dropped_tags = old.tags.into_keys().filter(|key| !spec.tags.contains_key(key)).collect();
                 Verb::Update { spec, current, dropped_tags }
             }
-            RequestType::Delete => Verb::Delete { endpoint: current },
+            RequestType::Delete => {
+                let (properties, _) = Properties::read(&event.properties);
+                Verb::Delete { endpoint: current, place: properties.vpc_id.zip(properties.service_name) }
+            }
         };
         let holder = Holder::new(&ids.stack_id, &ids.logical_id);
         let token_seed = hex_digest(&[&ids.stack_id, &ids.logical_id, &ids.request_id]);
@@ -124,7 +135,7 @@ impl Request {
     pub fn current(&self) -> Option<&EndpointId> {
         match &self.verb {
             Verb::Create(_) => None,
-            Verb::Update { current: endpoint, .. } | Verb::Delete { endpoint } => endpoint.as_ref(),
+            Verb::Update { current: endpoint, .. } | Verb::Delete { endpoint, .. } => endpoint.as_ref(),
         }
     }
 }
@@ -141,6 +152,8 @@ impl EndpointSpec {
             subnet_ids: properties.subnet_ids,
             zone_ids: properties.zone_ids,
             group_ids: properties.group_ids,
+            allowed_blocks: properties.allowed_blocks,
+            allowed_group_ids: properties.allowed_group_ids,
             port: properties.port.unwrap_or(DEFAULT_PORT),
             private_dns: properties.private_dns.unwrap_or(true),
             ip_address_type: properties.ip_address_type,

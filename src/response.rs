@@ -3,9 +3,9 @@
 use crate::event::ReplyTo;
 use crate::failure::Failure;
 use crate::ids::join;
-use crate::plan::{Outcome, Ready};
 use crate::reference::{self, Holder};
 use crate::request::EndpointSpec;
+use crate::step::{Outcome, Ready};
 use crate::survey::Survey;
 use serde::Serialize;
 use std::collections::BTreeMap;

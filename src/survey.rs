@@ -1,6 +1,8 @@
 //! The facts about service and VPC that an endpoint is placed by. Read once for an event; they do not change under it.
 
-use crate::ids::{GroupId, SubnetId, VpcId, ZoneId};
+use crate::group::Group;
+use crate::ids::{SubnetId, ZoneId};
+use ipnet::IpNet;
 
 /// An endpoint service as its consumer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,17 +51,15 @@ pub struct Subnet {
     pub zone_name: String,
     /// Addresses still free.
     pub free_addresses: i32,
-    /// The account that owns it; another one than the caller's where the VPC is shared.
-    pub owner_id: String,
 }
 
-/// A security group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// Its id.
-    pub id: GroupId,
-    /// The VPC that it is in.
-    pub vpc_id: VpcId,
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vpc {
+    /// The account that owns it; another one than the caller's where the VPC is shared.
+    pub owner_id: String,
+    /// All its address blocks, of both kinds.
+    pub blocks: Vec<IpNet>,
 }
 
 /// What was found.
@@ -67,11 +67,13 @@ pub struct Group {
 pub struct Survey {
     /// The service; none if it does not exist or does not allow this account, which EC2 does not tell apart.
     pub service: Option<Service>,
-    /// The VPC's DNS attributes; none if there is no such VPC in the region, or no VPC was given.
+    /// The VPC; none if there is no such VPC in the region, or none was given.
+    pub vpc: Option<Vpc>,
+    /// Its DNS attributes.
     pub vpc_dns: Option<VpcDns>,
     /// Every subnet of the VPC.
     pub subnets: Vec<Subnet>,
-    /// Those of the given groups that exist.
+    /// Groups that were given or that the endpoint has, as far as they exist and were read.
     pub groups: Vec<Group>,
 }
 

@@ -13,6 +13,22 @@ pub enum Warning {
         /// Its zone.
         zone: String,
     },
+    /// No subnet of a zone has an address left.
+    ZonesFull {
+        /// The zones.
+        zones: String,
+    },
+    /// No group of the endpoint lets the clients in.
+    PortClosed {
+        /// The endpoint's groups.
+        groups: String,
+        /// The port.
+        port: u16,
+        /// Who should get in.
+        sources: String,
+        /// What opens it.
+        command: String,
+    },
     /// A shared endpoint has another subnet in the zone.
     OtherSubnetInZone {
         /// The subnet asked for.
@@ -90,6 +106,13 @@ impl fmt::Display for Warning {
             Self::SubnetLeftOut { subnet, zone } => write!(
                 f,
                 "{subnet} is in {zone}, where the service is not or which AvailabilityZoneIds leaves out, so the endpoint is not in it."
+            ),
+            Self::ZonesFull { zones } => {
+                write!(f, "No subnet in {zones} has a free address, so the endpoint is not there; free one and update.")
+            }
+            Self::PortClosed { groups, port, sources, command } => write!(
+                f,
+                "No rule of {groups} lets {sources} reach TCP {port}, so clients will hang; unless a rule follows in this stack, run: {command}."
             ),
             Self::OtherSubnetInZone { wanted, has } => {
                 write!(f, "The endpoint is shared and stays in {has}; {wanted} is in the same zone and is not added.")

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Handled, Handler};
-use tidb_private_endpoint::plan::Home;
 use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, ATTRIBUTES};
+use tidb_private_endpoint::step::Home;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
