@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::ec2::Ec2;
 use crate::event::{Event, ReplyTo, Unreadable};
 use crate::failure::{Failure, Whereabouts};
+use crate::journal::Left;
 use crate::reconcile::{Progress, reconcile};
 use crate::reference::Holder;
 use crate::request::Request;
@@ -84,7 +85,8 @@ impl Handler {
                 let Some(to) = unreadable.reply_to.as_deref().cloned() else { return Handled::Nobody(unreadable) };
                 let holder = Holder::new(&to.stack_id, &to.logical_id);
                 let failure = Failure::Unreadable(unreadable);
-                let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), None, &self.log_stream);
+                let answer =
+                    Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.log_stream);
                 return Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT));
             }
         };
@@ -141,8 +143,8 @@ impl Handler {
                 answer
             }
             Err(failure) => {
-                let held = progress.journal.only_held(clock.now()).map(ToString::to_string);
-                let answer = Answer::failed(failure, &holder, named, held.as_deref(), &self.log_stream);
+                let left = progress.journal.left(clock.now());
+                let answer = Answer::failed(failure, &holder, named, &left, &self.log_stream);
                 if let Some(failure) = &answer.failure {
                     error!(outcome = failure.name(), endpoint_id = answer.physical_id, duration_ms, "{failure}");
                 }

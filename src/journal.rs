@@ -47,11 +47,24 @@ pub struct Modified {
     pub attempts: u32,
 }
 
+/// What a Create that failed has left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing: it changed nothing.
+    Nothing,
+    /// One endpoint with its reference.
+    Endpoint(EndpointId),
+    /// Several, or it is not known what became of a call.
+    Unknown,
+}
+
 /// What this event has seen and done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
     /// When the event arrived.
     pub started: Timestamp,
+    /// Whether it has tried to change anything, whatever came of it.
+    pub changed: bool,
     /// Endpoints that EC2 said it made for this event, and when.
     pub created: BTreeMap<EndpointId, Timestamp>,
     /// Endpoints of `created` that EC2 showed as gone in the very answer: replays of an earlier delivery's.
@@ -98,6 +111,7 @@ impl Journal {
     pub fn new(started: Timestamp) -> Self {
         Self {
             started,
+            changed: false,
             created: BTreeMap::new(),
             replayed_dead: BTreeSet::new(),
             seen: BTreeSet::new(),
@@ -234,11 +248,14 @@ impl Journal {
             .map(|(id, since)| (id, *since))
     }
 
-    /// The endpoint to name in a failed Create's answer, so that the Delete that follows finds what to clean up: the
-    /// only one held. With several, none is named, and that Delete finds them all by the reference.
+    /// What a Create that fails now leaves behind, for the Delete that follows to clean up.
     #[must_use]
-    pub fn only_held(&self, at: Timestamp) -> Option<&EndpointId> {
+    pub fn left(&self, at: Timestamp) -> Left {
         let mut held = self.held(at).map(|(id, _)| id).filter(|id| !self.is_doomed(id));
-        held.next().filter(|_| held.next().is_none())
+        match (held.next(), held.next()) {
+            (Some(id), None) => Left::Endpoint(id.clone()),
+            (None, None) if !self.changed => Left::Nothing,
+            _ => Left::Unknown,
+        }
     }
 }

@@ -13,7 +13,9 @@ pub fn subscriber<W>(level: &str, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level = level.parse().unwrap_or(LevelFilter::INFO);
+    // An empty text would be read as ERROR.
+    let level = Some(level).filter(|level| !level.is_empty()).and_then(|level| level.parse().ok());
+    let level = level.unwrap_or(LevelFilter::INFO);
     let lines = layer().json().flatten_event(true).with_span_list(false).with_ansi(false).with_writer(writer);
     let filter = Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
     registry().with(lines.with_filter(filter))

@@ -16,10 +16,10 @@
 
 use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::group::{Group, lets_in, wanted_sources};
+use crate::group::{Group, Source, lets_in, wanted_sources};
 use crate::ids::{EndpointId, GroupId, VpcId, join};
 use crate::journal::Journal;
-use crate::own_group::{OwnGroup, clean_up, prepare};
+use crate::own_group::{clean_up, prepare};
 use crate::placement::{Placement, place};
 use crate::properties::ReuseScope;
 use crate::reference::{self, Holder, Leavers, TAG_LIMIT, counted};
@@ -32,6 +32,7 @@ use crate::step::{
 use crate::survey::Survey;
 use crate::warning::Warning;
 use jiff::SignedDuration;
+use std::ops::ControlFlow;
 
 /// How long a refused private name is waited for before it counts as somebody else's.
 pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -57,7 +58,9 @@ pub fn next_step(
         Verb::Create(spec) | Verb::Update { spec, .. } => {
             Present { request, spec, home, survey, observed, journal }.step()
         }
-        Verb::Delete { endpoint, .. } => Ok(absent(&request.holder, endpoint.as_ref(), observed, journal)),
+        Verb::Delete { endpoint, nothing_made, .. } => {
+            Ok(absent(&request.holder, endpoint.as_ref(), *nothing_made, observed, journal))
+        }
     }
 }
 
@@ -265,8 +268,8 @@ impl Present<'_> {
             return Ok(step);
         }
         let group_ids = match self.groups_for(vpc, Relation::OursShared)? {
-            Ok(group_ids) => group_ids,
-            Err(step) => return Ok(step),
+            ControlFlow::Continue(group_ids) => group_ids,
+            ControlFlow::Break(step) => return Ok(step),
         };
         let mut tags = self.spec.tags.clone();
         tags.insert(reference::OWNED.to_owned(), self.request.holder.hash.clone());
@@ -323,8 +326,8 @@ impl Present<'_> {
         let wanted_groups = match relation {
             Relation::Foreign => self.spec.group_ids.clone(),
             Relation::OursAlone | Relation::OursShared => match self.groups_for(&endpoint.vpc_id, relation)? {
-                Ok(group_ids) => group_ids,
-                Err(step) => return Ok(step),
+                ControlFlow::Continue(group_ids) => group_ids,
+                ControlFlow::Break(step) => return Ok(step),
             },
         };
         let Difference { change, tags, mut warnings } =
@@ -365,8 +368,8 @@ impl Present<'_> {
             return Ok(step);
         }
         match self.port_closed(endpoint) {
-            Ok(warning) => warnings.extend(warning),
-            Err(step) => return Ok(step),
+            ControlFlow::Continue(warning) => warnings.extend(warning),
+            ControlFlow::Break(step) => return Ok(step),
         }
         warnings.extend(self.warnings_of_place(endpoint));
         Ok(Step::Done(Outcome::Ready(Box::new(Ready {
@@ -428,42 +431,40 @@ impl Present<'_> {
         }
     }
 
-    /// The groups that an endpoint of ours shall have: those given, else the product's own; or what has to be done
-    /// before it has one.
-    fn groups_for(&self, vpc: &VpcId, relation: Relation) -> Result<Result<Vec<GroupId>, Step>, Refusal> {
+    /// The groups that an endpoint of ours shall have: those given, else the product's own. Breaks with what has to be
+    /// done before it has one.
+    fn groups_for(&self, vpc: &VpcId, relation: Relation) -> Result<ControlFlow<Step, Vec<GroupId>>, Refusal> {
         if !self.spec.group_ids.is_empty() {
-            return Ok(Ok(self.spec.group_ids.clone()));
+            return Ok(ControlFlow::Continue(self.spec.group_ids.clone()));
         }
         let seen = (self.survey, self.observed, self.journal);
-        Ok(match prepare(&self.request.holder, vpc, self.spec, relation, seen)? {
-            OwnGroup::Ready(id) => Ok(vec![id]),
-            OwnGroup::Step(step) => Err(step),
-        })
+        let own = prepare(&self.request.holder, vpc, self.spec, relation, seen)?;
+        Ok(own.map_continue(|id| vec![id]))
     }
 
-    /// Whether the endpoint's groups, all together, keep everybody out; or that their rules must be read first.
-    fn port_closed(&self, endpoint: &Endpoint) -> Result<Option<Warning>, Step> {
+    /// Whether the endpoint's groups, all together, keep everybody out. Breaks if their rules must be read first.
+    fn port_closed(&self, endpoint: &Endpoint) -> ControlFlow<Step, Option<Warning>> {
         let known = || self.survey.groups.iter().chain(&self.observed.groups);
         let is_known = |id: &GroupId| known().any(|group| group.id == *id) || self.journal.groups_read.contains(id);
         let unread: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !is_known(id)).cloned().collect();
         if !unread.is_empty() {
-            return Err(Step::ReadGroups(unread));
+            return ControlFlow::Break(Step::ReadGroups(unread));
         }
         let blocks = self.survey.vpc.as_ref().map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
         let sources = wanted_sources(self.spec, blocks);
         let groups: Vec<&Group> = known().filter(|group| endpoint.group_ids.contains(&group.id)).collect();
         // A rule that this event has written may not be shown yet.
         let just_opened = endpoint.group_ids.iter().any(|id| self.journal.opened.contains(id));
-        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return Ok(None) };
+        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return ControlFlow::Continue(None) };
         if just_opened || lets_in(groups.iter().copied(), self.spec.port, &sources) {
-            return Ok(None);
+            return ControlFlow::Continue(None);
         }
         let from = match source {
-            crate::group::Source::Group(id) => format!("--source-group {id}"),
-            block => format!("--cidr {block}"),
+            Source::Group(id) => format!("--source-group {id}"),
+            block @ (Source::Block(_) | Source::PrefixList(_)) => format!("--cidr {block}"),
         };
         let port = self.spec.port;
-        Ok(Some(Warning::PortClosed {
+        ControlFlow::Continue(Some(Warning::PortClosed {
             groups: join(groups.iter().map(|group| &group.id), ", "),
             port,
             sources: join(&sources, ", "),
@@ -508,7 +509,13 @@ fn lost(endpoint: &Endpoint) -> Refusal {
 }
 
 /// The decision for a resource that wants nothing any more.
-fn absent(holder: &Holder, named: Option<&EndpointId>, observed: &Observed, journal: &Journal) -> Step {
+fn absent(
+    holder: &Holder,
+    named: Option<&EndpointId>,
+    nothing_made: bool,
+    observed: &Observed,
+    journal: &Journal,
+) -> Step {
     let concerns = |endpoint: &&Endpoint| match named {
         Some(id) => endpoint.id == *id,
         None => holder.is_in(&endpoint.tags) || journal.released.contains_key(&endpoint.id),
@@ -527,7 +534,7 @@ fn absent(holder: &Holder, named: Option<&EndpointId>, observed: &Observed, jour
         }
         (None, Some(id)) => Outcome::Released(id.clone()),
         // A reference may have been written just before this Delete came, and not be shown yet.
-        (None, None) if Journal::may_be_stale(observed.at, journal.started) => {
+        (None, None) if !nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
             return wait(Reason::NothingYet, READ_LAG_AND_A_BIT);
         }
         (None, None) => Outcome::Absent,

@@ -7,7 +7,7 @@ use crate::ec2::{Ec2, Find, no_answer};
 use crate::endpoint::Endpoint;
 use crate::failure::{Ec2Error, ErrorKind, Failure, Whereabouts};
 use crate::group::own_name;
-use crate::ids::{EndpointId, GroupId, VpcId};
+use crate::ids::{EndpointId, VpcId};
 use crate::journal::Journal;
 use crate::plan::next_step;
 use crate::properties::ReuseScope;
@@ -190,6 +190,7 @@ impl Reconciler<'_> {
 
     async fn take(&mut self, step: &Step) -> Result<(), Failure> {
         self.say(step.to_string(), step.name());
+        self.progress.journal.changed |= !matches!(step, Step::ReadGroups(_));
         let holder = &self.request.holder;
         let write = |key: String, value: String| TagChange { set: Tags::from([(key, value)]), unset: Vec::new() };
         let remove = |keys: Vec<String>| TagChange { set: Tags::new(), unset: keys };
@@ -258,12 +259,7 @@ impl Reconciler<'_> {
     /// EC2 says that a group is not there. If it is the product's, another stack has deleted it, unless it was made a
     /// moment ago; then the next look finds or makes another.
     fn forget_group(&mut self, step: &Step) {
-        let ids: &[GroupId] = match step {
-            Step::Create(new) => &new.group_ids,
-            Step::Modify(_, change) => &change.add_groups,
-            Step::Open(id, _) | Step::Close(id, _) => std::slice::from_ref(id),
-            _ => &[],
-        };
+        let ids = step.group_ids();
         let (journal, now) = (&mut self.progress.journal, self.clock.now());
         let given = self.request.spec().map(|spec| spec.group_ids.as_slice()).unwrap_or_default();
         for id in ids.iter().filter(|id| !given.contains(id)) {

@@ -6,6 +6,10 @@ use crate::properties::{Fault, IpAddressType, Properties, ReuseScope};
 use crate::reference::{Holder, Tags, hex_digest};
 use ipnet::IpNet;
 
+/// What the physical id of a resource begins with whose Create was refused before anything was changed. The Delete that
+/// CloudFormation sends for it need not look twice.
+pub const NOTHING_MADE: &str = "nothing-made-";
+
 /// The port of TiDB Cloud's gateways.
 pub const DEFAULT_PORT: u16 = 4000;
 
@@ -59,6 +63,8 @@ pub enum Verb {
         /// VPC and service that the properties name, if they can be read: where a group of the product's may be left
         /// when no endpoint is.
         place: Option<(VpcId, ServiceName)>,
+        /// Whether the Create is known to have changed nothing.
+        nothing_made: bool,
     },
 }
 
@@ -106,7 +112,9 @@ impl Request {
             }
             RequestType::Delete => {
                 let (properties, _) = Properties::read(&event.properties);
-                Verb::Delete { endpoint: current, place: properties.vpc_id.zip(properties.service_name) }
+                let place = properties.vpc_id.zip(properties.service_name);
+                let nothing_made = ids.physical_id.as_deref().is_some_and(|id| id.starts_with(NOTHING_MADE));
+                Verb::Delete { endpoint: current, place, nothing_made }
             }
         };
         let holder = Holder::new(&ids.stack_id, &ids.logical_id);

@@ -3,8 +3,9 @@
 use crate::event::ReplyTo;
 use crate::failure::Failure;
 use crate::ids::join;
+use crate::journal::Left;
 use crate::reference::{self, Holder};
-use crate::request::EndpointSpec;
+use crate::request::{EndpointSpec, NOTHING_MADE};
 use crate::step::{Outcome, Ready};
 use crate::survey::Survey;
 use serde::Serialize;
@@ -111,16 +112,15 @@ impl Answer {
     ///
     /// The physical id is the one that came, for CloudFormation goes on using it. A Create has none; it names the one
     /// endpoint that already carries its reference, so that the Delete that follows cleans up, and else an id that tells
-    /// that Delete to look for references.
+    /// that Delete what to look for.
     #[must_use]
-    pub fn failed(
-        failure: Failure,
-        holder: &Holder,
-        named: Option<&str>,
-        held: Option<&str>,
-        log_stream: &str,
-    ) -> Self {
-        let physical_id = named.or(held).map_or_else(|| unresolved_id(holder), str::to_owned);
+    pub fn failed(failure: Failure, holder: &Holder, named: Option<&str>, left: &Left, log_stream: &str) -> Self {
+        let physical_id = match (named, left) {
+            (Some(named), _) => named.to_owned(),
+            (None, Left::Endpoint(id)) => id.to_string(),
+            (None, Left::Unknown) => unresolved_id(holder),
+            (None, Left::Nothing) => format!("{NOTHING_MADE}{}", holder.hash),
+        };
         let log = if log_stream.is_empty() { String::new() } else { format!(" Log stream: {log_stream}.") };
         Self { failure: Some(failure), physical_id, attributes: Vec::new(), log }
     }

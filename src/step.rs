@@ -167,6 +167,20 @@ pub enum Step {
 }
 
 impl Step {
+    /// The groups that EC2 must have for it.
+    #[must_use]
+    pub fn group_ids(&self) -> &[GroupId] {
+        if let Self::Create(new) = self {
+            &new.group_ids
+        } else if let Self::Modify(_, change) = self {
+            &change.add_groups
+        } else if let Self::Open(id, _) | Self::Close(id, _) = self {
+            std::slice::from_ref(id)
+        } else {
+            &[]
+        }
+    }
+
     /// Its name in the log.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -49,6 +49,8 @@ fn body(zones: usize, warnings: Vec<Warning>) -> Value {
         subnet_ids: Vec::new(),
         zone_ids: Vec::new(),
         group_ids: Vec::new(),
+        allowed_blocks: Vec::new(),
+        allowed_group_ids: Vec::new(),
         port: 4000,
         private_dns: true,
         ip_address_type: None,

@@ -106,6 +106,12 @@ impl Cloud {
         self.handler.handle(event, clock, clock.now() + time).await
     }
 
+    /// Delivers an event to a function that is killed after so many seconds; `None` if it had not answered by then.
+    pub(crate) async fn deliver_raw_for(&self, event: &Value, seconds: u64) -> Option<Handled> {
+        let handled = self.deliver_raw(event, SignedDuration::from_secs(900));
+        tokio::time::timeout(Duration::from_secs(seconds), handled).await.ok()
+    }
+
     /// The one endpoint that exists.
     pub(crate) fn endpoint(&self) -> ec2_sim::Endpoint {
         let mut endpoints = self.sim.endpoints();

@@ -14,6 +14,7 @@ mod cloud;
 mod envelope;
 mod lifecycle;
 mod log;
+mod networking;
 mod promises;
 mod properties;
 mod refusals;

@@ -141,12 +141,6 @@ async fn subnets_and_groups_of_another_vpc() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_group_for_a_new_endpoint() {
-    let wish = with(properties(), json!({ "SecurityGroupIds": null }));
-    refused(&Cloud::new(), &wish, &["SecurityGroupIds is missing", "default group", "4000"]).await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_the_stack_made_a_moment_ago_may_not_be_shown_yet() {
     let cloud = Cloud::new();
     cloud.sim.set_vpc_dns(VPC, true, false);

@@ -1,0 +1,330 @@
+//! Subnets, security groups and names: that the endpoint can be reached, or that it is said why not.
+
+use crate::cloud::*;
+use ec2_sim::{EndpointSpec, Rule, Source, State, Verdict};
+use serde_json::{Value, json};
+
+/// The name of the product's group for the service of most stories.
+const OWN_GROUP: &str = "tidb-private-endpoint-vpce-svc-0a1b2c3d4e5f60718";
+
+/// The properties of somebody who thinks of no group.
+fn plain() -> Value {
+    with(properties(), json!({ "SecurityGroupIds": null }))
+}
+
+impl Cloud {
+    async fn ask(&self, form: &str) -> String {
+        self.sim.call(&format!("Version=2016-11-15&{form}")).await.body
+    }
+
+    /// The product's groups, as EC2 shows them when it has caught up.
+    async fn own_groups(&self) -> Vec<String> {
+        self.pass(10).await;
+        let body = self
+            .ask("Action=DescribeSecurityGroups&Filter.1.Name=tag-key&Filter.1.Value.1=tidb-private-endpoint:owned")
+            .await;
+        body.split("<groupId>").skip(1).filter_map(|rest| rest.split_once('<')).map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// The rules of a group, as `block:port` in order.
+    async fn rules(&self, group: &str) -> Vec<String> {
+        self.pass(10).await;
+        let body = self
+            .ask(&format!("Action=DescribeSecurityGroupRules&Filter.1.Name=group-id&Filter.1.Value.1={group}"))
+            .await;
+        let field = |item: &str, name: &str| {
+            item.split_once(&format!("<{name}>"))
+                .and_then(|(_, rest)| rest.split_once('<'))
+                .map(|(value, _)| value.to_owned())
+        };
+        let items = body.split("<item>").skip(1).filter(|item| item.contains("<isEgress>false"));
+        let mut rules: Vec<String> = items
+            .map(|item| {
+                let member = || item.split_once("<referencedGroupInfo>").and_then(|(_, info)| field(info, "groupId"));
+                let source = field(item, "cidrIpv4").or_else(|| field(item, "cidrIpv6")).or_else(member);
+                format!("{}:{}", source.unwrap_or_default(), field(item, "toPort").unwrap_or_default())
+            })
+            .collect();
+        rules.sort();
+        rules
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_group_the_product_makes_one_that_lets_the_vpc_in() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    let groups = cloud.own_groups().await;
+    assert_eq!(groups.len(), 1);
+    assert_eq!(created.data["SecurityGroupIds"], groups[0]);
+    assert_eq!(created.data["Warnings"], "");
+    assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/16:4000", "100.64.0.0/20:4000"], "every block of the VPC");
+
+    stack.delete(&created.physical_id).await.succeeded();
+    assert_eq!(cloud.own_groups().await, [""; 0], "the group goes after the endpoint");
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_blocks_are_let_in_too() {
+    let cloud = Cloud::new();
+    cloud.stack("orders").create(&json!({ "ServiceName": SERVICE, "VpcId": VPC_2 })).await.succeeded();
+    let groups = cloud.own_groups().await;
+    assert_eq!(cloud.rules(&groups[0]).await, ["10.3.0.0/16:4000", "2600:1f18:aa00:4d00::/56:4000"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_groups_rules_follow_the_properties() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    let group = cloud.own_groups().await.remove(0);
+    // A rule that a person adds is that person's.
+    cloud.ask(&format!(
+        "Action=AuthorizeSecurityGroupIngress&GroupId={group}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=22&\
+         IpPermissions.1.ToPort=22&IpPermissions.1.IpRanges.1.CidrIp=192.168.0.0/16"
+    )).await;
+    let named =
+        with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"], "AllowedSecurityGroupIds": [GROUP], "Port": 4001 }));
+    let updated = stack.update(&created.physical_id, &named, &plain()).await.succeeded();
+    assert_eq!(updated.data["Warnings"], "");
+    assert_eq!(cloud.rules(&group).await, ["10.0.16.0/20:4001", "192.168.0.0/16:22", &format!("{GROUP}:4001")]);
+    cloud.assert_understood();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stacks_share_the_group_and_only_add_to_it() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let first = orders.create(&with(plain(), json!({ "AllowedCidrs": ["10.0.0.0/20"] }))).await.succeeded();
+    let second = billing.create(&with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }))).await.succeeded();
+    let groups = cloud.own_groups().await;
+    assert_eq!(groups.len(), 1);
+    assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/20:4000", "10.0.16.0/20:4000"]);
+    orders.delete(&first.physical_id).await.succeeded();
+    assert_eq!(cloud.own_groups().await, groups, "billing still needs it");
+    billing.delete(&second.physical_id).await.succeeded();
+    assert_eq!(cloud.own_groups().await, [""; 0]);
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_stacks_at_the_same_moment_make_one_group() {
+    let cloud = Cloud::new();
+    let stacks: Vec<_> = (0..8).map(|n| cloud.stack(&format!("app-{n}"))).collect();
+    let wish = plain();
+    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wish))).await;
+    let ids: Vec<String> = answers.into_iter().map(|answer| answer.succeeded().physical_id).collect();
+    assert_eq!(cloud.own_groups().await.len(), 1);
+    let answers = futures_util::future::join_all(stacks.iter().zip(&ids).map(|(stack, id)| stack.delete(id))).await;
+    for answer in answers {
+        answer.succeeded();
+    }
+    assert_eq!(cloud.own_groups().await, [""; 0]);
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_given_taken_back_and_given_again() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    let given = stack.update(&created.physical_id, &properties(), &plain()).await.succeeded();
+    assert_eq!(given.data["SecurityGroupIds"], GROUP);
+    assert_eq!(cloud.own_groups().await, [""; 0], "nobody needs the product's group now");
+    let again = stack.update(&created.physical_id, &plain(), &properties()).await.succeeded();
+    assert_eq!(again.data["SecurityGroupIds"], cloud.own_groups().await[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_between_group_and_endpoint_leaves_nothing_behind() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    for action in ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateVpcEndpoint"] {
+        // The function dies at that call; CloudFormation gives up and deletes under a name of its own.
+        cloud.sim.on_call(move |call| {
+            if call.action == action { Verdict::LoseAnswer(ec2_sim::Loss::Silence) } else { Verdict::Proceed }
+        });
+        let dying = cloud.deliver_raw_for(&stack.event("Create", &plain()), 5).await;
+        assert!(dying.is_none(), "it died");
+        cloud.sim.on_call(|_| Verdict::Proceed);
+        let event = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &plain());
+        cloud.deliver(&event).await.succeeded();
+        assert_eq!(cloud.own_groups().await, [""; 0], "{action}");
+        assert_eq!(cloud.sim.endpoints(), [], "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_something_else_uses_is_left() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    let group = cloud.own_groups().await.remove(0);
+    let other = EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE_2.to_owned(),
+        state: State::Available,
+        subnet_ids: vec![SUBNET_AZ2.to_owned()],
+        group_ids: vec![group.clone()],
+        ..EndpointSpec::default()
+    };
+    cloud.sim.create_foreign_endpoint(other);
+    stack.delete(&created.physical_id).await.succeeded();
+    assert_eq!(cloud.own_groups().await, [group]);
+    assert_eq!(cloud.sim.endpoints().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_somebody_elses_with_that_name_is_not_touched() {
+    let cloud = Cloud::new();
+    cloud.ask(&format!("Action=CreateSecurityGroup&VpcId={VPC}&GroupName={OWN_GROUP}&GroupDescription=mine")).await;
+    cloud.pass(10).await;
+    let reason = cloud.stack("orders").create(&plain()).await.failed();
+    assert!(reason.contains(OWN_GROUP) && reason.contains("was not made by this product"), "{reason}");
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+/// Protocol, first port, last port, source.
+type Ingress = (&'static str, Option<i32>, Option<i32>, Source);
+
+/// Warnings of a stack that joins an endpoint with a group of these rules.
+async fn warned(rules: &[Ingress], wish: &Value) -> String {
+    let cloud = Cloud::of(|world| {
+        let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();
+        group.ingress = rules
+            .iter()
+            .map(|(protocol, from_port, to_port, source)| Rule {
+                id: String::new(),
+                protocol: (*protocol).to_owned(),
+                from_port: *from_port,
+                to_port: *to_port,
+                source: source.clone(),
+                description: None,
+                tags: [].into(),
+            })
+            .collect();
+    });
+    let spec = EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        subnet_ids: vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()],
+        group_ids: vec![GROUP.to_owned()],
+        ..EndpointSpec::default()
+    };
+    cloud.sim.create_foreign_endpoint(spec);
+    cloud.pass(10).await;
+    cloud.stack("orders").create(wish).await.succeeded().data["Warnings"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_keep_the_clients_out_are_warned_of() {
+    let block = |text: &str| Source::Cidr(text.to_owned());
+    let closed: [&[Ingress]; 5] = [
+        &[],
+        &[("tcp", Some(443), Some(443), block("10.0.0.0/8"))],
+        &[("udp", Some(4000), Some(4000), block("10.0.0.0/8"))],
+        &[("tcp", Some(4000), Some(4000), block("192.168.0.0/16"))],
+        &[("tcp", Some(4000), Some(4000), Source::Ipv6Cidr("::/0".to_owned()))],
+    ];
+    for rules in closed {
+        let warnings = warned(rules, &plain()).await;
+        let command = format!(
+            "aws ec2 authorize-security-group-ingress --group-id {GROUP} --protocol tcp --port 4000 --cidr 10.0.0.0/16"
+        );
+        assert!(warnings.contains(GROUP) && warnings.contains(&command), "{rules:?}: {warnings}");
+    }
+    let open: [&[Ingress]; 7] = [
+        &[("tcp", Some(4000), Some(4000), block("10.0.0.0/8"))],
+        &[("tcp", Some(4000), Some(4000), block("10.0.16.0/20"))],
+        &[("tcp", Some(0), Some(65535), block("0.0.0.0/0"))],
+        &[("-1", None, None, block("100.64.0.0/10"))],
+        &[("tcp", Some(4000), Some(4000), Source::Group("sg-0a1def1111111111a".to_owned()))],
+        &[("6", Some(3306), Some(4000), block("10.0.0.0/16"))],
+        &[("tcp", Some(22), Some(22), block("0.0.0.0/0")), ("tcp", Some(4000), Some(4000), block("10.0.0.0/16"))],
+    ];
+    for rules in open {
+        assert_eq!(warned(rules, &plain()).await, "", "{rules:?}");
+    }
+    // Who is named counts, not the whole VPC.
+    let named = with(plain(), json!({ "AllowedCidrs": ["10.0.128.0/20"], "Port": 3306 }));
+    let elsewhere: &[Ingress] = &[("tcp", Some(3306), Some(3306), block("10.0.0.0/20"))];
+    assert!(warned(elsewhere, &named).await.contains("10.0.128.0/20 reach TCP 3306"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_subnet_with_the_most_free_addresses_is_chosen_and_kept() {
+    let sibling = |world: &mut ec2_sim::World, id: &str, free: usize| {
+        let mut subnet = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
+        subnet.id = id.to_owned();
+        subnet.cidr_block = format!("10.0.{}.0/24", 64 + world.subnets.len());
+        subnet.free_addresses = free;
+        world.subnets.push(subnet);
+    };
+    let cloud = Cloud::of(|world| {
+        sibling(world, "subnet-0a1c111111111dd02", 9_000);
+        sibling(world, "subnet-0a1c111111111dd01", 9_000);
+        sibling(world, "subnet-0a1c111111111dd03", 0);
+    });
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    assert_eq!(created.data["SubnetIds"], format!("subnet-0a1c111111111dd01,{SUBNET_AZ2}"), "ties by id");
+    // By now the other one has more addresses free; that is no reason to move.
+    let updated =
+        stack.update(&created.physical_id, &with(plain(), json!({ "Port": 4001 })), &plain()).await.succeeded();
+    assert_eq!(updated.data["SubnetIds"], created.data["SubnetIds"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_subnets_are_avoided_and_said() {
+    let full = |ids: &'static [&str]| {
+        Cloud::of(move |world| {
+            world
+                .subnets
+                .iter_mut()
+                .filter(|subnet| ids.contains(&subnet.id.as_str()))
+                .for_each(|subnet| subnet.free_addresses = 0);
+        })
+    };
+    let cloud = full(&[SUBNET_AZ1]);
+    let created = cloud.stack("orders").create(&plain()).await.succeeded();
+    assert_eq!(created.data["SubnetIds"], SUBNET_AZ2);
+    assert!(
+        created.data["Warnings"].contains("No subnet in use1-az1 has a free address"),
+        "{}",
+        created.data["Warnings"]
+    );
+
+    let cloud = full(&[SUBNET_AZ1, SUBNET_AZ2]);
+    let reason = cloud.stack("orders").create(&plain()).await.failed();
+    assert!(reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free address"), "{reason}");
+    let given = with(plain(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let reason = cloud.stack("orders").create(&given).await.failed();
+    assert!(reason.contains("InsufficientFreeAddressesInSubnet") && reason.contains("Free an address"), "{reason}");
+    assert_eq!(cloud.own_groups().await.len(), 1, "until the Delete that follows");
+    let event = cloud.stack("orders").delete_event("orders-TiDB-1KJH2LKJ3H4LK", &given);
+    cloud.deliver(&event).await.succeeded();
+    assert_eq!(cloud.own_groups().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subnets_come_in_pages_and_zones_by_name_where_there_are_no_ids() {
+    let cloud = Cloud::of(|world| {
+        world.knobs.service_zone_ids = false;
+        world.knobs.page_size = 1;
+        for n in 0..1_200 {
+            let mut subnet = world.subnets[0].clone();
+            subnet.id = format!("subnet-0{n:016x}");
+            subnet.cidr_block = format!("10.{}.{}.0/28", 128 + n / 256, n % 256);
+            world.subnets.push(subnet);
+        }
+    });
+    let created = cloud.stack("orders").create(&properties()).await.succeeded();
+    assert_eq!(created.data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"));
+    assert!(cloud.count("DescribeSubnets") > 1, "several pages, not one call for each subnet");
+    assert!(cloud.count("DescribeSubnets") < 5);
+    cloud.assert_understood();
+}
