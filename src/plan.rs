@@ -253,6 +253,14 @@ impl Present<'_> {
         let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, placement) else {
             return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() });
         };
+        let requester_managed = |endpoint: &&Endpoint| {
+            self.is_here(endpoint) && endpoint.requester_managed && endpoint.private_dns && endpoint.state.is_usable()
+        };
+        if self.spec.private_dns
+            && let Some(endpoint) = self.observed.endpoints.iter().find(requester_managed)
+        {
+            return Err(Refusal::RequesterManaged { endpoint: endpoint.id.clone(), vpc: vpc.clone() });
+        }
         let going_away = |endpoint: &&Endpoint| {
             self.is_here(endpoint)
                 && endpoint.service_name == self.spec.service_name

@@ -321,6 +321,7 @@ fn may_be_lag(refusal: &Refusal) -> bool {
             | Refusal::NoSubnetInServedZone { .. }
             | Refusal::NoSubnetInZone { .. }
             | Refusal::UnknownGroup { .. }
+            | Refusal::NothingToReuse { .. }
     )
 }
 

@@ -194,6 +194,17 @@ pub enum Refusal {
         /// The VPC.
         vpc: VpcId,
     },
+    /// An AWS service's own endpoint has the private name.
+    #[error(
+        "The endpoint {endpoint} of the VPC {vpc} has the private DNS name and is managed by the AWS service that made it, \
+         so it can be neither shared nor changed. Set PrivateDnsEnabled to false, or remove it through that service."
+    )]
+    RequesterManaged {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Its VPC.
+        vpc: VpcId,
+    },
     /// Nothing to join in the region, and nowhere to make one.
     #[error(
         "ReuseScope is Region and no VpcId is given, and the region has no available endpoint of {service} to join. \

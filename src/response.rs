@@ -230,8 +230,7 @@ fn attributes(ready: &Ready, holder: &Holder, spec: &EndpointSpec, survey: &Surv
         // What TiDB Cloud's console prints, with the private host. Amazon Linux keeps its certificates there.
         "JdbcUrl" => format!("jdbc:mysql://{host}:{port}/test?sslMode=VERIFY_IDENTITY"),
         "MysqlCommand" => format!(
-            "mysql --host {host} --port {port} --database test --ssl-mode=VERIFY_IDENTITY \
-             --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt --password --user"
+            "mysql -h {host} -P {port} -D test --ssl-mode=VERIFY_IDENTITY --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt -p -u"
         ),
         _ => String::new(),
     };

@@ -256,6 +256,52 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        requester_managed: true,
+        subnet_ids: vec![SUBNET_AZ1.to_owned()],
+        ..EndpointSpec::default()
+    });
+    cloud.pass(10).await;
+    let begun = cloud.sim.now();
+    let reason = cloud.stack("orders").create(&plain()).await.failed();
+    assert!(reason.contains(&id) && reason.contains("managed by the AWS service"), "{reason}");
+    assert!(cloud.sim.now().duration_since(begun).as_secs() < 5);
+    assert_eq!(cloud.changes(), ["CreateSecurityGroup"; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
+    let cloud = Cloud::new();
+    let spec = |vpc: &str, subnet: &str| EndpointSpec {
+        vpc_id: vpc.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        subnet_ids: vec![subnet.to_owned()],
+        ..EndpointSpec::default()
+    };
+    let oldest = cloud.sim.create_foreign_endpoint(spec(VPC_2, "subnet-0d4c44444444444c4"));
+    cloud.pass(60).await;
+    cloud.sim.create_foreign_endpoint(spec("vpc-0b22222222222222b", "subnet-0b2c22222222222c2"));
+    cloud.pass(60).await;
+    let before = cloud.sim.endpoints();
+    let anywhere = with(plain(), json!({ "ReuseScope": "Region" }));
+    let joined = cloud.stack("orders").create(&anywhere).await.succeeded();
+    assert_eq!(joined.physical_id, oldest);
+    for words in [VPC_2, "route to its addresses", "TLS verification"] {
+        assert!(joined.data["Warnings"].contains(words), "'{words}' is not in: {}", joined.data["Warnings"]);
+    }
+    cloud.stack("orders").delete(&joined.physical_id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_subnet_with_the_most_free_addresses_is_chosen_and_kept() {
     let sibling = |world: &mut ec2_sim::World, id: &str, free: usize| {
         let mut subnet = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();

@@ -90,6 +90,67 @@ fn the_failures_in_the_readme_are_what_the_code_says() {
     }
 }
 
+/// Every sentence of a source file as people read it, with an ellipsis for what is filled in.
+fn sentences(source: &str, from: &str, each: &str) -> Vec<String> {
+    let (_, code) = source.split_once(from).unwrap();
+    let arms = code.split(each).skip(1);
+    let literals = arms.map(|arm| {
+        // Every other piece between double quotes is a literal.
+        let text: String = arm.split('"').skip(1).step_by(2).collect::<Vec<_>>().join("…");
+        let words = text.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
+        words
+            .split('{')
+            .map(|piece| piece.split_once('}').map_or(piece, |(_, rest)| rest))
+            .collect::<Vec<_>>()
+            .join("…")
+    });
+    literals.filter(|sentence| sentence.len() > 20).collect()
+}
+
+#[test]
+fn troubleshooting_has_every_sentence_and_no_other() {
+    let guide = file("docs/troubleshooting.md");
+    let headings = [
+        "The properties",
+        "The service and the VPC",
+        "Zones and subnets",
+        "Security groups",
+        "Permissions, quotas and other refusals of EC2",
+        "While it waits",
+        "Sharing",
+        "Warnings",
+    ];
+    let rows: Vec<String> = headings.iter().flat_map(|heading| first_cells(&guide, &format!("## {heading}"))).collect();
+    let fits = |row: &str, sentence: &str| {
+        let mut rest = sentence;
+        row.split('…').map(str::trim).all(|piece| match rest.split_once(piece) {
+            Some((_, behind)) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        })
+    };
+    let mut said = sentences(&file("src/refusal.rs"), "pub enum Refusal", "#[error(");
+    said.extend(sentences(&file("src/warning.rs"), "impl fmt::Display", "Self::"));
+    assert!(said.len() > 35, "{said:#?}");
+    for sentence in &said {
+        assert!(rows.iter().any(|row| fits(row, sentence)), "no row of docs/troubleshooting.md fits: {sentence}");
+    }
+    let failure = file("src/failure.rs");
+    let (cures, _) = failure.split_once("impl fmt::Display for Ec2Error").unwrap();
+    for code in
+        cures.split('"').skip(1).step_by(2).filter(|text| !text.contains(' ') && text.len() > 8 && !text.contains(':'))
+    {
+        assert!(rows.iter().any(|row| row == code), "docs/troubleshooting.md has the code {code}");
+    }
+    let others = ["src/failure.rs", "src/properties.rs", "src/request.rs"].map(file).join(" ");
+    let others = others.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
+    for row in &rows {
+        assert!(said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others), "nothing says: {row}");
+    }
+}
+
 #[test]
 fn the_sample_events_are_what_their_names_say() {
     let request = |name: &str| Request::read(&Event::read(&sample(name)).unwrap());
