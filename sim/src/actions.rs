@@ -8,6 +8,7 @@ mod group_rules;
 mod groups;
 mod interfaces;
 mod modify_endpoint;
+mod permissions;
 mod services;
 mod subnets;
 mod tags;
@@ -62,6 +63,7 @@ pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> An
     if plane.denied_actions.contains(&name) {
         return Err(ApiError::unauthorized(&plane.account, &name));
     }
+    permissions::check(plane, params)?;
     let view = plane.read_view(stale);
     action(plane, params, view)
 }

@@ -16,9 +16,10 @@ use crate::{
     endpoint::Endpoint,
     error::ApiError,
     faults::{Call, Loss, Outcome, Verdict},
+    iam::{Authorization, Policy},
     plane::Plane,
     query::{self, Params},
-    world::World,
+    world::{Group, World},
     xml,
 };
 
@@ -122,6 +123,26 @@ impl Ec2 {
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
         self.plane().living().cloned().collect()
+    }
+
+    /// Every security group that exists, as it is, without lag, in the order of their ids.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.plane().groups.values().filter_map(|group| group.now()).cloned().collect()
+    }
+
+    /// From now on the caller may do only what the policy allows; `None` is everything. What IAM was asked so far is
+    /// forgotten.
+    pub fn set_policy(&self, policy: Option<Policy>) {
+        let mut plane = self.plane();
+        plane.policy = policy;
+        plane.policy_use.clear();
+    }
+
+    /// What IAM was asked under the policy, and what it said, in order.
+    #[must_use]
+    pub fn policy_use(&self) -> Vec<Authorization> {
+        self.plane().policy_use.clone()
     }
 
     /// Shows every call to a hook when it arrives, before any effect, and does as the hook says; replaces the hook before

@@ -40,12 +40,24 @@ impl ApiError {
     }
 
     pub(crate) fn unauthorized(account: &str, action: &str) -> Self {
+        Self::denied(account, &format!("ec2:{action}"), "*", false)
+    }
+
+    /// A policy's refusal. Resources are named where there are any, and a request that nothing allows is worded otherwise
+    /// than one that something denies.
+    pub(crate) fn denied(account: &str, action: &str, resource: &str, explicit: bool) -> Self {
+        let on = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
+        let why = if explicit {
+            "with an explicit deny in an identity-based policy".to_owned()
+        } else {
+            format!("because no identity-based policy allows the {action} action")
+        };
         Self::with_status(
             403,
             "UnauthorizedOperation",
             format!(
                 "You are not authorized to perform this operation. User: arn:aws:sts::{account}:assumed-role/caller/session \
-                 is not authorized to perform: ec2:{action} because no identity-based policy allows the ec2:{action} action"
+                 is not authorized to perform: {action}{on} {why}"
             ),
         )
     }

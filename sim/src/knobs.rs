@@ -67,6 +67,12 @@ pub struct Knobs {
     pub read_lag_ms: Span,
     /// How far behind the truth a change may be when it looks for the endpoint to change.
     pub write_lag_ms: Span,
+    /// How far behind the truth the tags may be by which a policy decides. None is known for EC2; other services have it
+    /// (terraform-provider-aws #6055, #27028).
+    pub iam_lag_ms: Span,
+    /// What a call gets that names a resource which is not there, where the policy asks for a tag of it: a denial, or else
+    /// the same `NotFound` as without a policy.
+    pub denies_the_unknown: bool,
     /// From creation (or acceptance) to `available`.
     pub create_ms: Span,
     /// From a change back to `available`.
@@ -120,6 +126,8 @@ impl Default for Knobs {
             latency_ms: Span(5, 60),
             read_lag_ms: Span(0, 3_000),
             write_lag_ms: Span::exactly(0),
+            iam_lag_ms: Span::exactly(0),
+            denies_the_unknown: false,
             create_ms: Span(60_000, 120_000),
             modify_ms: Span(10_000, 60_000),
             delete_ms: Span(30_000, 180_000),
@@ -170,11 +178,12 @@ impl Knobs {
         self.throttling = false;
     }
 
-    pub(crate) fn spans(&self) -> [(&'static str, Span); 9] {
+    pub(crate) fn spans(&self) -> [(&'static str, Span); 10] {
         [
             ("latency_ms", self.latency_ms),
             ("read_lag_ms", self.read_lag_ms),
             ("write_lag_ms", self.write_lag_ms),
+            ("iam_lag_ms", self.iam_lag_ms),
             ("create_ms", self.create_ms),
             ("modify_ms", self.modify_ms),
             ("delete_ms", self.delete_ms),

@@ -21,6 +21,7 @@ mod endpoint;
 mod error;
 mod faults;
 mod filters;
+mod iam;
 mod idempotency;
 mod knobs;
 mod plane;
@@ -36,6 +37,7 @@ mod tests;
 pub use ec2::{ConnectionReset, Ec2, Reply};
 pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
 pub use faults::{Call, Loss, Outcome, Verdict};
+pub use iam::{Authorization, Grant, Policy, PolicyError};
 pub use knobs::{Casing, DnsOrder, Knobs, Span, TokenAfterDelete};
 pub use world::{EndpointSpec, Group, Rule, Service, Source, Subnet, Tags, Verification, Vpc, World, WorldError};
 

@@ -15,6 +15,7 @@ use crate::{
     dns::{self, Zones},
     endpoint::{Endpoint, FULL_ACCESS, Interface, LastError, Record, State, Step},
     error::ApiError,
+    iam::{Authorization, Policy},
     idempotency::Tokens,
     knobs::{Knobs, Span},
     random::Random,
@@ -54,6 +55,10 @@ pub(crate) struct Plane {
     pub(crate) tokens: Tokens,
     pub(crate) buckets: Buckets,
     pub(crate) denied_actions: BTreeSet<String>,
+    /// What the caller may do; everything, if absent.
+    pub(crate) policy: Option<Policy>,
+    /// What IAM was asked since the policy is there.
+    pub(crate) policy_use: Vec<Authorization>,
     pub(crate) knobs: Knobs,
     pub(crate) random: Random,
     pub(crate) complaints: Vec<String>,
@@ -84,6 +89,8 @@ impl Plane {
             tokens: Tokens::default(),
             buckets: Buckets::default(),
             denied_actions: world.denied_actions,
+            policy: None,
+            policy_use: Vec::new(),
             knobs: world.knobs,
             random: Random::new(world.seed),
             complaints: Vec::new(),
@@ -205,6 +212,12 @@ impl Plane {
     /// What a change finds.
     pub(crate) fn write_view(&mut self) -> View {
         let lag = self.random.within(self.knobs.write_lag_ms);
+        self.now.checked_sub(lag)
+    }
+
+    /// What IAM sees of the tags of a resource.
+    pub(crate) fn iam_view(&mut self) -> View {
+        let lag = self.random.within(self.knobs.iam_lag_ms);
         self.now.checked_sub(lag)
     }
 

@@ -19,7 +19,7 @@ const LONGEST_LIST: usize = 1_000;
 pub(crate) type Values = BTreeMap<String, String>;
 
 /// A request that is being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Params {
     pub(crate) action: String,
     left: Values,

@@ -12,6 +12,7 @@ mod answer;
 mod callback;
 mod cloud;
 mod envelope;
+mod least_privilege;
 mod lifecycle;
 mod log;
 mod networking;

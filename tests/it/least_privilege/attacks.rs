@@ -1,0 +1,223 @@
+//! What the role must not be able to do, tried with its permissions and without the product's own care.
+
+use super::{policy, sid, statements, template};
+use crate::cloud::*;
+use ec2_sim::{Endpoint, Group, Policy};
+use serde_json::Value;
+
+const OWNED: &str = "tidb-private-endpoint:owned";
+const REF: &str = "tidb-private-endpoint:ref:000000000000000000000000";
+const DEFAULT_GROUP: &str = "sg-0a1def1111111111a";
+/// A service of AWS's own.
+const AWS_SERVICE: &str = "com.amazonaws.us-east-1.secretsmanager";
+
+/// An endpoint and a group of the product's, and somebody else's beside them.
+struct Scene {
+    cloud: Cloud,
+    owned: String,
+    foreign: String,
+    owned_group: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let cloud = Cloud::of(|world| {
+            world.knobs.instant();
+            let mut service = world.services.iter().find(|service| service.name == SERVICE_2).unwrap().clone();
+            service.name = AWS_SERVICE.to_owned();
+            service.private_dns_name = None;
+            world.services.push(service);
+            let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();
+            group.tags.insert("Name".to_owned(), "by hand".to_owned());
+        });
+        let (endpoint, group) = ("ResourceType=vpc-endpoint", "ResourceType=security-group");
+        let made = |kind: &str, key: &str| format!("&TagSpecification.1.{kind}&TagSpecification.1.Tag.1.Key={key}");
+        let mut scene = Self { cloud, owned: String::new(), foreign: String::new(), owned_group: String::new() };
+        scene.owned = scene.make(&format!("{}{}", create(SERVICE), made(endpoint, OWNED)), "vpcEndpointId").await;
+        scene.foreign = scene.make(&format!("{}{}", create(SERVICE_2), made(endpoint, "Name")), "vpcEndpointId").await;
+        let form = format!("{}{}", create_group("ours"), made(group, OWNED));
+        scene.owned_group = scene.make(&form, "groupId").await;
+        let rule = rule("AuthorizeSecurityGroupIngress", &scene.owned_group, 4000);
+        assert_eq!(scene.call(&rule).await, (200, String::new()));
+        scene
+    }
+
+    async fn make(&self, form: &str, id: &str) -> String {
+        let body = self.cloud.sim.call(&format!("Version=2016-11-15&{form}")).await.body;
+        let (_, rest) = body.split_once(&format!("<{id}>")).unwrap_or_else(|| panic!("{form}: {body}"));
+        rest.split_once('<').unwrap().0.to_owned()
+    }
+
+    /// The status, and the code of what was refused, be it all or an item.
+    async fn call(&self, form: &str) -> (u16, String) {
+        let reply = self.cloud.sim.call(&format!("Version=2016-11-15&{form}")).await;
+        let code = reply.body.split_once("<code>").or_else(|| reply.body.split_once("<Code>"));
+        (reply.status, code.map(|(_, rest)| rest.split_once('<').unwrap().0.to_owned()).unwrap_or_default())
+    }
+
+    fn state(&self) -> (Vec<Endpoint>, Vec<Group>) {
+        (self.cloud.sim.endpoints(), self.cloud.sim.groups())
+    }
+
+    /// Every attack, by what it would do.
+    fn attacks(&self) -> Vec<(&'static str, String)> {
+        let Self { owned, foreign, owned_group, .. } = self;
+        let tag = |action: &str, id: &str, key: &str| format!("Action={action}&ResourceId.1={id}&Tag.1.Key={key}");
+        let modify = |change: &str| format!("Action=ModifyVpcEndpoint&VpcEndpointId={foreign}&{change}");
+        let made =
+            |key: &str| format!("&TagSpecification.1.ResourceType=vpc-endpoint&TagSpecification.1.Tag.1.Key={key}");
+        let delete = |ids: &[&String]| {
+            let ids = ids.iter().enumerate().map(|(at, id)| format!("&VpcEndpointId.{}={id}", at + 1));
+            format!("Action=DeleteVpcEndpoints{}", ids.collect::<String>())
+        };
+        let group_made = "&TagSpecification.1.ResourceType=security-group&TagSpecification.1.Tag.1.Key=Name";
+        let rule_made = "&TagSpecification.1.ResourceType=security-group-rule&TagSpecification.1.Tag.1.Key=Name";
+        vec![
+            ("change a foreign endpoint's subnets", modify(&format!("RemoveSubnetId.1={SUBNET_AZ2}"))),
+            ("change a foreign endpoint's groups", modify(&format!("AddSecurityGroupId.1={owned_group}"))),
+            ("turn on a foreign endpoint's private DNS", modify("PrivateDnsEnabled=true")),
+            ("change a foreign endpoint's policy", modify("ResetPolicy=true")),
+            ("delete a foreign endpoint", delete(&[foreign])),
+            ("delete a foreign endpoint behind an owned one", delete(&[owned, foreign])),
+            ("own a foreign endpoint", tag("CreateTags", foreign, OWNED)),
+            ("own a foreign endpoint beside a reference", tag("CreateTags", foreign, REF) + "&Tag.2.Key=" + OWNED),
+            ("tag a foreign endpoint", tag("CreateTags", foreign, "team")),
+            (
+                "tag a foreign endpoint as about to be deleted",
+                tag("CreateTags", foreign, "tidb-private-endpoint:leaving:000000000000000000000000"),
+            ),
+            ("tag a foreign endpoint almost with a reference", tag("CreateTags", foreign, "tidb-private-endpoint:ref")),
+            ("tag a foreign endpoint with a longer key", tag("CreateTags", foreign, &format!("x{REF}"))),
+            (
+                "tag a foreign endpoint along with an owned one",
+                tag("CreateTags", owned, "team") + "&ResourceId.2=" + foreign,
+            ),
+            ("remove a tag of a foreign endpoint", tag("DeleteTags", foreign, "Name")),
+            ("remove all tags of a foreign endpoint", format!("Action=DeleteTags&ResourceId.1={foreign}")),
+            ("own a foreign group", tag("CreateTags", GROUP, OWNED)),
+            ("refer to a group", tag("CreateTags", GROUP, REF)),
+            ("tag an owned group", tag("CreateTags", owned_group, "team")),
+            ("remove the mark of an owned group", tag("DeleteTags", owned_group, OWNED)),
+            ("refer to a subnet", tag("CreateTags", SUBNET_AZ1, REF)),
+            ("own a VPC", tag("CreateTags", VPC, OWNED)),
+            ("refer to a VPC along with an endpoint", tag("CreateTags", foreign, REF) + "&ResourceId.2=" + VPC),
+            ("remove a tag of a subnet", tag("DeleteTags", SUBNET_AZ1, "Name")),
+            ("make an endpoint without tags", create(SERVICE_2)),
+            ("make an endpoint without the mark", create(SERVICE_2) + &made("Name")),
+            ("make an endpoint of a service of AWS", create(AWS_SERVICE) + &made(OWNED)),
+            ("make a group without tags", create_group("theirs")),
+            ("make a group without the mark", create_group("theirs") + group_made),
+            ("open a foreign group", rule("AuthorizeSecurityGroupIngress", GROUP, 22)),
+            ("close a foreign group", rule("RevokeSecurityGroupIngress", GROUP, 4000)),
+            ("delete a foreign group", format!("Action=DeleteSecurityGroup&GroupId={GROUP}")),
+            ("tag a rule", rule("AuthorizeSecurityGroupIngress", owned_group, 22) + rule_made),
+            ("delete a subnet", format!("Action=DeleteSubnet&SubnetId={SUBNET_AZ4}")),
+            ("change a VPC", format!("Action=ModifyVpcAttribute&VpcId={VPC}&EnableDnsSupport.Value=false")),
+            ("look at network interfaces", "Action=DescribeNetworkInterfaces".to_owned()),
+            ("look at all tags", "Action=DescribeTags".to_owned()),
+        ]
+    }
+}
+
+fn create(service: &str) -> String {
+    format!(
+        "Action=CreateVpcEndpoint&VpcEndpointType=Interface&VpcId={VPC}&ServiceName={service}&SubnetId.1={SUBNET_AZ2}&\
+         SecurityGroupId.1={DEFAULT_GROUP}&PrivateDnsEnabled=false"
+    )
+}
+
+fn create_group(name: &str) -> String {
+    format!("Action=CreateSecurityGroup&VpcId={VPC}&GroupName={name}&GroupDescription=x")
+}
+
+fn rule(action: &str, group: &str, port: u16) -> String {
+    format!(
+        "Action={action}&GroupId={group}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort={port}&\
+         IpPermissions.1.ToPort={port}&IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/16"
+    )
+}
+
+/// The attacks that a policy lets through, each on a scene of its own.
+async fn successes(policy: Option<&Policy>) -> Vec<&'static str> {
+    let mut successes = Vec::new();
+    let count = Scene::new().await.attacks().len();
+    for index in 0..count {
+        let scene = Scene::new().await;
+        let (name, form) = scene.attacks().swap_remove(index);
+        scene.cloud.sim.set_policy(policy.cloned());
+        if scene.call(&form).await == (200, String::new()) {
+            successes.push(name);
+        }
+        scene.cloud.assert_understood();
+    }
+    successes
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attacks_are_real() {
+    let all: Vec<&str> = Scene::new().await.attacks().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(successes(None).await, all, "with every permission");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_withstands_every_attack() {
+    let scene = Scene::new().await;
+    scene.cloud.sim.set_policy(Some(policy(&template::policies())));
+    for (name, form) in scene.attacks() {
+        let before = scene.state();
+        assert_eq!(scene.call(&form).await, (403, "UnauthorizedOperation".to_owned()), "{name}");
+        assert_eq!(scene.state(), before, "{name}");
+    }
+    // What is the product's, or a reference, is not refused by mistake.
+    let tag = format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key=team", scene.owned);
+    assert_eq!(scene.call(&tag).await.0, 200);
+    let refer = format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key={REF}", scene.foreign);
+    assert_eq!(scene.call(&refer).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_of_its_conditions_some_attack_gets_through() {
+    let documents = template::policies();
+    let mut conditions = 0;
+    for (d, s) in statements(&documents) {
+        let statement = &documents[d]["Statement"][s];
+        let Some(operators) = statement["Condition"].as_object() else { continue };
+        for (operator, keys) in operators {
+            for key in keys.as_object().unwrap().keys() {
+                conditions += 1;
+                let mut less = documents.clone();
+                let condition = &mut less[d]["Statement"][s]["Condition"];
+                condition[operator].as_object_mut().unwrap().remove(key);
+                let through = successes(Some(&policy(&less))).await;
+                assert!(!through.is_empty(), "{} needs no {operator} of {key}", sid(statement));
+            }
+        }
+    }
+    assert!(conditions > 5);
+}
+
+/// What the role can reach is only what it names: this account and this region.
+#[test]
+fn no_resource_is_wider_than_it_has_to_be() {
+    let documents = template::policies();
+    let everywhere: Vec<Value> = statements(&documents)
+        .iter()
+        .map(|(d, s)| documents[*d]["Statement"][*s].clone())
+        .filter(|statement| statement["Resource"] == "*")
+        .collect();
+    for statement in &everywhere {
+        // EC2 knows no resource for its Describe actions, and Route 53's zone is AWS's own.
+        let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
+        let fits = |action: &Value| {
+            let action = action.as_str().unwrap();
+            action.starts_with("ec2:Describe") || action == "route53:AssociateVPCWithHostedZone"
+        };
+        assert!(actions.iter().all(fits), "{}", sid(statement));
+    }
+    for grant in policy(&documents).grants().iter().filter(|grant| grant.resource != "*") {
+        let fits = ["ec2", "logs"]
+            .iter()
+            .any(|service| grant.resource.starts_with(&format!("arn:aws:{service}:{REGION}:{ACCOUNT}:")));
+        assert!(fits && !grant.action.contains('*'), "{grant:?}");
+    }
+}

@@ -1,0 +1,122 @@
+//! The role's policies, as CloudFormation would hand them to IAM.
+
+use crate::cloud::{ACCOUNT, REGION};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
+
+pub(super) fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The policy documents of the role.
+pub(super) fn policies() -> Vec<Value> {
+    let template = read(&file("template.yaml"));
+    let resources = &template["Resources"];
+    let function = resources["Function"]["Properties"].as_object().unwrap();
+    assert_eq!(function["Role"], json!({ "!GetAtt": "Role.Arn" }), "the function has this role");
+    assert!(!function.contains_key("Policies"), "and AWS SAM adds nothing to it");
+    let role = resources["Role"]["Properties"].as_object().unwrap();
+    let others: Vec<&String> = role
+        .keys()
+        .filter(|key| !["Description", "AssumeRolePolicyDocument", "Policies"].contains(&key.as_str()))
+        .collect();
+    assert_eq!(others, [""; 0], "everything that the role may do stands in Policies");
+    let policies = role["Policies"].as_array().unwrap();
+    policies.iter().map(|policy| resolve(&policy["PolicyDocument"])).collect()
+}
+
+/// Puts in what the functions of CloudFormation stand for, as far as policies need them.
+fn resolve(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let function = map.iter().next().filter(|(name, _)| map.len() == 1 && name.starts_with('!'));
+            match function.map(|(name, argument)| (name.as_str(), argument)) {
+                None => map.iter().map(|(key, value)| (key.clone(), resolve(value))).collect::<Map<_, _>>().into(),
+                Some(("!Sub", Value::String(text))) => json!(substitute(text)),
+                Some(("!GetAtt", Value::String(text))) if text == "LogGroup.Arn" => {
+                    json!(format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/provider:*"))
+                }
+                Some((name, argument)) => panic!("{name} of {argument} is not known here"),
+            }
+        }
+        Value::Array(items) => items.iter().map(resolve).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn substitute(text: &str) -> String {
+    let pseudo = [("AWS::Partition", "aws"), ("AWS::Region", REGION), ("AWS::AccountId", ACCOUNT)];
+    let text = pseudo.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
+    assert!(!text.contains("${"), "{text} has something in it that is not known here");
+    text
+}
+
+/// Reads YAML. A short-form function becomes an object of one field, `{"!Sub": "…"}`; a scalar stays a text, but for
+/// `true` and `false` without quotes.
+fn read(yaml: &str) -> Value {
+    let events =
+        Parser::new_from_str(yaml).map(|event| event.unwrap_or_else(|error| panic!("template.yaml: {error}")).0);
+    let mut events =
+        events.filter(|event| !matches!(event, Event::Nothing | Event::StreamStart | Event::DocumentStart(_)));
+    let first = events.next().unwrap();
+    node(first, &mut events)
+}
+
+fn node<'e>(event: Event<'e>, rest: &mut impl Iterator<Item = Event<'e>>) -> Value {
+    match event {
+        Event::Scalar(text, style, _, tag) => {
+            let value = match (text.as_ref(), style) {
+                ("true", ScalarStyle::Plain) => json!(true),
+                ("false", ScalarStyle::Plain) => json!(false),
+                _ => json!(text),
+            };
+            called(tag, value)
+        }
+        Event::SequenceStart(_, tag) => {
+            let mut items = Vec::new();
+            while let Some(event) = rest.next().filter(|event| *event != Event::SequenceEnd) {
+                items.push(node(event, rest));
+            }
+            called(tag, Value::Array(items))
+        }
+        Event::MappingStart(_, tag) => {
+            let mut map = Map::new();
+            while let Some(event) = rest.next().filter(|event| *event != Event::MappingEnd) {
+                let Value::String(key) = node(event, rest) else { panic!("a key that is no text") };
+                let event = rest.next().unwrap();
+                let value = node(event, rest);
+                assert!(map.insert(key.clone(), value).is_none(), "{key} is there twice");
+            }
+            called(tag, Value::Object(map))
+        }
+        other => panic!("{other:?} has no place in a template"),
+    }
+}
+
+fn called(tag: Option<Cow<'_, Tag>>, value: Value) -> Value {
+    tag.map_or(value.clone(), |tag| json!({ format!("{}{}", tag.handle, tag.suffix): value }))
+}
+
+#[test]
+fn yaml_with_short_forms_becomes_what_cloudformation_makes_of_it() {
+    let yaml = "
+        A: !Sub 'arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc/*'
+        'Null': { 'aws:TagKeys': 'false', B: [true, 'x', !GetAtt LogGroup.Arn] }
+        C: [1, 2012-10-17]
+    ";
+    assert_eq!(
+        resolve(&read(yaml)),
+        json!({
+            "A": "arn:aws:ec2:us-east-1:123456789012:vpc/*",
+            "Null": {
+                "aws:TagKeys": "false",
+                "B": [true, "x", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/provider:*"],
+            },
+            "C": ["1", "2012-10-17"],
+        })
+    );
+}
