@@ -199,7 +199,7 @@ impl Ec2 {
             }
             Verdict::Hang => std::future::pending().await,
         }
-        let reply = self.act(&call, well_formed, stale);
+        let Some(reply) = self.act(&call, well_formed, stale) else { std::future::pending().await };
         tokio::time::sleep(way).await;
         match loss {
             None => Ok(reply),
@@ -226,12 +226,14 @@ impl Ec2 {
         call
     }
 
-    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> Reply {
+    /// `None` if EC2 never answers.
+    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> Option<Reply> {
         let result = well_formed.and_then(|()| {
             let mut params = Params::new(call.action.clone(), call.params.clone());
             actions::run(&mut self.plane(), &mut params, stale)
         });
-        self.answer(call, &result)
+        let silent = result.as_ref().is_err_and(|error| error.silent);
+        (!silent).then(|| self.answer(call, &result))
     }
 
     /// Enters the outcome in the log, and writes the answer.

@@ -9,11 +9,13 @@ pub(crate) struct ApiError {
     /// The simulation was asked for something that it does not know, which is a fault of the caller or a gap here,
     /// and never a normal answer.
     pub(crate) complaint: bool,
+    /// The caller never gets to see it.
+    pub(crate) silent: bool,
 }
 
 impl ApiError {
     pub(crate) fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), complaint: false }
+        Self { status, code: code.to_owned(), message: message.into(), complaint: false, silent: false }
     }
 
     /// A client error, HTTP 400, as nearly all of EC2's are.

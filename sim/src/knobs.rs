@@ -73,6 +73,9 @@ pub struct Knobs {
     /// What a call gets that names a resource which is not there, where the policy asks for a tag of it: a denial, or else
     /// the same `NotFound` as without a policy.
     pub denies_the_unknown: bool,
+    /// Whether a call that lacks the permission of Route 53 for private DNS is left without an answer, as has been seen
+    /// (boto3 #2554), and not refused.
+    pub hangs_without_route53: bool,
     /// From creation (or acceptance) to `available`.
     pub create_ms: Span,
     /// From a change back to `available`.
@@ -128,6 +131,7 @@ impl Default for Knobs {
             write_lag_ms: Span::exactly(0),
             iam_lag_ms: Span::exactly(0),
             denies_the_unknown: false,
+            hangs_without_route53: false,
             create_ms: Span(60_000, 120_000),
             modify_ms: Span(10_000, 60_000),
             delete_ms: Span(30_000, 180_000),

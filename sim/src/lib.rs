@@ -6,7 +6,7 @@
 //! [`Ec2::exchange`]: it asks the hook of [`Ec2::on_call`] what shall become of the call, and then lets `actions` read
 //! the parameters (`query`), act on the state (`plane`) and write the answer (`xml`). `plane` also holds what happens by
 //! itself in time; every endpoint keeps its `History`, so that a read can be behind the truth. `dns` knows which names
-//! are taken, `throttle` and `idempotency` what their names say. What nobody knows about EC2 is a knob in [`Knobs`].
+//! are taken, `iam` what a role may do and `actions::permissions` what EC2 asks it about, `throttle` and `idempotency` what their names say. What nobody knows about EC2 is a knob in [`Knobs`].
 //!
 //! Facts about EC2 carry their source in a comment where they are not in the API reference: the documents of AWS by name,
 //! what people have seen by project and issue number.
