@@ -195,3 +195,18 @@ async fn without_any_value_of_its_conditions_something_fails() {
         assert!(reasons.iter().any(|reason| reason.contains("The function's role may not do ")), "{what}: {reasons:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_route_53_even_an_ec2_that_never_answers_is_understood() {
+    let cut = cuts(&template::policies()).into_iter().find(|cut| {
+        cut.documents.iter().all(|document| !document.to_string().contains("route53:AssociateVPCWithHostedZone"))
+    });
+    let policy = policy(&cut.expect("a statement is about nothing but Route 53").documents);
+    for name in ["a_group_that_is_given", "private_dns_off_and_on"] {
+        let story = STORIES.iter().find(|story| story.name == name).unwrap();
+        let cloud = Cloud::of(|world| world.knobs.hangs_without_route53 = true);
+        cloud.sim.set_policy(Some(policy.clone()));
+        let reason = (story.tell)(cloud).await.unwrap_err();
+        assert!(reason.contains("lacks route53:AssociateVPCWithHostedZone"), "{name}: {reason}");
+    }
+}

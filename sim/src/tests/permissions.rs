@@ -10,6 +10,9 @@ fn policy(statement: &Value) -> Policy {
     Policy::read(&[json!({ "Version": "2012-10-17", "Statement": statement })]).unwrap()
 }
 
+type Pair<'a> = (&'a str, &'a str);
+type Form<'a> = &'a [Pair<'a>];
+
 /// Everything is allowed, but for what fits a condition.
 fn all_but(condition: &Value) -> Policy {
     policy(&json!([
@@ -78,7 +81,7 @@ async fn other_actions_ask_for_what_they_name() {
     let new_group = [("GroupName", "a"), ("GroupDescription", "a"), ("VpcId", VPC)];
     let on_group = |action: &str| format!("{action} security-group/{GROUP}");
     let on_endpoint = |action: &str| format!("{action} vpc-endpoint/{ENDPOINT}");
-    let cases: [(&str, Vec<(&str, &str)>, Vec<String>); 14] = [
+    let cases: [(&str, Vec<Pair>, Vec<String>); 14] = [
         (
             "ModifyVpcEndpoint",
             vec![endpoint, ("RemoveSubnetId.1", SUBNET_D), ("AddSecurityGroupId.1", GROUP)],
@@ -148,7 +151,7 @@ async fn iam_is_told_of_tags_service_and_region() {
     ];
     let made = usual(&tag);
     let mark = [("ResourceId.1", ENDPOINT), ("Tag.1.Key", "x")];
-    let denied: [(&str, &[(&str, &str)], Value); 9] = [
+    let denied: [(&str, Form, Value); 9] = [
         ("CreateVpcEndpoint", &made, json!({ "StringEquals": { "aws:RequestTag/a:b": "1" } })),
         ("CreateVpcEndpoint", &made, json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": "a:b" } })),
         ("CreateVpcEndpoint", &made, json!({ "StringLike": { "ec2:VpceServiceName": "com.amazonaws.vpce.*" } })),
@@ -164,7 +167,7 @@ async fn iam_is_told_of_tags_service_and_region() {
         ec2.set_policy(Some(all_but(&condition)));
         assert_eq!(call(&ec2, action, params).await.code(), "UnauthorizedOperation", "{condition}");
     }
-    let allowed: [(&str, &[(&str, &str)], Value); 4] = [
+    let allowed: [(&str, Form, Value); 4] = [
         // What is to be made has no tags yet, and what is tagged later has no action that makes it.
         ("CreateVpcEndpoint", &made, json!({ "Null": { "aws:ResourceTag/a:b": "false" } })),
         ("CreateTags", &mark, json!({ "Null": { "ec2:CreateAction": "false" } })),

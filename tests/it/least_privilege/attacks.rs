@@ -24,7 +24,7 @@ impl Scene {
         let cloud = Cloud::of(|world| {
             world.knobs.instant();
             let mut service = world.services.iter().find(|service| service.name == SERVICE_2).unwrap().clone();
-            service.name = AWS_SERVICE.to_owned();
+            AWS_SERVICE.clone_into(&mut service.name);
             service.private_dns_name = None;
             world.services.push(service);
             let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();

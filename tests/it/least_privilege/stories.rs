@@ -51,11 +51,10 @@ impl Answered {
 }
 
 /// Nothing is left: no endpoint, and no group but those that were there.
-fn gone(cloud: &Cloud) -> Ending {
+fn assert_gone(cloud: &Cloud) {
     assert_eq!(cloud.sim.endpoints(), []);
     let made: Vec<_> = cloud.sim.groups().into_iter().filter(|group| !group.tags.is_empty()).collect();
     assert_eq!(made, []);
-    Ok(())
 }
 
 async fn a_group_of_its_own(cloud: Cloud) -> Ending {
@@ -65,21 +64,24 @@ async fn a_group_of_its_own(cloud: Cloud) -> Ending {
     let updated = stack.update(&created.physical_id, &named, &plain()).await.or_reason()?;
     assert_eq!(updated.data["SecurityGroupIds"], created.data["SecurityGroupIds"]);
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn a_group_that_is_given(cloud: Cloud) -> Ending {
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.or_reason()?;
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn no_private_dns(cloud: Cloud) -> Ending {
     let stack = cloud.stack("orders");
     let created = stack.create(&with(properties(), json!({ "PrivateDnsEnabled": false }))).await.or_reason()?;
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn private_dns_off_and_on(cloud: Cloud) -> Ending {
@@ -90,7 +92,8 @@ async fn private_dns_off_and_on(cloud: Cloud) -> Ending {
     assert!(cloud.endpoint().private_dns_enabled);
     stack.update(&created.physical_id, &off, &properties()).await.or_reason()?;
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn an_update_in_place(cloud: Cloud) -> Ending {
@@ -111,7 +114,8 @@ async fn an_update_in_place(cloud: Cloud) -> Ending {
     stack.update(&created.physical_id, &old, &plain()).await.or_reason()?;
     assert_eq!(cloud.endpoint().group_ids, [GROUP]);
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn an_endpoint_of_another_stack(cloud: Cloud) -> Ending {
@@ -123,7 +127,8 @@ async fn an_endpoint_of_another_stack(cloud: Cloud) -> Ending {
     orders.delete(&first.physical_id).await.or_reason()?;
     assert_eq!(cloud.endpoint().state, State::Available);
     billing.delete(&second.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 fn foreign(vpc: &str, subnet: &str, group: &str) -> EndpointSpec {
@@ -173,7 +178,8 @@ async fn a_replacement(cloud: Cloud) -> Ending {
     assert_ne!(replaced.physical_id, created.physical_id);
     stack.delete(&created.physical_id).await.or_reason()?;
     cloud.deliver(&stack.delete_event(&replaced.physical_id, &other)).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn a_replacement_that_is_rolled_back(cloud: Cloud) -> Ending {
@@ -185,7 +191,8 @@ async fn a_replacement_that_is_rolled_back(cloud: Cloud) -> Ending {
     assert_eq!(back.physical_id, created.physical_id);
     cloud.deliver(&stack.delete_event(&replaced.physical_id, &moved)).await.or_reason()?;
     stack.delete(&created.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 /// The function dies at each call that changes something, and Lambda delivers the event again.
@@ -203,7 +210,7 @@ async fn a_create_that_crashed(cloud: Cloud) -> Ending {
         let created = cloud.deliver(&event).await.or_reason()?;
         stack.delete(&created.physical_id).await.or_reason()?;
         cloud.deliver(&stack.delete_event(&created.physical_id, &plain())).await.or_reason()?;
-        gone(&cloud)?;
+        assert_gone(&cloud);
     }
     Ok(())
 }
@@ -221,7 +228,8 @@ async fn a_delete_that_crashed(cloud: Cloud) -> Ending {
     cloud.deliver(&event).await.or_reason()?;
     cloud.pass(300).await;
     cloud.deliver(&event).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 /// Its announcement stands on the endpoint until the next stack that joins removes it.
@@ -235,7 +243,8 @@ async fn a_leaver_that_crashed(cloud: Cloud) -> Ending {
     assert_eq!(second.physical_id, first.physical_id);
     assert!(!cloud.endpoint().tags.contains_key(&orders.leaving_key()));
     billing.delete(&second.physical_id).await.or_reason()?;
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }
 
 async fn many_at_once(cloud: Cloud) -> Ending {
@@ -248,5 +257,6 @@ async fn many_at_once(cloud: Cloud) -> Ending {
     for answer in futures_util::future::join_all(stacks.iter().zip(&ids).map(|(stack, id)| stack.delete(id))).await {
         answer.or_reason()?;
     }
-    gone(&cloud)
+    assert_gone(&cloud);
+    Ok(())
 }

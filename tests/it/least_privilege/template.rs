@@ -93,12 +93,20 @@ fn node<'e>(event: Event<'e>, rest: &mut impl Iterator<Item = Event<'e>>) -> Val
             }
             called(tag, Value::Object(map))
         }
-        other => panic!("{other:?} has no place in a template"),
+        Event::Alias(_) => panic!("CloudFormation knows no aliases"),
+        Event::Nothing
+        | Event::StreamStart
+        | Event::StreamEnd
+        | Event::DocumentStart(_)
+        | Event::DocumentEnd
+        | Event::SequenceEnd
+        | Event::MappingEnd => panic!("{event:?} is no node"),
     }
 }
 
 fn called(tag: Option<Cow<'_, Tag>>, value: Value) -> Value {
-    tag.map_or(value.clone(), |tag| json!({ format!("{}{}", tag.handle, tag.suffix): value }))
+    let Some(tag) = tag else { return value };
+    Value::Object(Map::from_iter([(format!("{}{}", tag.handle, tag.suffix), value)]))
 }
 
 #[test]
