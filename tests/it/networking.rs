@@ -312,9 +312,9 @@ async fn quotas_are_named_with_what_to_do() {
         ("CreateVpcEndpoint", "TagLimitExceeded", "let one stack own the resource"),
     ] {
         let cloud = Cloud::new();
-        cloud.sim.on_call(move |call| match call.action == action {
-            true => Verdict::fail(400, code, "The maximum number has been reached."),
-            false => Verdict::Proceed,
+        cloud.sim.on_call(move |call| {
+            let refused = Verdict::fail(400, code, "The maximum number has been reached.");
+            if call.action == action { refused } else { Verdict::Proceed }
         });
         let stack = cloud.stack("orders");
         let failed = stack.create(&plain()).await;
