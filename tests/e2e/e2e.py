@@ -16,7 +16,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 import strict
 from engine import ROOT, Engine, holders, http
-from scene import ACCOUNT, OTHER_PRIVATE_NAME, OTHER_SERVICE, PRIVATE_NAME, REGION, SERVICE, Vpc, world
+from scene import (ACCOUNT, OTHER_PRIVATE_NAME, OTHER_SERVICE, PRIVATE_NAME, REGION, REGION_SERVICE, SERVICE, STORIES,
+                   Vpc, world)
 from stacks import Cloud
 
 PROVIDER = "tidb-private-endpoint"
@@ -29,8 +30,12 @@ ATTRIBUTES = (
 ).split()
 #: A stack that is not there, for answers that are made up.
 STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
-#: What a refusal before any change may take, from create_stack to the end of the rollback.
-REFUSED_WITHIN_SECONDS = 45
+#: The name of the product's own security group for SERVICE.
+OWN_GROUP = "tidb-private-endpoint-vpce-svc-0123456789abcdef0"
+#: What a refusal may take, from create_stack to the end of the rollback: of properties that are wrong whatever EC2 has,
+REFUSED_UNSEEN_WITHIN_SECONDS = 15
+#: and of what EC2 shows, where it is looked at for ten seconds in case it is only not shown yet.
+REFUSED_WITHIN_SECONDS = 30
 
 
 class Checks:
@@ -55,8 +60,13 @@ class Checks:
 
 
 def wanted(vpc, service=SERVICE, **more):
-    """The properties that every endpoint here has."""
-    return {"VpcId": vpc.id, "ServiceName": service, "SecurityGroupIds": [vpc.group], **more}
+    """The properties that every endpoint here has, the product's own security group among them."""
+    return {"VpcId": vpc.id, "ServiceName": service, **more}
+
+
+def given_group(vpc, service=SERVICE, **more):
+    """The same with a security group of the VPC's."""
+    return wanted(vpc, service, SecurityGroupIds=[vpc.group], **more)
 
 
 def application(properties, depends_on_it=None):
@@ -75,11 +85,22 @@ class Run:
 
     def __init__(self, engine, checks):
         self.engine, self.check, self.equal = engine, checks.check, checks.equal
-        self.cloud = Cloud(engine.aws)
+        self.cloud = Cloud(engine.aws, engine.ec2)
         self.template = self.cloud.package()
 
     def endpoints(self, vpc):
         return [one for one in self.engine.standing() if one["vpc_id"] == vpc.id]
+
+    def make_by_hand(self, vpc, **more):
+        """An endpoint as somebody would make it in the console."""
+        http("POST", f"{self.engine.ec2}/_sim/foreign-endpoint", json.dumps({
+            "vpc_id": vpc.id, "service_name": SERVICE, "private_dns_enabled": True,
+            "subnet_ids": [vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]], **more}).encode())
+        (endpoint,) = self.endpoints(vpc)
+        return endpoint
+
+    def delete_by_hand(self, endpoint):
+        http("POST", f"{self.engine.ec2}/_sim/delete-endpoint", json.dumps({"id": endpoint["id"]}).encode())
 
     def exchanges(self, stack):
         return [one for one in self.engine.report()["exchanges"] if one["event"]["StackId"] == stack.id]
@@ -94,27 +115,31 @@ class Run:
     def gone(self, name, stack, vpc):
         self.equal(f"{name}: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
         self.equal(f"{name}: and the endpoint with it", self.endpoints(vpc), [])
+        self.equal(f"{name}: and its security group, if it had one of the product's", self.cloud.own_groups(vpc), [])
 
     # The provider's own stack comes first: the others import its service token.
 
     def provider(self):
         self.vpc, self.stack = Vpc("provider"), self.cloud.stack(PROVIDER)
         self.deployed("provider: one command deploys function and endpoint", self.stack, self.template,
-                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.group)
-        outputs, (endpoint,) = self.stack.outputs, self.endpoints(self.vpc)
+                      VpcId=self.vpc.id, ServiceName=SERVICE)
+        outputs, (endpoint,), (group,) = self.stack.outputs, self.endpoints(self.vpc), self.cloud.own_groups(self.vpc)
         self.equal("provider: the endpoint's id is an output", outputs["EndpointId"], endpoint["id"])
         self.equal("provider: the host is the private name", outputs["EndpointHost"], PRIVATE_NAME)
         self.check("provider: the DNS name is the endpoint's own", outputs["EndpointDnsName"].startswith(endpoint["id"]),
                    outputs)
         self.equal("provider: the service token is exported", self.cloud.exports().get(TOKEN), outputs["ServiceToken"])
         self.equal("provider: the endpoint says who uses it", holders(endpoint), [f"{PROVIDER}/Endpoint"])
+        self.equal("provider: it has a group that lets the VPC in", (endpoint["group_ids"], group["opens"]),
+                   ([group["id"]], [f"tcp 4000 for {self.vpc.cidr}"]))
 
     def provider_changes(self):
-        self.deployed("provider: a security group is changed in place", self.stack, self.template, "UPDATE_COMPLETE",
+        self.deployed("provider: it is given a security group", self.stack, self.template, "UPDATE_COMPLETE",
                       VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.other_group)
         (endpoint,) = self.endpoints(self.vpc)
         self.equal("provider: it is the same endpoint", self.stack.outputs["EndpointId"], endpoint["id"])
-        self.equal("provider: with the wanted group only", endpoint["group_ids"], [self.vpc.other_group])
+        self.equal("provider: with that group only", endpoint["group_ids"], [self.vpc.other_group])
+        self.equal("provider: and the one that was made for it is gone", self.cloud.own_groups(self.vpc), [])
         self.deployed("provider: without VPC and service it keeps the function only", self.stack, self.template,
                       "UPDATE_COMPLETE")
         self.equal("provider: and the endpoint is gone", self.endpoints(self.vpc), [])
@@ -125,7 +150,7 @@ class Run:
 
     def share(self):
         vpc, stacks = Vpc("share"), [self.cloud.stack("orders"), self.cloud.stack("billing")]
-        template = application(wanted(vpc))
+        template = application(given_group(vpc))
         failures = together([lambda stack=stack: stack.deploy(template) for stack in stacks])
         self.check("share: two stacks deployed at once are both complete",
                    [stack.status for stack in stacks] == ["CREATE_COMPLETE"] * 2,
@@ -143,7 +168,7 @@ class Run:
     def attributes_and_tags(self):
         vpc, stack = Vpc("tags"), self.cloud.stack("tags")
         team = [{"Key": "team", "Value": "orders"}, {"Key": "stage", "Value": "test"}]
-        template = application(wanted(vpc, Tags=team))
+        template = application(given_group(vpc, Tags=team))
         self.deployed("tags: created", stack, template)
         (endpoint,), outputs = self.endpoints(vpc), stack.outputs
         user_tags = lambda one: {k: v for k, v in one["tags"].items() if not k.startswith(f"{PROVIDER}:")}
@@ -152,7 +177,7 @@ class Run:
         self.equal("attributes: the answer has all of them and no other", sorted(answer["Data"]), sorted(ATTRIBUTES))
         expected = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
                   "Host": PRIVATE_NAME, "PrivateDnsName": PRIVATE_NAME, "Port": "4000", "Reused": "false",
-                  "Ownership": "Owned", "SharedWith": "0",
+                  "Ownership": "Owned", "SharedWith": "0", "Warnings": "", "SecurityGroupIds": vpc.group,
                   "AvailabilityZoneIds": "use1-az1,use1-az4"}
         self.equal("attributes: they say what is there", {name: outputs.get(name) for name in expected}, expected)
         self.equal("attributes: one subnet in every zone that the service serves",
@@ -160,7 +185,7 @@ class Run:
         self.check("attributes: JDBC URL and mysql command name host and port",
                    all(PRIVATE_NAME in outputs[name] and "4000" in outputs[name] for name in ("JdbcUrl", "MysqlCommand")),
                    outputs)
-        template = application(wanted(vpc, Tags=[{"Key": "team", "Value": "billing"}]))
+        template = application(given_group(vpc, Tags=[{"Key": "team", "Value": "billing"}]))
         self.deployed("tags: updated", stack, template, "UPDATE_COMPLETE")
         self.equal("tags: in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], {"team": "billing"})])
@@ -213,13 +238,11 @@ class Run:
     def foreign(self):
         """An endpoint that somebody made by hand is used as it is, and left as it was."""
         vpc, stack = Vpc("foreign"), self.cloud.stack("foreign")
-        http("POST", f"{self.engine.ec2}/_sim/foreign-endpoint", json.dumps({
-            "vpc_id": vpc.id, "service_name": SERVICE, "private_dns_enabled": True, "group_ids": [vpc.group],
-            "subnet_ids": [vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]], "tags": {"made": "by hand"}}).encode())
-        (before,) = self.endpoints(vpc)
+        before = self.make_by_hand(vpc, group_ids=[vpc.group], tags={"made": "by hand"})
         self.deployed("foreign: created", stack, application(wanted(vpc)))
-        self.equal("foreign: joined", {name: stack.outputs.get(name) for name in ("Ref", "Reused", "Ownership")},
-                   {"Ref": before["id"], "Reused": "true", "Ownership": "Foreign"})
+        expected = {"Ref": before["id"], "Reused": "true", "Ownership": "Foreign", "Warnings": ""}
+        self.equal("foreign: joined, and nothing to warn of", {name: stack.outputs.get(name) for name in expected},
+                   expected)
         self.equal("foreign: it says who uses it", holders(self.endpoints(vpc)[0]), ["foreign/TiDB"])
         self.equal("foreign: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
         self.equal("foreign: the endpoint is as it was", self.endpoints(vpc), [before])
@@ -231,14 +254,84 @@ class Run:
                    {"CreateTags", "DeleteTags"})
         self.check("foreign: and of these only for references",
                    keys and all(key.startswith("tidb-private-endpoint:ref:") for key in keys), keys)
-        http("POST", f"{self.engine.ec2}/_sim/delete-endpoint", json.dumps({"id": before["id"]}).encode())
+        self.delete_by_hand(before)
+
+    def own_group(self):
+        """Stacks that name no security group share one that the product makes, and it goes with the last of them."""
+        vpc, shop, reports = Vpc("own-group"), self.cloud.stack("shop"), self.cloud.stack("reports")
+        rule = lambda blocks: [f"tcp 4000 for {block}" for block in blocks]
+        shop_block, reports_block = f"{vpc.block}.1.0/24", f"{vpc.block}.2.0/24"
+        failures = together([lambda stack=stack: stack.deploy(application(wanted(vpc))) for stack in (shop, reports)])
+        self.check("own group: two stacks deployed at once are both complete",
+                   [stack.status for stack in (shop, reports)] == ["CREATE_COMPLETE"] * 2,
+                   failures or [(stack.status, stack.reason) for stack in (shop, reports)])
+        (endpoint,), (group,) = self.endpoints(vpc), self.cloud.own_groups(vpc)
+        self.equal("own group: there is one, named after the service", (group["name"], endpoint["group_ids"]),
+                   (OWN_GROUP, [group["id"]]))
+        self.equal("own group: it carries the owned mark", list(group["tags"]), [f"{PROVIDER}:owned"])
+        self.equal("own group: it lets the VPC in on port 4000", group["opens"], rule([vpc.cidr]))
+        self.equal("own group: both stacks name it and warn of nothing",
+                   [(stack.outputs["SecurityGroupIds"], stack.outputs["Warnings"]) for stack in (shop, reports)],
+                   [(group["id"], "")] * 2)
+        self.deployed("own group: one stack names its clients", shop, application(
+            wanted(vpc, AllowedCidrs=[shop_block])), "UPDATE_COMPLETE")
+        self.equal("own group: they are let in, and nobody is shut out while it is shared",
+                   self.cloud.own_groups(vpc), [{**group, "opens": rule([vpc.cidr, shop_block])}])
+        self.equal("own group: that stack is deleted", shop.delete().status, "DELETE_COMPLETE")
+        self.equal("own group: it stays with the endpoint",
+                   ([one["id"] for one in self.endpoints(vpc)], [one["id"] for one in self.cloud.own_groups(vpc)]),
+                   ([endpoint["id"]], [group["id"]]))
+        self.deployed("own group: the other names its own", reports, application(
+            wanted(vpc, AllowedCidrs=[reports_block])), "UPDATE_COMPLETE")
+        self.equal("own group: now it lets in these and nobody else", self.cloud.own_groups(vpc),
+                   [{**group, "opens": rule([reports_block])}])
+        self.gone("own group", reports, vpc)
+
+    def closed(self):
+        """An endpoint made by hand whose group lets nobody reach the database: it is joined, and the way in is told."""
+        vpc, stack = Vpc("closed"), self.cloud.stack("closed")
+        before = self.make_by_hand(vpc, group_ids=[vpc.closed_group])
+        self.deployed("closed port: created all the same", stack, application(wanted(vpc)))
+        command = (f"aws ec2 authorize-security-group-ingress --group-id {vpc.closed_group} --protocol tcp --port 4000 "
+                   f"--cidr {vpc.cidr}")
+        warnings = stack.outputs["Warnings"]
+        self.check("closed port: the warning names group, clients and port", f"No rule of {vpc.closed_group} lets "
+                   f"{vpc.cidr} reach TCP 4000" in warnings, warnings)
+        self.check("closed port: and the command that opens it", command in warnings, warnings)
+        self.equal("closed port: no group was made", self.cloud.own_groups(vpc), [])
+        self.equal("closed port: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+        self.equal("closed port: the endpoint is as it was", self.endpoints(vpc), [before])
+        self.delete_by_hand(before)
+
+    def region(self):
+        """With ReuseScope Region a stack joins another VPC's endpoint, and is told what that needs."""
+        near, far = Vpc("near"), Vpc("far")
+        owner, guest = self.cloud.stack("far"), self.cloud.stack("near")
+        self.deployed("region: an endpoint in one VPC", owner, application(wanted(far, REGION_SERVICE)))
+        (endpoint,) = self.endpoints(far)
+        self.deployed("region: a stack of another VPC", guest, application(
+            wanted(near, REGION_SERVICE, ReuseScope="Region")))
+        expected = {"Ref": endpoint["id"], "Reused": "true", "VpcId": far.id, "SharedWith": "1"}
+        self.equal("region: joins it", {name: guest.outputs.get(name) for name in expected}, expected)
+        warnings = guest.outputs["Warnings"]
+        self.check("region: the warning names endpoint and VPC", f"{endpoint['id']} is in the VPC {far.id}" in warnings,
+                   warnings)
+        self.check("region: and says that its group keeps the other VPC out",
+                   f"lets {near.cidr} reach TCP 4000" in warnings, warnings)
+        self.equal("region: nothing was made in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
+                   ([], []))
+        self.equal("region: the guest is deleted", guest.delete().status, "DELETE_COMPLETE")
+        self.equal("region: the endpoint stays for its owner",
+                   [(one["id"], holders(one)) for one in self.endpoints(far)], [(endpoint["id"], ["far/TiDB"])])
+        self.gone("region", owner, far)
 
     def rollback(self):
         vpc, stack = Vpc("rollback"), self.cloud.stack("rollback")
         self.deployed("rollback: a later resource fails", stack,
                       application(wanted(vpc), depends_on_it={"Nonsense": "1"}),
                       "ROLLBACK_COMPLETE")
-        self.equal("rollback: the endpoint is gone", self.endpoints(vpc), [])
+        self.equal("rollback: the endpoint is gone, and its group", (self.endpoints(vpc), self.cloud.own_groups(vpc)),
+                   ([], []))
         self.equal("rollback: the failed Create was followed by its Delete", sorted(self.request_types(stack)),
                    ["Create", "Create", "Delete", "Delete"])
         self.equal("rollback: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
@@ -251,8 +344,10 @@ class Run:
         took = time.monotonic() - started
         for word in ("VpcId", "vpc-zzz", "ServicName", "ServiceName", "Port", "70000", "PrivateDnsEnabled", "perhaps"):
             self.check(f"bad properties: the reason names {word}", word in stack.reason, stack.reason)
-        self.check("bad properties: rolled back in seconds", took < REFUSED_WITHIN_SECONDS, f"{took:.1f} s")
+        self.check("bad properties: rolled back in seconds", took < REFUSED_UNSEEN_WITHIN_SECONDS, f"{took:.1f} s")
         answers = [one["answer"] for one in self.exchanges(stack)]
+        self.check("bad properties: the physical id tells the Delete that there is nothing to look for",
+                   all(one["PhysicalResourceId"].startswith("nothing-made-") for one in answers), answers)
         self.equal("bad properties: the Delete that follows succeeds", [one["Status"] for one in answers],
                    ["FAILED", "SUCCESS"])
         self.equal("bad properties: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
@@ -265,7 +360,7 @@ class Run:
         self.check("DNS hostnames off: the reason holds the command that turns them on",
                    "modify-vpc-attribute" in stack.reason and "enable-dns-hostnames" in stack.reason
                    and vpc.id in stack.reason, stack.reason)
-        self.equal("DNS hostnames off: nothing was made", self.endpoints(vpc), [])
+        self.equal("DNS hostnames off: nothing was made", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
         self.check("DNS hostnames off: rolled back in seconds", took < REFUSED_WITHIN_SECONDS, f"{took:.1f} s")
         self.equal("DNS hostnames off: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
@@ -338,57 +433,67 @@ class Run:
         records, others = [], []
         for line in lines:
             try:
-                records.append(flat(json.loads(line)))
+                records.append(json.loads(line))
             except ValueError:
                 others.append(line)
         self.equal(f"logs: each of {len(lines)} lines is JSON", others, [])
-        of_events = [record for record in records if record.get("request_id") in self.requests]
+        # What the event is, is under `span`; what happens in it, at the top.
+        of_events = {request: [] for request in self.requests}
+        strangers = []
+        for record in records:
+            span = record.get("span", {})
+            of_events.get(span.get("request_id"), strangers).append(record)
+        self.equal("logs: every line belongs to an event", strangers, [])
         self.equal("logs: every event can be found by its request id",
-                   self.requests.keys() - {record["request_id"] for record in of_events}, set())
-        told = {(record["request_id"], record.get("stack"), record.get("logical_id")) for record in of_events}
-        self.equal("logs: their lines say stack and logical id", told,
-                   {(request, event["StackId"], event["LogicalResourceId"])
+                   [request for request, its in of_events.items() if not its], [])
+        told = {tuple(record["span"].get(name) for name in ("request_id", "request_type", "stack", "logical_id"))
+                for its in of_events.values() for record in its}
+        self.equal("logs: their lines say stack, logical id and request type", told,
+                   {(request, event["RequestType"], event["StackId"], event["LogicalResourceId"])
                     for request, (event, _) in self.requests.items()})
-        named = {record["request_id"] for record in of_events if str(record.get("endpoint_id", "")).startswith("vpce-")}
+        self.equal("logs: every line has a step or an outcome, and a message",
+                   [record for its in of_events.values() for record in its
+                    if not (("step" in record or "outcome" in record) and record.get("message"))], [])
+        named = {request for request, its in of_events.items()
+                 if any(record.get("endpoint_id", "").startswith("vpce-") for record in its)}
         succeeded = {request for request, (event, answer) in self.requests.items()
                      if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"}
         self.equal("logs: every event that got an endpoint has a line that names it", succeeded - named, set())
-        ended = {record["request_id"] for record in of_events if "outcome" in record}
-        self.equal("logs: every event has a line with its outcome", self.requests.keys() - ended, set())
+        self.equal("logs: every event has one line with its outcome",
+                   {request for request, its in of_events.items() if sum("outcome" in record for record in its) != 1},
+                   set())
 
     def permissions(self):
         """Every EC2 action that was called is in the function's role, and the role has none that is never called."""
         policy = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Role"]["Properties"]["Policies"]
-        creates = [call["params"] for call in self.engine.calls() if call["action"] == "CreateVpcEndpoint"]
-        self.check("permissions: every endpoint was to be made with the owned mark, as the role demands",
-                   creates and all("tidb-private-endpoint:owned" in params.values() for params in creates), creates)
+        calls = self.engine.calls()
+        for action in ("CreateVpcEndpoint", "CreateSecurityGroup"):
+            creates = [call["params"] for call in calls if call["action"] == action]
+            self.check(f"permissions: every {action} was with the owned mark, as the role demands",
+                       creates and all(f"{PROVIDER}:owned" in params.values() for params in creates), creates)
+        others = {group for vpc in map(Vpc, STORIES) for group in (vpc.group, vpc.other_group, vpc.closed_group)}
+        changed = {call["params"].get("GroupId") for call in calls if call["action"] in (
+            "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "DeleteSecurityGroup")}
+        self.check("permissions: nobody else's group was to be changed, which the role denies",
+                   changed and not changed & others, changed & others)
         allowed = {action for document in policy for statement in document["PolicyDocument"]["Statement"]
                    for action in as_list(statement["Action"]) if action.startswith("ec2:")}
-        called = {f"ec2:{call['action']}" for call in self.engine.calls()}
+        called = {f"ec2:{call['action']}" for call in calls}
         self.equal("permissions: the role has every action that was called", called - allowed, set())
-        # EC2 itself asks for this one when an endpoint is created.
-        self.equal("permissions: and no other", allowed - called - {"ec2:DescribeVpcs"}, set())
+        self.equal("permissions: and no other", allowed - called, set())
 
     def nothing_left(self):
-        deadline = time.monotonic() + 20  # the endpoint that was deleted by hand
+        deadline = time.monotonic() + 20  # the endpoints that were deleted by hand
         while self.engine.standing() and time.monotonic() < deadline:
             time.sleep(0.1)
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
         self.equal("end: no endpoint is left", self.engine.standing(), [])
+        self.equal("end: and no group of the product's", self.cloud.own_groups(*map(Vpc, STORIES)), [])
         self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.complaints(), [])
 
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
-
-
-def flat(record):
-    """A log record with the fields of its spans next to its own."""
-    fields = {}
-    for key, value in record.items():
-        for part in as_list(value):
-            fields.update(flat(part) if isinstance(part, dict) else {key: part})
-    return fields
 
 
 def together(works):
@@ -423,7 +528,8 @@ def main():
             attempt(checks, [run.strict_answers])
             attempt(checks, [run.provider])
             attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.failed_update,
-                             run.other_service, run.other_vpc, run.rollback, run.bad_properties, run.dns_hostnames])
+                             run.other_service, run.other_vpc, run.foreign, run.own_group, run.closed, run.region,
+                             run.rollback, run.bad_properties, run.dns_hostnames])
             for last in (run.everything_answered, run.logs, run.permissions, run.nothing_left):
                 attempt(checks, [last])
     except KeyboardInterrupt:

@@ -4,16 +4,21 @@ disturb each other and may run at the same time."""
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ZONES = {"us-east-1a": "use1-az4", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2"}
-STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "foreign", "no-dns-hostnames")
+STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "foreign", "no-dns-hostnames",
+           "own-group", "closed", "near", "far")
 
 SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
+#: Only for the story of two VPCs: whoever may join an endpoint of any VPC must not find one of another story's.
+REGION_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-00112233445566778"
 PRIVATE_NAME = f"gateway01-privatelink.{REGION}.prod.aws.tidbcloud.com"
 OTHER_PRIVATE_NAME = f"gateway02-privatelink.{REGION}.prod.aws.tidbcloud.com"
+REGION_PRIVATE_NAME = f"gateway03-privatelink.{REGION}.prod.aws.tidbcloud.com"
 
 
 class Vpc:
-    """A VPC with a subnet in every zone and two security groups that let its clients in on the database's port."""
+    """A VPC with a subnet in every zone, two security groups that let its clients in on the database's port, and one
+    that does not."""
 
     def __init__(self, story):
         number = STORIES.index(story) + 1
@@ -21,7 +26,8 @@ class Vpc:
         self.block = f"10.{number}"
         self.id = f"vpc-{number:017x}"
         self.subnets = {zone: f"subnet-{number:x}{index:016x}" for index, zone in enumerate(ZONES.values(), 1)}
-        self.group, self.other_group = (f"sg-{number:x}{index:016x}" for index in (1, 2))
+        self.cidr = f"{self.block}.0.0/16"
+        self.group, self.other_group, self.closed_group = (f"sg-{number:x}{index:016x}" for index in (1, 2, 3))
 
 
 def world():
@@ -30,20 +36,23 @@ def world():
         "region": REGION,
         "account": ACCOUNT,
         "zones": ZONES,
-        "vpcs": [{"id": vpc.id, "cidr_blocks": [f"{vpc.block}.0.0/16"],
+        "vpcs": [{"id": vpc.id, "cidr_blocks": [vpc.cidr],
                   "dns_hostnames": vpc.story != "no-dns-hostnames"} for vpc in vpcs],
         "subnets": [{"id": vpc.subnets[zone_id], "vpc_id": vpc.id, "zone": zone, "free_addresses": 250,
                      "cidr_block": f"{vpc.block}.{index}.0/24"}
                     for vpc in vpcs for index, (zone, zone_id) in enumerate(ZONES.items())],
-        "groups": [{"id": group, "name": f"database-{group[-1]}", "vpc_id": vpc.id,
-                    "ingress": [{"protocol": "tcp", "from_port": 4000, "to_port": 4000,
-                                 "source": {"cidr": f"{vpc.block}.0.0/16"}}]}
-                   for vpc in vpcs for group in (vpc.group, vpc.other_group)],
-        # The first does not serve every zone, as is usual; the second does.
+        "groups": [{"id": group, "name": name, "vpc_id": vpc.id,
+                    "ingress": [{"protocol": "tcp", "from_port": port, "to_port": port, "source": {"cidr": vpc.cidr}}]}
+                   for vpc in vpcs
+                   for group, name, port in ((vpc.group, "database", 4000), (vpc.other_group, "database-too", 4000),
+                                             (vpc.closed_group, "web", 443))],
+        # The first does not serve every zone, as is usual; the others do.
         "services": [
             {"name": SERVICE, "owner": "999999999999", "zone_ids": ["use1-az1", "use1-az4"],
              "private_dns_name": PRIVATE_NAME},
             {"name": OTHER_SERVICE, "owner": "999999999999", "zone_ids": sorted(ZONES.values()),
              "private_dns_name": OTHER_PRIVATE_NAME},
+            {"name": REGION_SERVICE, "owner": "999999999999", "zone_ids": sorted(ZONES.values()),
+             "private_dns_name": REGION_PRIVATE_NAME},
         ],
     }

@@ -1,4 +1,4 @@
-"""CloudFormation stacks, deployed and watched with boto3."""
+"""CloudFormation stacks, deployed and watched with boto3, and the security groups that they leave in EC2."""
 
 import io
 import json
@@ -16,6 +16,8 @@ BUCKET = "deployment"
 POLL_SECONDS = 0.05
 #: Several times what the slowest operation takes here.
 PATIENCE_SECONDS = 300
+#: EC2's reads may be this old here; see the knobs of ec2-sim.
+READ_LAG_SECONDS = 0.3
 
 
 class Stack:
@@ -82,11 +84,12 @@ class Stack:
 class Cloud:
     """The deployer's view of AWS."""
 
-    def __init__(self, url):
-        def client(service):
+    def __init__(self, aws, ec2):
+        def client(service, url=aws):
             return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test",
                                 aws_secret_access_key="test", config=Config(s3={"addressing_style": "path"}))
         self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
+        self.ec2 = client("ec2", ec2)
 
     def package(self):
         """Uploads the function and returns template.yaml pointing there, as `sam build` and `sam package` do."""
@@ -109,6 +112,24 @@ class Cloud:
 
     def exports(self):
         return {export["Name"]: export["Value"] for export in self.cloudformation.list_exports()["Exports"]}
+
+    def own_groups(self, *vpcs):
+        """The security groups that the product has in these VPCs: id, name, tags, and who gets in where."""
+        time.sleep(READ_LAG_SECONDS)  # so that what was written last is shown
+        pages = self.ec2.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "vpc-id", "Values": [vpc.id for vpc in vpcs]}])
+        groups = [group for page in pages for group in page["SecurityGroups"]]
+
+        def opening(rule, block):
+            first, last = rule["FromPort"], rule["ToPort"]
+            return f"{rule['IpProtocol']} {first if first == last else f'{first}-{last}'} for {block['CidrIp']}"
+
+        return [{
+            "id": group["GroupId"],
+            "name": group["GroupName"],
+            "tags": {tag["Key"]: tag["Value"] for tag in group["Tags"]},
+            "opens": sorted(opening(rule, block) for rule in group["IpPermissions"] for block in rule["IpRanges"]),
+        } for group in groups if group["GroupName"].startswith("tidb-private-endpoint")]
 
     def log_lines(self, group):
         """What the functions wrote, oldest first, without Lambda's own lines. None if there is no such group."""
