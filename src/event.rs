@@ -98,18 +98,6 @@ pub enum RequestType {
     Delete,
 }
 
-impl RequestType {
-    /// CloudFormation's word for it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Create => "Create",
-            Self::Update { .. } => "Update",
-            Self::Delete => "Delete",
-        }
-    }
-}
-
 /// One custom-resource event with its properties still unread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {

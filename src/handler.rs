@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
-use tracing::{Instrument as _, error, info, info_span, warn};
+use tracing::{Instrument as _, Span, error, info, info_span, warn};
 
 /// How long before the end of time the work stops, so that the answer still gets out.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(15);
@@ -69,7 +69,9 @@ impl Handler {
     ) -> Result<(), Unanswered> {
         match self.handle(raw, clock, function_deadline).await {
             Handled::Answer(to, answer, until) => {
-                Ok(callback.put(&to.response_url, &answer.body(&to), &clock, until).await?)
+                let body = answer.body(&to);
+                let put = callback.put(&to.response_url, &body, &clock, until);
+                Ok(put.instrument(span(&to, raw)).await?)
             }
             Handled::Expired => Ok(()),
             Handled::Nobody(unreadable) => Err(Unanswered::Nobody(unreadable)),
@@ -78,43 +80,43 @@ impl Handler {
 
     /// Handles an event; everything but the delivery of the answer.
     pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
-        let event = match Event::read(raw) {
-            Ok(event) => event,
-            Err(unreadable) => {
-                error!(outcome = "unreadable", "{unreadable}");
-                let Some(to) = unreadable.reply_to.as_deref().cloned() else { return Handled::Nobody(unreadable) };
-                let holder = Holder::new(&to.stack_id, &to.logical_id);
-                let failure = Failure::Unreadable(unreadable);
-                let answer =
-                    Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.log_stream);
-                return Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT));
+        match Event::read(raw) {
+            Ok(event) => {
+                let span = span(&event.reply_to, raw);
+                self.act(event, clock, function_deadline).instrument(span).await
             }
-        };
-        let to = event.reply_to.clone();
-        let span = info_span!(
-            "event",
-            stack = to.stack_id,
-            logical_id = to.logical_id,
-            request_id = to.request_id,
-            request_type = event.request_type.name()
-        );
-        async {
-            let arrival = clock.now();
-            if to.response_url.expires_at().is_some_and(|expiry| expiry <= arrival) {
-                warn!(
-                    outcome = "expired",
-                    "the response URL has expired, so CloudFormation has given up on this event; nothing is done"
-                );
-                return Handled::Expired;
-            }
-            let end = event.service_timeout().map_or(function_deadline, |timeout| {
-                arrival.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
-            });
-            let answer = self.answer(&event, &clock, end).await;
-            Handled::Answer(to, Box::new(answer), before(end, LAST_MOMENT))
+            Err(unreadable) => self.unreadable(unreadable, raw, function_deadline),
         }
-        .instrument(span)
-        .await
+    }
+
+    /// Answers what is no event, if there is somebody to answer.
+    fn unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {
+        let Some(to) = unreadable.reply_to.as_deref().cloned() else {
+            error!(outcome = "unreadable", "{unreadable}");
+            return Handled::Nobody(unreadable);
+        };
+        span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));
+        let holder = Holder::new(&to.stack_id, &to.logical_id);
+        let failure = Failure::Unreadable(unreadable);
+        let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.log_stream);
+        Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT))
+    }
+
+    /// Acts on an event, unless CloudFormation has given up on it.
+    async fn act(&self, event: Event, clock: Clock, function_deadline: Timestamp) -> Handled {
+        let arrival = clock.now();
+        if event.reply_to.response_url.expires_at().is_some_and(|expiry| expiry <= arrival) {
+            warn!(
+                outcome = "expired",
+                "the response URL has expired, so CloudFormation has given up on this event; nothing is done"
+            );
+            return Handled::Expired;
+        }
+        let end = event.service_timeout().map_or(function_deadline, |timeout| {
+            arrival.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
+        });
+        let answer = self.answer(&event, &clock, end).await;
+        Handled::Answer(event.reply_to, Box::new(answer), before(end, LAST_MOMENT))
     }
 
     /// Does what the event asks for, and words the answer. Stops early enough before `end` to give it.
@@ -171,6 +173,12 @@ impl Handler {
             None => Err(Failure::TimedOut(clock.now().duration_since(arrival).as_secs(), whereabouts())),
         }
     }
+}
+
+/// What every line of an event's log belongs to.
+fn span(to: &ReplyTo, raw: &Value) -> Span {
+    let request_type = raw.get("RequestType").and_then(Value::as_str).unwrap_or_default();
+    info_span!("event", stack = to.stack_id, logical_id = to.logical_id, request_id = to.request_id, request_type)
 }
 
 fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {

@@ -160,6 +160,11 @@ impl Journal {
         self.conflict = None;
     }
 
+    /// Takes note of a group that EC2 says it made.
+    pub fn made_group(&mut self, id: GroupId, now: Timestamp) {
+        self.groups_made.insert(id, now);
+    }
+
     /// Takes note of a step that EC2 has accepted.
     pub fn did(&mut self, step: &Step, now: Timestamp) {
         match step {

@@ -91,6 +91,7 @@ impl Reconciler<'_> {
                 Ok(Step::Done(outcome)) => return Ok(outcome),
                 Ok(Step::Wait(wait)) => {
                     self.say(wait.reason.to_string(), "wait");
+                    self.progress.troubles = 0;
                     self.pause(wait.at_least).await;
                 }
                 Ok(step) => Box::pin(self.take(&step)).await?,
@@ -195,30 +196,21 @@ impl Reconciler<'_> {
         let write = |key: String, value: String| TagChange { set: Tags::from([(key, value)]), unset: Vec::new() };
         let remove = |keys: Vec<String>| TagChange { set: Tags::new(), unset: keys };
         let result = match step {
-            Step::ReadGroups(ids) => match self.ec2.groups(ids).await {
-                Ok(groups) => {
-                    self.progress.survey.get_or_insert_default().groups.extend(groups);
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
-            Step::CreateGroup(new) => match self.ec2.create_group(new).await {
-                Ok(id) => {
-                    self.progress.journal.groups_made.insert(id, self.clock.now());
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
+            Step::ReadGroups(ids) => {
+                let read = self.ec2.groups(ids).await;
+                read.map(|groups| self.progress.survey.get_or_insert_default().groups.extend(groups))
+            }
+            Step::CreateGroup(new) => {
+                let made = self.ec2.create_group(new).await;
+                made.map(|id| self.progress.journal.made_group(id, self.clock.now()))
+            }
             Step::Open(id, openings) => self.ec2.open(id, openings).await,
             Step::Close(id, openings) => self.ec2.close(id, openings).await,
             Step::DeleteGroup(id) => self.ec2.delete_group(id).await,
-            Step::Create(new) => match self.ec2.create(new).await {
-                Ok(endpoint) => {
-                    self.progress.journal.made(&endpoint, self.clock.now());
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            },
+            Step::Create(new) => {
+                let made = self.ec2.create(new).await;
+                made.map(|endpoint| self.progress.journal.made(&endpoint, self.clock.now()))
+            }
             Step::Reference(id) => self.ec2.tag(id, &write(holder.ref_key(), holder.name.clone())).await,
             Step::Modify(id, change) => self.ec2.modify(id, change).await,
             Step::Tag(id, change) => self.ec2.tag(id, change).await,

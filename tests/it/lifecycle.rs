@@ -35,6 +35,9 @@ async fn create_makes_a_working_endpoint_and_delete_removes_it() {
     );
     assert_eq!(data["Warnings"], "");
     assert_eq!(data["JdbcUrl"], format!("jdbc:mysql://{PRIVATE_NAME}:4000/test?sslMode=VERIFY_IDENTITY"));
+    let command = format!("mysql -h {PRIVATE_NAME} -P 4000 -D test --ssl-mode=VERIFY_IDENTITY --ssl-ca=");
+    assert!(data["MysqlCommand"].starts_with(&command), "{}", data["MysqlCommand"]);
+    assert!(data["MysqlCommand"].ends_with(" -p -u"), "neither user name nor password: {}", data["MysqlCommand"]);
 
     stack.delete(&created.physical_id).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);

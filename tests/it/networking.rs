@@ -237,7 +237,8 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
         );
         assert!(warnings.contains(GROUP) && warnings.contains(&command), "{rules:?}: {warnings}");
     }
-    let open: [&[Ingress]; 7] = [
+    let open: [&[Ingress]; 8] = [
+        &[("tcp", Some(4000), Some(4000), Source::PrefixList("pl-0123456789abcdef0".to_owned()))],
         &[("tcp", Some(4000), Some(4000), block("10.0.0.0/8"))],
         &[("tcp", Some(4000), Some(4000), block("10.0.16.0/20"))],
         &[("tcp", Some(0), Some(65535), block("0.0.0.0/0"))],
@@ -273,6 +274,56 @@ async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
     assert!(reason.contains(&id) && reason.contains("managed by the AWS service"), "{reason}");
     assert!(cloud.sim.now().duration_since(begun).as_secs() < 5);
     assert_eq!(cloud.changes(), ["CreateSecurityGroup"; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        subnet_ids: vec![SUBNET_AZ1.to_owned()],
+        group_ids: vec![GROUP.to_owned()],
+        ..EndpointSpec::default()
+    });
+    cloud.pass(10).await;
+    let stack = cloud.stack("orders");
+    let joined = stack.create(&with(plain(), json!({ "IpAddressType": "dualstack" }))).await.succeeded();
+    let off = with(plain(), json!({ "PrivateDnsEnabled": false }));
+    let updated = stack.update(&id, &off, &plain()).await.succeeded();
+    for (warnings, says) in [
+        (&joined.data["Warnings"], "no subnet in use1-az2; add one there"),
+        (&joined.data["Warnings"], "stays ipv4 instead of dualstack"),
+        (&updated.data["Warnings"], "stays on, because it is shared or was not made by this product"),
+    ] {
+        assert!(warnings.contains(says) && warnings.contains(&id), "'{says}' is not in: {warnings}");
+    }
+    assert_eq!(joined.physical_id, id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quotas_are_named_with_what_to_do() {
+    for (action, code, cure) in [
+        ("CreateSecurityGroup", "SecurityGroupLimitExceeded", "a group of your own in SecurityGroupIds"),
+        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "Name fewer sources"),
+        ("CreateVpcEndpoint", "VpcEndpointLimitExceeded", "ask for a higher quota"),
+        ("CreateVpcEndpoint", "TagLimitExceeded", "let one stack own the resource"),
+    ] {
+        let cloud = Cloud::new();
+        cloud.sim.on_call(move |call| {
+            let refused = Verdict::fail(400, code, "The maximum number has been reached.");
+            if call.action == action { refused } else { Verdict::Proceed }
+        });
+        let stack = cloud.stack("orders");
+        let failed = stack.create(&plain()).await;
+        cloud.sim.on_call(|_| Verdict::Proceed);
+        stack.delete(&failed.physical_id).await.succeeded();
+        assert_eq!(cloud.own_groups().await, [""; 0], "{code}");
+        let reason = failed.failed();
+        assert!(reason.contains(code) && reason.contains("The maximum number") && reason.contains(cure), "{reason}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,19 @@ fn the_modules_keep_to_their_side() {
 }
 
 #[test]
+fn there_is_one_tls_provider_in_one_copy() {
+    let lock = file("Cargo.lock");
+    let count = |name: &str| lock.matches(&format!("\nname = \"{name}\"\n")).count();
+    for name in ["rustls", "ring", "hyper-rustls", "tokio-rustls", "reqwest"] {
+        assert_eq!(count(name), 1, "{name}");
+    }
+    for name in ["aws-lc-rs", "openssl", "openssl-sys", "native-tls", "s2n-tls", "rustls-openssl"] {
+        assert_eq!(count(name), 0, "{name}");
+    }
+    assert!(file("Cargo.toml").contains("[profile.release]\n# A panic has to become a FAILED answer to CloudFormation, so the stack must unwind.\npanic = \"unwind\""));
+}
+
+#[test]
 fn the_readme_has_every_property_and_every_attribute() {
     let readme = file("README.md");
     let properties: Vec<&str> = PROPERTIES.iter().map(|property| property.name).collect();
