@@ -404,6 +404,10 @@ impl Present<'_> {
     /// A look after the reference was written: a fresh `leaving` tag means that another stack may still delete the
     /// endpoint, and an expired one that its writer has crashed.
     fn heed_leavers(&self, endpoint: &Endpoint) -> Option<Step> {
+        // Nobody deletes what is not the product's, and the role may take nothing but references from it.
+        if !endpoint.is_owned() {
+            return None;
+        }
         let at = self.observed.at;
         let leavers = Leavers::at(at, &endpoint.tags);
         let shown_late = |key: &String| {

@@ -37,6 +37,8 @@ pub struct Progress {
     pub whereabouts: Whereabouts,
     /// Errors in a row that were waited out.
     troubles: u32,
+    /// Since when EC2 has denied the same thing.
+    denied_since: Option<jiff::Timestamp>,
     /// Pauses made, so that no two of them have the same jitter.
     pauses: u32,
 }
@@ -46,7 +48,7 @@ impl Progress {
     #[must_use]
     pub fn new(started: jiff::Timestamp) -> Self {
         let (journal, whereabouts) = (Journal::new(started), Whereabouts::default());
-        Self { journal, survey: None, whereabouts, troubles: 0, pauses: 0 }
+        Self { journal, survey: None, whereabouts, troubles: 0, denied_since: None, pauses: 0 }
     }
 }
 
@@ -226,6 +228,7 @@ impl Reconciler<'_> {
             Ok(()) => {
                 self.progress.journal.did(step, self.clock.now());
                 self.progress.troubles = 0;
+                self.progress.denied_since = None;
                 Ok(())
             }
             Err(error) if error.kind == ErrorKind::NameTaken => {
@@ -263,9 +266,19 @@ impl Reconciler<'_> {
 
     /// Pauses after an error that may go away, and ends the event for any other.
     async fn wait_out(&mut self, error: Ec2Error) -> Result<(), Failure> {
-        let too_new = Journal::may_be_stale(self.clock.now(), self.progress.journal.started);
-        let own = self.request.spec().is_some_and(|spec| spec.group_ids.is_empty());
-        if !(error.kind == ErrorKind::Transient || (error.kind == ErrorKind::GroupGone && (own || too_new))) {
+        let now = self.clock.now();
+        let may_pass = match error.kind {
+            ErrorKind::Transient => true,
+            // What is denied may only be gone, or its tags, or the role's policy, too new for IAM to know.
+            ErrorKind::Denied => Journal::may_be_stale(now, *self.progress.denied_since.get_or_insert(now)),
+            // A group of the product's can be made again; one that was given may be too new.
+            ErrorKind::GroupGone => {
+                let given = self.request.spec().is_some_and(|spec| !spec.group_ids.is_empty());
+                !given || Journal::may_be_stale(now, self.progress.journal.started)
+            }
+            ErrorKind::NameTaken | ErrorKind::InUse | ErrorKind::Final => false,
+        };
+        if !may_pass {
             return Err(Failure::Ec2(Box::new(error), self.progress.whereabouts.clone()));
         }
         self.note(error);

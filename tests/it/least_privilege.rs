@@ -12,7 +12,7 @@ mod stories;
 mod template;
 
 use crate::cloud::{Cloud, SERVICE};
-use ec2_sim::{Authorization, Grant, Policy};
+use ec2_sim::{Authorization, Grant, Knobs, Policy, Span};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use stories::{STORIES, Story};
@@ -30,7 +30,12 @@ struct Told {
 }
 
 async fn tell(story: &'static Story, policy: Policy) -> Told {
-    let cloud = Cloud::new();
+    tell_with(story, policy, |_| {}).await
+}
+
+/// Where IAM knows less than EC2.
+async fn tell_with(story: &'static Story, policy: Policy, turn: fn(&mut Knobs)) -> Told {
+    let cloud = Cloud::of(|world| turn(&mut world.knobs));
     cloud.sim.set_policy(Some(policy));
     let end = (story.tell)(cloud.clone()).await;
     cloud.assert_understood();
@@ -225,4 +230,16 @@ async fn a_shared_vpc_is_told_from_a_missing_permission() {
     let shared = json!({ "ServiceName": SERVICE, "VpcId": "vpc-0e55555555555555e" });
     let reason = cloud.stack("orders").create(&shared).await.failed();
     assert!(reason.contains("belongs to account 210987654321"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_iam_does_not_know_yet_or_any_more_is_waited_for() {
+    let policy = policy(&template::policies());
+    let readings: [fn(&mut Knobs); 2] =
+        [|knobs| knobs.denies_the_unknown = true, |knobs| knobs.iam_lag_ms = Span(0, 3_000)];
+    for turn in readings {
+        for story in STORIES {
+            assert_eq!(tell_with(story, policy.clone(), turn).await.end, Ok(()), "{}", story.name);
+        }
+    }
 }

@@ -38,6 +38,7 @@ stories![
     a_delete_that_crashed,
     a_leaver_that_crashed,
     many_at_once,
+    an_announcement_on_somebody_elses_endpoint,
 ];
 
 fn plain() -> Value {
@@ -258,5 +259,18 @@ async fn many_at_once(cloud: Cloud) -> Ending {
         answer.or_reason()?;
     }
     assert_gone(&cloud);
+    Ok(())
+}
+
+/// Whoever wrote it there, it is nothing to wait for and nothing that the role may remove.
+async fn an_announcement_on_somebody_elses_endpoint(cloud: Cloud) -> Ending {
+    let id = cloud.sim.create_foreign_endpoint(foreign(VPC, SUBNET_AZ1, GROUP));
+    cloud.sim.set_tag(&id, "tidb-private-endpoint:leaving:000000000000000000000000", "2026-11-23T08:00:00Z");
+    cloud.pass(10).await;
+    let before = cloud.endpoint();
+    let stack = cloud.stack("orders");
+    stack.create(&properties()).await.or_reason()?;
+    stack.delete(&id).await.or_reason()?;
+    assert_eq!(cloud.endpoint(), before);
     Ok(())
 }
