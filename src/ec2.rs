@@ -34,6 +34,8 @@ pub enum Find {
     Service(ServiceName, Option<VpcId>),
     /// Those that carry a tag key.
     TagKey(String),
+    /// Those that carry a tag with a value.
+    Tag(String, String),
     /// Those with one of these ids.
     Ids(Vec<EndpointId>),
 }
@@ -69,6 +71,7 @@ impl Ec2 {
                 (filters, service.to_string())
             }
             Find::TagKey(key) => (vec![filter("tag-key", [key.as_str()])], key.clone()),
+            Find::Tag(key, value) => (vec![filter(&format!("tag:{key}"), [value.as_str()])], format!("{key}={value}")),
             Find::Ids(ids) => (vec![filter("vpc-endpoint-id", ids.iter().map(EndpointId::as_str))], join(ids, ", ")),
         };
         let pages = self.client.describe_vpc_endpoints().set_filters(Some(filters)).into_paginator().items().send();
@@ -79,6 +82,7 @@ impl Ec2 {
                 endpoint.service_name == *service && vpc.as_ref().is_none_or(|vpc| endpoint.vpc_id == *vpc)
             }
             Find::TagKey(key) => endpoint.tags.contains_key(key),
+            Find::Tag(key, value) => endpoint.tags.get(key) == Some(value),
             Find::Ids(ids) => ids.contains(&endpoint.id),
         };
         Ok(found.iter().filter_map(endpoint).filter(fits).collect())

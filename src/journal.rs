@@ -77,12 +77,24 @@ pub struct Journal {
     pub referenced: BTreeMap<EndpointId, Timestamp>,
     /// Endpoints that this event took the reference from, and when.
     pub released: BTreeMap<EndpointId, Timestamp>,
+    /// Endpoints that this event has tried to take the reference from, and when the last call ended, whatever EC2
+    /// answered.
+    pub release_calls: BTreeMap<EndpointId, Timestamp>,
     /// Endpoints that this event has announced to delete.
     pub leaving: BTreeMap<EndpointId, Announced>,
     /// `leaving` tags that this event removed, its own or those of crashed holders, and when.
     pub swept: BTreeMap<(EndpointId, String), Timestamp>,
     /// Endpoints that EC2 has accepted to delete, and when.
     pub deleted: BTreeMap<EndpointId, Timestamp>,
+    /// Announcements that this event has tried to write, and that may stand whatever EC2 answered.
+    announcements: BTreeSet<(EndpointId, String)>,
+    /// Endpoints that this event has tried to withdraw an announcement from, and when the last call ended, whatever EC2
+    /// answered.
+    withdrawals: BTreeMap<EndpointId, Timestamp>,
+    /// When this event's last call to make an endpoint ended, whatever EC2 answered.
+    pub create_call: Option<Timestamp>,
+    /// Endpoints that this event has tried to delete, and when the last call ended, whatever EC2 answered.
+    delete_calls: BTreeMap<EndpointId, Timestamp>,
     /// Endpoints that EC2 has accepted to change.
     pub modified: BTreeMap<EndpointId, Modified>,
     /// Endpoints whose user tags this event has written.
@@ -118,9 +130,14 @@ impl Journal {
             doomed: BTreeSet::new(),
             referenced: BTreeMap::new(),
             released: BTreeMap::new(),
+            release_calls: BTreeMap::new(),
             leaving: BTreeMap::new(),
             swept: BTreeMap::new(),
             deleted: BTreeMap::new(),
+            announcements: BTreeSet::new(),
+            withdrawals: BTreeMap::new(),
+            create_call: None,
+            delete_calls: BTreeMap::new(),
             modified: BTreeMap::new(),
             tagged: BTreeSet::new(),
             conflict: None,
@@ -165,6 +182,58 @@ impl Journal {
         self.groups_made.insert(id, now);
     }
 
+    /// Takes note of a step that was tried. An answer that is lost does not tell that nothing was done.
+    pub fn tried(&mut self, holder: &Holder, step: &Step, now: Timestamp) {
+        match step {
+            Step::Announce { endpoint, until } => {
+                self.announcements.insert((endpoint.clone(), holder.leaving_key(*until)));
+            }
+            Step::Release(id) => {
+                self.release_calls.insert(id.clone(), now);
+            }
+            Step::Delete(id) => {
+                self.delete_calls.insert(id.clone(), now);
+            }
+            Step::Sweep { endpoint, keys } => {
+                // From here on it may stand no more, so nothing may be done that needs it.
+                if keys.iter().any(|key| self.announcements.contains(&(endpoint.clone(), key.clone()))) {
+                    self.leaving.remove(endpoint);
+                    self.withdrawals.insert(endpoint.clone(), now);
+                }
+            }
+            Step::Create(_) => self.create_call = Some(now),
+            Step::ReadGroups(_)
+            | Step::CreateGroup(_)
+            | Step::Open(..)
+            | Step::Close(..)
+            | Step::DeleteGroup(_)
+            | Step::Reference(_)
+            | Step::Modify(..)
+            | Step::Tag(..)
+            | Step::Wait(_)
+            | Step::Done(_) => {}
+        }
+    }
+
+    /// This event's announcements on an endpoint that are not withdrawn yet.
+    #[must_use]
+    pub fn announcements(&self, id: &EndpointId) -> Vec<String> {
+        let standing = |entry: &&(EndpointId, String)| entry.0 == *id && !self.swept.contains_key(*entry);
+        self.announcements.iter().filter(standing).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// When this event last tried to withdraw an announcement from an endpoint.
+    #[must_use]
+    pub fn withdrawn(&self, id: &EndpointId) -> Option<Timestamp> {
+        self.withdrawals.get(id).copied()
+    }
+
+    /// Whether a look at `at` may still show an endpoint as well although this event has called for its deletion.
+    #[must_use]
+    pub fn may_be_deleting(&self, id: &EndpointId, at: Timestamp) -> bool {
+        self.delete_calls.get(id).is_some_and(|when| Self::may_be_stale(at, *when))
+    }
+
     /// Takes note of a step that EC2 has accepted.
     pub fn did(&mut self, step: &Step, now: Timestamp) {
         match step {
@@ -182,7 +251,6 @@ impl Journal {
             }
             Step::Sweep { endpoint, keys } => {
                 self.swept.extend(keys.iter().map(|key| ((endpoint.clone(), key.clone()), now)));
-                self.leaving.remove(endpoint);
             }
             Step::Release(id) => {
                 self.released.insert(id.clone(), now);

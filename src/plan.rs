@@ -109,7 +109,8 @@ impl Present<'_> {
     /// put back: a Delete of this resource has been handled meanwhile.
     fn check_held(&self) -> Result<Option<Step>, Refusal> {
         let at = self.observed.at;
-        for (id, since) in self.journal.held(at) {
+        let let_go = |id: &EndpointId| self.journal.release_calls.contains_key(id);
+        for (id, since) in self.journal.held(at).filter(|(id, _)| !let_go(id)) {
             let lag = || Ok(Some(wait(Reason::ReadLag(id.clone()), LAG_POLL)));
             match self.observed.find(id) {
                 None if self.journal.is_doomed(id) => {}
@@ -143,7 +144,7 @@ impl Present<'_> {
                 && !endpoint.requester_managed
                 && endpoint.service_name == self.spec.service_name
                 && !self.journal.is_doomed(&endpoint.id)
-                && !self.journal.released.contains_key(&endpoint.id)
+                && !self.journal.release_calls.contains_key(&endpoint.id)
         };
         let usable: Vec<&Endpoint> = self.observed.endpoints.iter().filter(usable).collect();
         let (here, elsewhere): (Vec<&Endpoint>, Vec<&Endpoint>) =
@@ -363,10 +364,15 @@ impl Present<'_> {
                 Ok(wait(Reason::DnsNames(id), POLL))
             };
         }
-        // Without private DNS, two stacks can make an endpoint each at the same moment. Whoever did looks once more when
-        // the other's must show, and the younger endpoint is left for the older.
+        // Without private DNS, two stacks can make an endpoint each at the same moment. Whoever did, or may have done with
+        // the answer lost, looks once more when both must show, and the younger endpoint is left for the older.
         let created = self.journal.created.get(&id);
-        if !endpoint.private_dns && created.is_some_and(|made| Journal::may_be_stale(at, *made)) {
+        let alone = endpoint.private_dns && created.is_some();
+        if !alone && self.journal.create_call.is_some_and(|when| Journal::may_be_stale(at, when)) {
+            return Ok(wait(Reason::ReadLag(id), LAG_POLL));
+        }
+        // An Update may be the way back from one that failed a moment ago and left an endpoint that is not shown yet.
+        if matches!(self.request.verb, Verb::Update { .. }) && Journal::may_be_stale(at, self.journal.started) {
             return Ok(wait(Reason::ReadLag(id), LAG_POLL));
         }
         if let Some(step) = self.release_others(&id) {
@@ -489,13 +495,16 @@ impl Present<'_> {
 
     /// References of this resource on third endpoints: left by an Update that failed half-way, or by a Create that has
     /// moved to an older endpoint. The one that the physical id names is released by the Delete that CloudFormation
-    /// sends for it.
+    /// sends for it. One that was made for this resource and that nobody holds has lost its reference to a delivery that
+    /// crashed before it came to delete it.
     fn release_others(&self, target: &EndpointId) -> Option<Step> {
         let keep = |id: &EndpointId| id == target || self.request.current() == Some(id);
         let others = self.observed.endpoints.iter().filter(|endpoint| {
-            let released = self.journal.released.contains_key(&endpoint.id);
-            let held = self.request.holder.is_in(&endpoint.tags) && !self.journal.is_doomed(&endpoint.id);
-            !keep(&endpoint.id) && (held || released)
+            let (id, holder) = (&endpoint.id, &self.request.holder);
+            // What this event has begun to let go of is followed to its end, so that its group can go too.
+            let begun = self.journal.release_calls.contains_key(id) || !self.journal.announcements(id).is_empty();
+            let left_over = holder.is_in(&endpoint.tags) || holder.has_orphaned(&endpoint.tags);
+            !keep(id) && (begun || (left_over && !self.journal.is_doomed(id)))
         });
         others.map(|endpoint| release(&self.request.holder, endpoint, self.observed.at, self.journal)).find_map(
             |release| match release {
@@ -530,7 +539,12 @@ fn absent(
 ) -> Step {
     let concerns = |endpoint: &&Endpoint| match named {
         Some(id) => endpoint.id == *id,
-        None => holder.is_in(&endpoint.tags) || journal.released.contains_key(&endpoint.id),
+        // One that was made for this resource may have lost its reference to a delivery of this Delete that crashed.
+        None => {
+            holder.is_in(&endpoint.tags)
+                || journal.release_calls.contains_key(&endpoint.id)
+                || reference::owner(&endpoint.tags) == Some(holder.hash.as_str())
+        }
     };
     let mut released = None;
     for endpoint in observed.endpoints.iter().filter(concerns) {

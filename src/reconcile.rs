@@ -11,7 +11,7 @@ use crate::ids::{EndpointId, VpcId};
 use crate::journal::Journal;
 use crate::plan::next_step;
 use crate::properties::ReuseScope;
-use crate::reference::{READ_LAG, Tags, hex_digest};
+use crate::reference::{OWNED, READ_LAG, Tags, hex_digest};
 use crate::refusal::Refusal;
 use crate::release::CALL_LIMIT;
 use crate::request::{EndpointSpec, Request, Verb};
@@ -174,21 +174,29 @@ impl Reconciler<'_> {
         let named = match &self.request.verb {
             Verb::Create(_) => None,
             Verb::Update { current, .. } => {
-                finds.push(Find::TagKey(self.request.holder.ref_key()));
+                finds.extend(self.of_the_resource());
                 current.clone()
             }
             Verb::Delete { endpoint, .. } => {
                 if endpoint.is_none() {
-                    finds.push(Find::TagKey(self.request.holder.ref_key()));
+                    finds.extend(self.of_the_resource());
                 }
                 endpoint.clone()
             }
         };
-        let ids: Vec<EndpointId> = named.into_iter().chain(self.progress.journal.released.keys().cloned()).collect();
+        let ids: Vec<EndpointId> =
+            named.into_iter().chain(self.progress.journal.release_calls.keys().cloned()).collect();
         if !ids.is_empty() {
             finds.push(Find::Ids(ids));
         }
         finds
+    }
+
+    /// What carries the resource's reference, and what was made for it: a delivery that crashed may have taken the
+    /// reference away and not have come to delete the endpoint.
+    fn of_the_resource(&self) -> [Find; 2] {
+        let holder = &self.request.holder;
+        [Find::TagKey(holder.ref_key()), Find::Tag(OWNED.to_owned(), holder.hash.clone())]
     }
 
     async fn take(&mut self, step: &Step) -> Result<(), Failure> {
@@ -219,11 +227,12 @@ impl Reconciler<'_> {
             Step::Sweep { endpoint, keys } => self.ec2.tag(endpoint, &remove(keys.clone())).await,
             Step::Release(id) => self.ec2.tag(id, &remove(vec![holder.ref_key()])).await,
             Step::Announce { endpoint, until } => {
-                self.ec2.tag(endpoint, &write(holder.leaving_key(), until.to_string())).await
+                self.ec2.tag(endpoint, &write(holder.leaving_key(*until), holder.name.clone())).await
             }
             Step::Delete(id) => self.ec2.delete(id).await,
             Step::Wait(_) | Step::Done(_) => Ok(()),
         };
+        self.progress.journal.tried(holder, step, self.clock.now());
         match result {
             Ok(()) => {
                 self.progress.journal.did(step, self.clock.now());

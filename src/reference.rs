@@ -14,7 +14,9 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Before the holder's hash: this resource uses the endpoint. Value: stack name and logical id.
 const REF: &str = "tidb-private-endpoint:ref:";
-/// Before the leaver's hash: this resource is about to delete the endpoint. Value: the moment after which it will not.
+/// Before the leaver's hash, a colon and the moment after which it will not: this resource is about to delete the
+/// endpoint. Value: stack name and logical id. Every announcement has a key of its own, so that whoever removes one that
+/// has expired cannot hit a newer one, be it of another delivery of the same event.
 const LEAVING: &str = "tidb-private-endpoint:leaving:";
 
 /// Tags that EC2 allows on a resource, those of AWS itself not counted (EC2 user guide, "Tag restrictions").
@@ -58,16 +60,22 @@ impl Holder {
         format!("{REF}{}", self.hash)
     }
 
-    /// Key of this holder's announcement that it will delete.
+    /// Key of this holder's announcement that it will delete, if at all then until that moment.
     #[must_use]
-    pub fn leaving_key(&self) -> String {
-        format!("{LEAVING}{}", self.hash)
+    pub fn leaving_key(&self, until: Timestamp) -> String {
+        format!("{LEAVING}{}:{until}", self.hash)
     }
 
     /// Whether the tags hold this holder's reference.
     #[must_use]
     pub fn is_in(&self, tags: &Tags) -> bool {
         tags.contains_key(&self.ref_key())
+    }
+
+    /// Whether the endpoint was made for this resource and nobody holds it.
+    #[must_use]
+    pub fn has_orphaned(&self, tags: &Tags) -> bool {
+        owner(tags) == Some(self.hash.as_str()) && !tags.keys().any(|key| key.starts_with(REF))
     }
 
     /// The names of the other holders, in the order of their hashes.
@@ -115,12 +123,13 @@ impl Leavers {
     pub fn at(now: Timestamp, tags: &Tags) -> Self {
         let mut leavers = Self::default();
         let furthest = LEAVING_SETTLE + LEAVING_WINDOW + CLOCK_SKEW;
-        for (key, value) in tags.iter().filter(|(key, _)| key.starts_with(LEAVING)) {
-            let fresh = value.parse::<Timestamp>().is_ok_and(|until| {
+        for (key, rest) in tags.keys().filter_map(|key| Some((key, key.strip_prefix(LEAVING)?))) {
+            let until = rest.split_once(':').and_then(|(_, moment)| moment.parse::<Timestamp>().ok());
+            let fresh = |until: Timestamp| {
                 let left = until.duration_since(now);
                 -CLOCK_SKEW <= left && left <= furthest
-            });
-            if fresh {
+            };
+            if until.is_some_and(fresh) {
                 leavers.fresh.push(key.clone());
             } else {
                 leavers.expired.push(key.clone());

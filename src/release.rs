@@ -43,10 +43,10 @@ pub fn release(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Jo
     if holder.is_in(&endpoint.tags) && !lag_since_removal {
         return go_on(Step::Release(id.clone()));
     }
-    if removed.is_some() && !endpoint.is_owned() {
-        return Release::Finished;
-    }
-    let settled_at = removed.unwrap_or(journal.started).saturating_add(READ_LAG).unwrap_or(Timestamp::MAX);
+    let last_call = journal.release_calls.get(id).copied();
+    let settled_at = last_call.unwrap_or(journal.started).saturating_add(READ_LAG).unwrap_or(Timestamp::MAX);
+    // Even where there is nothing to delete: a Create that comes right after must not take what it is shown late for its
+    // own reference.
     if at < settled_at {
         return go_on(wait(Reason::Joiners(id.clone()), settled_at.duration_since(at)));
     }
@@ -54,17 +54,23 @@ pub fn release(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Jo
         return Release::Finished;
     }
     let others = holder.others(&endpoint.tags);
-    let own_key = holder.leaving_key();
-    let announced = journal.leaving.get(id);
     if !others.is_empty() {
-        let shown = endpoint.tags.contains_key(&own_key) && !journal.swept.contains_key(&(id.clone(), own_key.clone()));
-        return if shown || announced.is_some() {
-            go_on(Step::Sweep { endpoint: id.clone(), keys: vec![own_key] })
-        } else {
-            Release::Finished
-        };
+        // Withdrawn, the announcement of a deletion that is under way would no longer warn anybody of it.
+        if journal.may_be_deleting(id, at) {
+            return go_on(wait(Reason::Deleting(id.clone()), LAG_POLL));
+        }
+        let keys = journal.announcements(id);
+        let withdraw = Step::Sweep { endpoint: id.clone(), keys: keys.clone() };
+        return if keys.is_empty() { Release::Finished } else { go_on(withdraw) };
     }
-    let Some(announced) = announced else { return go_on(announce(endpoint, at)) };
+    let Some(announced) = journal.leaving.get(id) else {
+        // Withdrawn a moment ago for a reference that this look does not show: it is either gone again or not shown yet.
+        let withdrawn = journal.withdrawn(id).filter(|when| Journal::may_be_stale(at, *when));
+        return go_on(withdrawn.map_or_else(
+            || announce(endpoint, at),
+            |when| wait(Reason::Joiners(id.clone()), READ_LAG - at.duration_since(when)),
+        ));
+    };
     let last_look = announced.written.saturating_add(LEAVING_SETTLE).unwrap_or(Timestamp::MAX);
     if at < last_look {
         return go_on(wait(Reason::Joiners(id.clone()), last_look.duration_since(at)));

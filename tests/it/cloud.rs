@@ -2,9 +2,10 @@
 //! story sees it.
 
 use ec2_sim::{Ec2 as Sim, World};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidb_private_endpoint::clock::Clock;
@@ -52,6 +53,8 @@ pub(crate) fn with(base: Value, over: Value) -> Value {
 pub(crate) struct Cloud {
     pub(crate) sim: Sim,
     handler: Handler,
+    /// Requests so far.
+    requests: Arc<AtomicU32>,
 }
 
 impl Cloud {
@@ -76,7 +79,7 @@ impl Cloud {
         let home = Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
         let handler =
             Handler { ec2: Ec2::new(&config), home, log_stream: "2026/11/23/[$LATEST]0123456789abcdef".to_owned() };
-        Self { sim, handler }
+        Self { sim, handler, requests: Arc::default() }
     }
 
     /// A resource `TiDB` of a stack that has never been deployed.
@@ -117,6 +120,11 @@ impl Cloud {
         let mut endpoints = self.sim.endpoints();
         assert_eq!(endpoints.len(), 1, "there is exactly one endpoint: {endpoints:#?}");
         endpoints.remove(0)
+    }
+
+    /// The announcements that stand on the one endpoint.
+    pub(crate) fn leaving(&self) -> Vec<String> {
+        self.endpoint().tags.into_keys().filter(|key| key.contains(":leaving:")).collect()
     }
 
     /// How often an action was called so far.
@@ -161,8 +169,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// An event as CloudFormation writes it: every scalar property a string.
     pub(crate) fn event(&self, request_type: &str, properties: &Value) -> Value {
-        static REQUESTS: AtomicU32 = AtomicU32::new(1);
-        let request = REQUESTS.fetch_add(1, Ordering::Relaxed);
+        let request = self.cloud.requests.fetch_add(1, Ordering::Relaxed) + 1;
         json!({
             "RequestType": request_type,
             "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint",
@@ -207,8 +214,10 @@ impl Stack {
         tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).ref_key()
     }
 
-    pub(crate) fn leaving_key(&self) -> String {
-        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).leaving_key()
+    /// The tag key of this resource's announcement that it will delete, until so many seconds from now.
+    pub(crate) fn leaving_key(&self, seconds: i64) -> String {
+        let until = self.cloud.sim.now() + SignedDuration::from_secs(seconds);
+        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).leaving_key(until)
     }
 }
 
@@ -274,9 +283,4 @@ impl Answered {
     pub(crate) fn failed(self) -> String {
         self.reason.expect("the event fails")
     }
-}
-
-/// A moment as the product writes it.
-pub(crate) fn moment(at: Timestamp, offset_seconds: i64) -> String {
-    (at + SignedDuration::from_secs(offset_seconds)).to_string()
 }

@@ -4,14 +4,21 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test that panics has said what it has to say"
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has said what it has to say, explorers print what they saw, and a story looks at the cases that it is about"
 )]
 
 mod answer;
 mod callback;
 mod cloud;
+mod deployment;
 mod envelope;
+mod explore;
+mod faults;
+mod fuzz;
+mod histories;
 mod least_privilege;
 mod lifecycle;
 mod log;

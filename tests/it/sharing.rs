@@ -4,7 +4,7 @@ use crate::cloud::*;
 use ec2_sim::{EndpointSpec, Span, State, Verdict};
 use serde_json::json;
 
-fn foreign() -> EndpointSpec {
+pub(crate) fn foreign() -> EndpointSpec {
     EndpointSpec {
         vpc_id: VPC.to_owned(),
         service_name: SERVICE.to_owned(),
@@ -217,12 +217,12 @@ async fn a_joiner_saves_the_endpoint_from_the_leaver() {
     });
     // Past the leaver's first settling, so that its announcement stands on the endpoint.
     cloud.pass(15).await;
-    assert!(cloud.endpoint().tags.contains_key(&orders.leaving_key()));
+    assert_eq!(cloud.leaving().len(), 1);
     let second = billing.create(&properties()).await.succeeded();
     leave.await.unwrap().succeeded();
     assert_eq!(second.physical_id, first.physical_id);
     assert_eq!(cloud.endpoint().state, State::Available);
-    assert!(!cloud.endpoint().tags.contains_key(&orders.leaving_key()), "the announcement is withdrawn");
+    assert_eq!(cloud.leaving(), [""; 0], "the announcement is withdrawn");
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,14 +231,14 @@ async fn the_announcement_of_a_leaver_that_crashed_holds_nobody_up_for_long() {
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let first = orders.create(&properties()).await.succeeded();
     cloud.sim.remove_tag(&first.physical_id, &orders.ref_key());
-    cloud.sim.set_tag(&first.physical_id, &orders.leaving_key(), &moment(cloud.sim.now(), 80));
+    cloud.sim.set_tag(&first.physical_id, &orders.leaving_key(80), "orders/TiDB");
     cloud.pass(10).await;
     let begun = cloud.sim.now();
     let second = billing.create(&properties()).await.succeeded();
     assert_eq!(second.physical_id, first.physical_id);
     let took = cloud.sim.now().duration_since(begun).as_secs();
     assert!((70..90).contains(&took), "a minute or so, not a function's lifetime: {took} s");
-    assert!(!cloud.endpoint().tags.contains_key(&orders.leaving_key()));
+    assert_eq!(cloud.leaving(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,7 +249,7 @@ async fn a_delete_that_crashed_at_any_point_is_finished_by_the_next_one() {
         let created = stack.create(&properties()).await.succeeded();
         cloud.sim.remove_tag(&created.physical_id, &stack.ref_key());
         for _ in &marks {
-            cloud.sim.set_tag(&created.physical_id, &stack.leaving_key(), &moment(cloud.sim.now(), 80));
+            cloud.sim.set_tag(&created.physical_id, &stack.leaving_key(80), "orders/TiDB");
         }
         cloud.pass(5).await;
         stack.delete(&created.physical_id).await.succeeded();

@@ -1,0 +1,247 @@
+//! CloudFormation and Lambda around one stack, as they are when things go wrong: a function that is killed gets its event
+//! again, a failed create is deleted, a failed update is taken back. And somebody who watches every call.
+
+use crate::cloud::{Answered, Cloud, Stack, properties};
+use ec2_sim::{Call, Ec2 as Sim, State};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use tidb_private_endpoint::handler::Handled;
+use tokio::sync::Notify;
+
+/// The most calls to EC2 that one delivery may need: 40 looks of three calls at an announcement that holds it up, and what
+/// comes before and after.
+const CALLS_MAX: usize = 200;
+/// When Lambda delivers again what a function did not end.
+const REDELIVERY: u64 = 60;
+
+/// Looks at every call before EC2 acts on it.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    sim: Sim,
+    /// The endpoint that each stack has been told is its.
+    promised: Arc<Mutex<BTreeMap<String, String>>>,
+    broken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch {
+    pub(crate) fn new(cloud: &Cloud) -> Self {
+        Self { sim: cloud.sim.clone(), promised: Arc::default(), broken: Arc::default() }
+    }
+
+    pub(crate) fn check(&self, call: &Call) {
+        let endpoints = self.sim.endpoints();
+        let find = |id: &str| endpoints.iter().find(|endpoint| endpoint.id == id);
+        let promised = self.promised.lock().unwrap();
+        let mut faults = Vec::new();
+        let id = ["VpcEndpointId", "VpcEndpointId.1", "ResourceId.1"].iter().find_map(|name| call.params.get(*name));
+        if let Some(endpoint) = id.and_then(|id| find(id)).filter(|_| !call.action.starts_with("Describe")) {
+            let owned = endpoint.tags.contains_key("tidb-private-endpoint:owned");
+            let keys = (1..).map_while(|n| call.params.get(&format!("Tag.{n}.Key")));
+            let refs_only =
+                keys.clone().count() > 0 && keys.clone().all(|key| key.starts_with("tidb-private-endpoint:ref:"));
+            if !owned && !refs_only {
+                faults.push(format!("{} changes {}, which is not the product's", call.action, endpoint.id));
+            }
+            if call.action == "DeleteVpcEndpoints"
+                && let Some(stack) = promised.iter().find_map(|(stack, id)| (*id == endpoint.id).then_some(stack))
+            {
+                faults.push(format!("{} is deleted while {stack} counts on it", endpoint.id));
+            }
+        }
+        for (stack, id) in promised.iter() {
+            match find(id) {
+                None => faults.push(format!("{stack} has lost {id}")),
+                Some(endpoint) if endpoint.state == State::Deleting => faults.push(format!("{stack} loses {id}")),
+                Some(endpoint) if !endpoint.tags.values().any(|name| name == &format!("{stack}/TiDB")) => {
+                    faults.push(format!("{stack} has lost its reference on {id}"));
+                }
+                Some(_) => {}
+            }
+        }
+        self.broken.lock().unwrap().extend(faults.into_iter().map(|fault| format!("call {}: {fault}", call.number)));
+    }
+
+    pub(crate) fn complain(&self, fault: String) {
+        self.broken.lock().unwrap().push(fault);
+    }
+
+    /// What was seen to break the contract.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.broken.lock().unwrap().clone()
+    }
+
+    /// When every stack is gone: what is left that should not be, beside so many endpoints that were always there.
+    pub(crate) fn check_end(&self, foreign: usize) {
+        let left = self.sim.endpoints().iter().filter(|endpoint| endpoint.state != State::Deleting).count();
+        if left != foreign {
+            self.complain(format!("{left} endpoints are left, not {foreign}"));
+        }
+        for endpoint in self.sim.endpoints().into_iter().filter(|endpoint| endpoint.state != State::Deleting) {
+            let ours: Vec<_> = endpoint.tags.keys().filter(|key| key.starts_with("tidb-private-endpoint:")).collect();
+            if !ours.is_empty() {
+                self.complain(format!("left on {} ({:?}): {ours:?}", endpoint.id, endpoint.state));
+            }
+        }
+        for complaint in self.sim.complaints() {
+            self.complain(complaint);
+        }
+    }
+}
+
+/// A stack and what it has.
+#[derive(Clone)]
+pub(crate) struct Deployment {
+    cloud: Cloud,
+    pub(crate) stack: Stack,
+    name: String,
+    watch: Watch,
+    kill: Arc<Notify>,
+    pub(crate) physical_id: String,
+    properties: Value,
+}
+
+impl Deployment {
+    pub(crate) fn new(cloud: &Cloud, name: &str, watch: &Watch, kill: &Arc<Notify>) -> Self {
+        Self {
+            cloud: cloud.clone(),
+            stack: cloud.stack(name),
+            name: name.to_owned(),
+            watch: watch.clone(),
+            kill: kill.clone(),
+            physical_id: String::new(),
+            properties: properties(),
+        }
+    }
+
+    /// Delivers an event until it is answered; `None` if it was killed and is not to come again.
+    pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
+        for _ in 0..4 {
+            let calls = self.cloud.sim.log().len();
+            let handled = tokio::select! {
+                biased;
+                () = self.kill.notified() => None,
+                handled = self.cloud.deliver_raw(event, SignedDuration::from_secs(900)) => Some(handled),
+            };
+            let calls = self.cloud.sim.log().len() - calls;
+            if calls > CALLS_MAX && self.watch.promised.lock().unwrap().len() <= 1 {
+                self.watch.complain(format!("{calls} calls for one {}", event["RequestType"]));
+            }
+            match handled {
+                Some(Handled::Answer(to, answer, _)) => return Some(Answered::check(event, &answer.body(&to))),
+                Some(other) => panic!("no answer but {other:?}"),
+                None if again => self.cloud.pass(REDELIVERY).await,
+                None => return None,
+            }
+        }
+        panic!("killed four times");
+    }
+
+    fn promise(&self) {
+        self.watch.promised.lock().unwrap().insert(self.name.clone(), self.physical_id.clone());
+    }
+
+    /// Whether what was promised is so at this moment.
+    fn check_ready(&self, answered: &Answered) {
+        let endpoints = self.cloud.sim.endpoints();
+        let found = endpoints.iter().find(|endpoint| endpoint.id == answered.physical_id);
+        let ready = found.is_some_and(|endpoint| {
+            // Somebody else's change of a shared endpoint shows it pending; it works meanwhile.
+            let works = matches!(endpoint.state, State::Available | State::Pending);
+            works && endpoint.tags.contains_key(&self.stack.ref_key())
+        });
+        if !ready {
+            self.watch
+                .complain(format!("{} is told that it has {}, which is {found:?}", self.name, answered.physical_id));
+        }
+    }
+
+    /// Deploys the stack; what fails is taken back and tried again.
+    pub(crate) async fn create(&mut self, properties: &Value) -> Option<Answered> {
+        self.properties = properties.clone();
+        for _ in 0..4 {
+            let answered = self.send(&self.stack.event("Create", properties), true).await?;
+            self.physical_id.clone_from(&answered.physical_id);
+            if answered.reason.is_none() {
+                self.check_ready(&answered);
+                self.promise();
+                return Some(answered);
+            }
+            self.delete().await;
+        }
+        self.watch.complain(format!("{} cannot be created", self.name));
+        None
+    }
+
+    /// Updates the stack, and cleans up what was replaced. What fails is taken back and tried again.
+    pub(crate) async fn update(&mut self, properties: &Value) {
+        for _ in 0..4 {
+            if self.try_update(properties).await {
+                return;
+            }
+        }
+        self.watch.complain(format!("{} cannot be updated", self.name));
+    }
+
+    async fn try_update(&mut self, properties: &Value) -> bool {
+        let (before, old) = (self.physical_id.clone(), self.properties.clone());
+        if self.change(properties, &old).await {
+            if self.physical_id != before {
+                self.delete_id(&before).await;
+            }
+            return true;
+        }
+        for _ in 0..4 {
+            if self.change(&old, properties).await {
+                return false;
+            }
+        }
+        self.watch.complain(format!("{} cannot be rolled back", self.name));
+        false
+    }
+
+    /// An update that succeeds and is taken back, because another resource of the stack failed.
+    pub(crate) async fn update_and_back(&mut self, properties: &Value) {
+        let old = self.properties.clone();
+        let (before, changed) = (self.physical_id.clone(), self.change(properties, &old).await);
+        let new = self.physical_id.clone();
+        for _ in 0..4 {
+            if self.change(&old, properties).await {
+                break;
+            }
+        }
+        if changed && new != before {
+            self.delete_id(&new).await;
+        }
+    }
+
+    async fn change(&mut self, properties: &Value, old: &Value) -> bool {
+        let event = self.stack.update_event(&self.physical_id, properties, old);
+        let Some(answered) = self.send(&event, true).await else { return false };
+        if answered.reason.is_some() {
+            return false;
+        }
+        self.check_ready(&answered);
+        self.physical_id = answered.physical_id;
+        self.properties = properties.clone();
+        self.promise();
+        true
+    }
+
+    pub(crate) async fn delete(&mut self) {
+        self.watch.promised.lock().unwrap().remove(&self.name);
+        let id = self.physical_id.clone();
+        self.delete_id(&id).await;
+    }
+
+    pub(crate) async fn delete_id(&self, id: &str) {
+        for _ in 0..4 {
+            let answered = self.send(&self.stack.delete_event(id, &self.properties), true).await;
+            if answered.is_some_and(|answered| answered.reason.is_none()) {
+                return;
+            }
+        }
+        self.watch.complain(format!("{} cannot be deleted", self.name));
+    }
+}

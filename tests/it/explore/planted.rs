@@ -1,0 +1,154 @@
+//! Faults that are planted between the world and the decision, one rule of the protocol knocked out by each. The
+//! exploration has to find them all; one that it does not find is a hole in it.
+
+use super::ec2::timestamp;
+use jiff::SignedDuration;
+use tidb_private_endpoint::journal::Journal;
+use tidb_private_endpoint::reference::{LEAVING_SETTLE, OWNED, READ_LAG};
+use tidb_private_endpoint::request::Request;
+use tidb_private_endpoint::step::{Observed, Step};
+
+/// A fault: what the decision is shown of the world and of its own past, and what becomes of its step.
+#[derive(Clone)]
+pub(super) struct Planted {
+    pub(super) name: &'static str,
+    pub(super) see: fn(&mut Observed, &Journal, &Request),
+    pub(super) know: fn(&mut Journal),
+    pub(super) take: fn(Step) -> Step,
+    /// Whether the step is taken for done without EC2's doing it.
+    pub(super) swallow: fn(&Step) -> bool,
+}
+
+pub(super) const NONE: Planted =
+    Planted { name: "none", see: |_, _, _| {}, know: |_| {}, take: |step| step, swallow: |_| false };
+
+fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
+    for endpoint in &mut observed.endpoints {
+        endpoint.tags.retain(|key, _| !unwanted(key));
+    }
+}
+
+fn is_leaving(key: &str) -> bool {
+    key.starts_with("tidb-private-endpoint:leaving:")
+}
+
+fn earlier(journal: &mut Journal, by: SignedDuration) {
+    for announced in journal.leaving.values_mut() {
+        announced.written -= by;
+    }
+}
+
+pub(super) const ALL: [Planted; 14] = [
+    Planted {
+        name: "the leaver does not wait after its announcement",
+        know: |journal| earlier(journal, LEAVING_SETTLE),
+        ..NONE
+    },
+    Planted {
+        name: "the leaver waits for the lag only once after its announcement",
+        know: |journal| earlier(journal, READ_LAG),
+        ..NONE
+    },
+    Planted {
+        name: "the leaver does not wait after it has removed its reference",
+        know: |journal| {
+            for when in journal.released.values_mut().chain(journal.release_calls.values_mut()) {
+                *when -= READ_LAG;
+            }
+        },
+        ..NONE
+    },
+    Planted { name: "the leaver does not announce", swallow: |step| matches!(step, Step::Announce { .. }), ..NONE },
+    Planted {
+        name: "the leaver deletes without a last look",
+        see: |observed, journal, _| {
+            let settled = |at| journal.leaving.values().any(|announced| at >= announced.written + LEAVING_SETTLE);
+            if settled(observed.at) {
+                without(observed, |key| key.starts_with("tidb-private-endpoint:ref:"));
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "the leaver forgets the moment that it has announced",
+        know: |journal| {
+            for announced in journal.leaving.values_mut() {
+                announced.until = timestamp(1_000_000);
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "the joiner does not heed leavers",
+        see: |observed, _, request| {
+            if request.spec().is_some() {
+                without(observed, is_leaving);
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "the joiner looks for leavers before it writes and not after",
+        see: |observed, journal, request| {
+            if request.spec().is_some() && !journal.referenced.is_empty() {
+                without(observed, is_leaving);
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "the joiner takes every announcement for a crashed leaver's",
+        see: |observed, _, request| {
+            if request.spec().is_some() {
+                for endpoint in &mut observed.endpoints {
+                    let keys = std::mem::take(&mut endpoint.tags).into_iter();
+                    let expired =
+                        |key: String| key.split_once('T').map_or(key.clone(), |(day, _)| format!("{day}T00:00:00Z"));
+                    endpoint.tags = keys.map(|(k, v)| (if is_leaving(&k) { expired(k) } else { k }, v)).collect();
+                }
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "a reference that was removed is written again",
+        know: |journal| journal.referenced.clear(),
+        ..NONE
+    },
+    Planted {
+        name: "a new endpoint is not marked as owned",
+        take: |step| match step {
+            Step::Create(mut new) => {
+                new.tags.remove(OWNED);
+                Step::Create(new)
+            }
+            other => other,
+        },
+        ..NONE
+    },
+    Planted {
+        name: "every endpoint counts as owned",
+        see: |observed, _, _| {
+            for endpoint in &mut observed.endpoints {
+                endpoint.tags.insert(OWNED.to_owned(), "somebody".to_owned());
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "what a filter should have kept out is taken for what was asked for",
+        see: |observed, _, request| {
+            if let Some(spec) = request.spec() {
+                for endpoint in &mut observed.endpoints {
+                    endpoint.service_name = spec.service_name.clone();
+                }
+            }
+        },
+        ..NONE
+    },
+    Planted {
+        name: "a Delete with an unknown id looks only once",
+        know: |journal| journal.started -= READ_LAG,
+        ..NONE
+    },
+];

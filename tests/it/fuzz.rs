@@ -1,0 +1,156 @@
+//! Whatever JSON arrives as an event: nothing panics, and wherever there is a response URL, there is one valid answer.
+
+use crate::cloud::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tidb_private_endpoint::handler::Handled;
+
+/// Any JSON, with the texts that events are made of and some that nobody expects.
+fn anything() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        Just("Create".to_owned()),
+        Just("Delete".to_owned()),
+        Just(String::new()),
+        Just("true".to_owned()),
+        Just("vpce-0123456789abcdef0".to_owned()),
+        Just(SERVICE.to_owned()),
+        Just("\u{0}\u{1b}[31m\u{202e}\u{fffd}\u{d7ff}".to_owned()),
+        Just("ü€😀".repeat(2_000)),
+        "\\PC{0,40}",
+        any::<String>(),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(|number| json!(number)),
+        any::<f64>().prop_map(|number| json!(number)),
+        text.prop_map(Value::String),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((".{0,12}", inner), 0..4)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+/// A change to an event.
+#[derive(Debug, Clone)]
+enum Mutation {
+    Drop(usize),
+    Replace(usize, Value),
+    Nest(usize),
+    Add(String, Value),
+    /// The same inside of `ResourceProperties`.
+    Inside(Box<Mutation>),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let plain = prop_oneof![
+        any::<usize>().prop_map(Mutation::Drop),
+        (any::<usize>(), anything()).prop_map(|(at, value)| Mutation::Replace(at, value)),
+        any::<usize>().prop_map(Mutation::Nest),
+        (".{0,20}", anything()).prop_map(|(name, value)| Mutation::Add(name, value)),
+    ];
+    plain.prop_recursive(1, 2, 1, |inner| inner.prop_map(|inside| Mutation::Inside(Box::new(inside))))
+}
+
+fn mutate(event: &mut Value, mutation: &Mutation) {
+    let Value::Object(map) = event else { return };
+    let nth = |at: &usize| map.keys().nth(at % map.len().max(1)).cloned().unwrap_or_default();
+    match mutation {
+        Mutation::Drop(at) => drop(map.remove(&nth(at))),
+        Mutation::Replace(at, value) => drop(map.insert(nth(at), value.clone())),
+        Mutation::Nest(at) => {
+            let key = nth(at);
+            let inside = map.remove(&key);
+            map.insert(key.clone(), json!({ key: inside }));
+        }
+        Mutation::Add(name, value) => drop(map.insert(name.clone(), value.clone())),
+        Mutation::Inside(inside) => {
+            if let Some(properties) = map.get_mut("ResourceProperties") {
+                mutate(properties, inside);
+            }
+        }
+    }
+}
+
+fn event(cloud: &Cloud, kind: usize) -> Value {
+    let stack = cloud.stack("orders");
+    let full = with(
+        properties(),
+        json!({
+            "SubnetIds": [SUBNET_AZ1], "Port": 4001, "PrivateDnsEnabled": true, "ServiceTimeout": 900,
+            "Tags": [{ "Key": "team", "Value": "web" }], "IpAddressType": "ipv4",
+        }),
+    );
+    match kind {
+        0 => stack.event("Create", &full),
+        1 => stack.update_event("vpce-0123456789abcdef0", &full, &properties()),
+        2 => stack.delete_event("vpce-0123456789abcdef0", &full),
+        _ => stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &full),
+    }
+}
+
+/// Handles an event and holds the answer against what CloudFormation takes.
+fn check(raw: impl FnOnce(&Cloud) -> Value) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let cloud = Cloud::of(|world| world.knobs.instant());
+        let raw = raw(&cloud);
+        let url = raw.get("ResponseURL").and_then(Value::as_str).filter(|url| url.starts_with("http"));
+        match cloud.deliver_raw(&raw, jiff::SignedDuration::from_secs(900)).await {
+            Handled::Answer(to, answer, _) => {
+                assert_eq!(Some(to.response_url.expose()), url);
+                let body = answer.body(&to);
+                let answer: Value = serde_json::from_str(&body).unwrap();
+                let ids = ["StackId", "RequestId", "LogicalResourceId"];
+                let repeated: usize =
+                    ids.iter().filter_map(|id| raw.get(id)?.as_str()).map(|id| json!(id).to_string().len()).sum();
+                let physical = answer["PhysicalResourceId"].as_str().unwrap();
+                assert!(!physical.is_empty());
+                assert!(body.len() <= 4_096 || repeated + json!(physical).to_string().len() > 3_000, "{}", body.len());
+                for id in ids {
+                    assert_eq!(answer[id], raw.get(id).filter(|id| id.is_string()).cloned().unwrap_or(json!("")));
+                }
+                match answer["Status"].as_str() {
+                    Some("SUCCESS") => assert!(answer.get("Reason").is_none()),
+                    Some("FAILED") => {
+                        let reason = answer["Reason"].as_str().unwrap();
+                        assert!(!reason.is_empty() && !reason.contains("has a bug"), "{reason}");
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            Handled::Nobody(_) => assert_eq!(url, None),
+            Handled::Expired => assert!(url.is_some_and(|url| url.contains("Expires="))),
+        }
+        cloud.assert_understood();
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_event_gets_one_valid_answer(kind in 0_usize..4, mutations in prop::collection::vec(mutation(), 1..4)) {
+        check(|cloud| {
+            let mut event = event(cloud, kind);
+            for mutation in &mutations {
+                mutate(&mut event, mutation);
+            }
+            event
+        });
+    }
+
+    #[test]
+    fn any_json_gets_an_answer_if_it_has_a_response_url(mut raw in anything(), url in any::<bool>()) {
+        check(|_| {
+            if let (true, Value::Object(map)) = (url, &mut raw) {
+                map.insert("ResponseURL".to_owned(), json!(RESPONSE_URL));
+            }
+            raw
+        });
+    }
+}
