@@ -16,10 +16,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e build fmt clean tools
+.PHONY: help demo test lint unit sim e2e explore build fmt clean tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: build .venv/stamp ## Deploy the stack and share an endpoint on a local AWS; about two minutes after the build
 	@$(VENV) tests/e2e/demo.py
@@ -40,6 +40,9 @@ sim: build .venv/stamp ## Check the simulated EC2 with boto3, an AWS SDK that is
 
 e2e: build .venv/stamp ## Run the end-to-end tests: CloudFormation, Lambda process, simulated EC2
 	@$(VENV) tests/e2e/e2e.py
+
+explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
+	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
 
 build: tools ## Build the Lambda function and the simulated EC2
 	@echo "Building the function and the simulated EC2: 4-6 minutes on 2 cores the first time, seconds after that."

@@ -449,7 +449,7 @@ impl World {
             self.note_joined(number, step);
         }
         match decided {
-            Ok(Step::Done(outcome)) => self.answer(number, Ok(outcome), choices),
+            Ok(Step::Done(outcome)) => self.answer(number, &Ok(outcome), choices),
             Ok(Step::Wait(wait)) => {
                 self.deliveries[number].next = Next::Look(now + wait.at_least.as_secs().max(1));
                 Ok(())
@@ -474,7 +474,7 @@ impl World {
                 self.deliveries[number].next = Next::Effect { at, step, lost: false };
                 Ok(())
             }
-            Err(refusal) => self.answer(number, Err(refusal), choices),
+            Err(refusal) => self.answer(number, &Err(refusal), choices),
         }
     }
 
@@ -618,11 +618,11 @@ impl World {
     }
 
     /// The event is answered, and CloudFormation goes on.
-    fn answer(&mut self, number: usize, result: Result<Outcome, Refusal>, choices: &mut Choices) -> Verdict<()> {
+    fn answer(&mut self, number: usize, result: &Result<Outcome, Refusal>, choices: &mut Choices) -> Verdict<()> {
         let now = self.now;
         let delivery = self.deliveries.remove(number);
         let stack = delivery.stack;
-        let physical_id = match (&result, &delivery.request.verb) {
+        let physical_id = match (result, &delivery.request.verb) {
             (Ok(Outcome::Ready(ready)), _) => Some(ready.endpoint.id.to_string()),
             (Err(_), Verb::Create(_)) => {
                 let skewed = delivery.journal.started + (timestamp(now) - timestamp(delivery.started));
@@ -633,7 +633,7 @@ impl World {
             }
             _ => self.stacks[stack].physical_id.clone(),
         };
-        let told = match &result {
+        let told = match result {
             Ok(outcome) => format!("SUCCESS, {}, {}", outcome.name(), physical_id.as_deref().unwrap_or("-")),
             Err(refusal) => format!("FAILED, {refusal}"),
         };
@@ -643,10 +643,10 @@ impl World {
             return Ok(());
         }
         self.stacks[stack].answered = true;
-        if let (Ok(Outcome::Ready(ready)), Some(wish)) = (&result, wish_of(&delivery.act)) {
+        if let (Ok(Outcome::Ready(ready)), Some(wish)) = (result, wish_of(&delivery.act)) {
             self.check_ready(stack, wish, ready)?;
         }
-        self.go_on(stack, &delivery.act, &result, physical_id, choices)
+        self.go_on(stack, &delivery.act, result, physical_id, choices)
     }
 
     fn go_on(
