@@ -84,6 +84,9 @@ impl Watch {
                 self.complain(format!("left on {} ({:?}): {ours:?}", endpoint.id, endpoint.state));
             }
         }
+        for group in self.sim.groups().iter().filter(|group| group.name.starts_with("tidb-private-endpoint-")) {
+            self.complain(format!("the group {} is left", group.id));
+        }
         for complaint in self.sim.complaints() {
             self.complain(complaint);
         }

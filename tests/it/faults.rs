@@ -67,6 +67,7 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Story {
     CreateAndDelete,
+    OwnGroup,
     WithoutPrivateDns,
     JoinAndLeave,
     UseForeign,
@@ -76,8 +77,9 @@ enum Story {
     DeleteDuringCreate,
 }
 
-const STORIES: [Story; 8] = [
+const STORIES: [Story; 9] = [
     Story::CreateAndDelete,
+    Story::OwnGroup,
     Story::WithoutPrivateDns,
     Story::JoinAndLeave,
     Story::UseForeign,
@@ -116,6 +118,11 @@ async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
     let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2 }));
     match story {
         Story::CreateAndDelete => drop(orders.create(&properties()).await),
+        Story::OwnGroup => {
+            let plain = with(properties(), json!({ "SecurityGroupIds": null }));
+            orders.create(&plain).await;
+            orders.update(&with(plain, json!({ "Port": 4001 }))).await;
+        }
         Story::WithoutPrivateDns => {
             drop(orders.create(&with(properties(), json!({ "PrivateDnsEnabled": false }))).await);
         }
@@ -200,6 +207,11 @@ const SOME: usize = 8;
 #[test]
 fn create_and_delete_meet_every_fault() {
     assert!(meet(Story::CreateAndDelete, SOME) > 30);
+}
+
+#[test]
+fn the_products_own_group_meets_every_fault() {
+    assert!(meet(Story::OwnGroup, SOME) > 50);
 }
 
 #[test]
