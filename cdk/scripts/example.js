@@ -18,14 +18,14 @@ const EXAMPLE_CONTEXT = {
   serviceName: 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0',
 };
 
-/** Compiles the example and runs it; returns `out`. */
-function synthesise(out, context = EXAMPLE_CONTEXT) {
+/** Compiles a program, the example if no other is given, and runs it; returns `out`. */
+function synthesise(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURCE)) {
   const modules = path.join(BUILD, 'node_modules');
   const program = path.join(BUILD, 'app.js');
   fs.rmSync(BUILD, { recursive: true, force: true });
   fs.mkdirSync(modules, { recursive: true });
   fs.symlinkSync(path.join(HERE, 'build', 'package'), path.join(modules, 'cdk-tidb-private-endpoint'));
-  fs.copyFileSync(SOURCE, path.join(BUILD, 'app.ts'));
+  fs.writeFileSync(path.join(BUILD, 'app.ts'), text);
   execFileSync(process.execPath, [path.join(HERE, 'node_modules', 'typescript', 'bin', 'tsc'), '--strict',
     '--target', 'ES2022', '--module', 'commonjs', path.join(BUILD, 'app.ts')], { stdio: 'inherit' });
   fs.rmSync(out, { recursive: true, force: true });

@@ -1,5 +1,7 @@
 import { isIP } from 'net';
-import { CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Stack, TagManager, TagType, Token } from 'aws-cdk-lib';
+import {
+  CfnResource, CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Stack, TagManager, TagType, Token,
+} from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
@@ -207,6 +209,10 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
       },
     });
 
+    // The product chooses among the subnets that are there. So all that the app makes have to be there before, and have
+    // to stay until the endpoint is out of them.
+    if (!props.subnets) this.resource.node.addDependency(...subnetsMadeWith(props.vpc));
+
     const defaultPort = ec2.Port.tcp(props.port ?? DEFAULT_PORT);
     this.connections = new ec2.Connections({
       securityGroups: groups.length > 0 ? groups : [this.ownGroup(defaultPort)],
@@ -326,6 +332,13 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   }
 }
 
+/** The subnets of a VPC that this app makes, without what belongs to them, such as NAT gateways. */
+function subnetsMadeWith(vpc: ec2.IVpc): CfnResource[] {
+  return [...vpc.publicSubnets, ...vpc.privateSubnets, ...vpc.isolatedSubnets]
+    .flatMap((subnet) => subnet.node.findAll())
+    .filter((child): child is CfnResource => CfnResource.isCfnResource(child) && child.cfnResourceType === 'AWS::EC2::Subnet');
+}
+
 function notEmpty<T>(list: T[] | undefined): T[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
@@ -355,6 +368,12 @@ function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
   const { port } = props;
   if (port !== undefined && !Token.isUnresolved(port) && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
     faults.push(`port is ${port}, which is not a port from 1 to 65535.`);
+  }
+  // Only a VPC of this app tells.
+  const { dnsSupportEnabled, dnsHostnamesEnabled } = props.vpc as Partial<ec2.Vpc>;
+  if (props.privateDnsEnabled !== false && (dnsSupportEnabled === false || dnsHostnamesEnabled === false)) {
+    faults.push('privateDnsEnabled needs DNS support and DNS hostnames of the VPC; do not turn them off there with '
+      + 'enableDnsSupport or enableDnsHostnames.');
   }
   return faults;
 }

@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const { test } = require('node:test');
 const { CfnParameter, Duration, RemovalPolicy, Tags, Token } = require('aws-cdk-lib');
 const {
-  App, IpAddressType, PrivateEndpoint, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, path,
+  App, IpAddressType, PrivateEndpoint, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
   stackWithVpc, vpcOf, endpointIn, endpointWith,
 } = require('./world');
 
@@ -182,6 +182,36 @@ test('a client in a stack that uses the endpoint makes no circle', () => {
     { SourceSecurityGroupId: orders.resolve(clients.securityGroupId), FromPort: 4000 });
 });
 
+test('a VPC, an endpoint and a function that uses it can be in one stack', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc');
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  const client = new lambda.Function(stack, 'Client', {
+    runtime: lambda.Runtime.NODEJS_20_X,
+    handler: 'index.handler',
+    code: lambda.Code.fromInline('exports.handler = async () => {};'),
+    vpc,
+    allowAllOutbound: false,
+    environment: { HOST: endpoint.host, PORT: endpoint.port },
+  });
+  client.connections.allowToDefaultPort(endpoint);
+  const template = Template.fromStack(stack); // refuses circles
+  const subnets = Object.keys(template.findResources('AWS::EC2::Subnet'));
+  assert.ok(subnets.length > 1);
+  // Else the product could look for subnets before there are any, and they could not be deleted before it is gone.
+  assert.deepEqual(endpointIn(stack).DependsOn.sort(), subnets.sort());
+  template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', { FromPort: 4000, ToPort: 4000 });
+});
+
+test('with subnets given, the endpoint waits for these only', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc');
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, subnets: { subnetType: ec2.SubnetType.PUBLIC } });
+  const { Properties, DependsOn } = endpointIn(stack);
+  assert.deepEqual(Properties.SubnetIds, vpc.publicSubnets.map((one) => stack.resolve(one.subnetId)));
+  assert.equal(DependsOn, undefined);
+});
+
 // What is wrong is said at synthesis.
 
 test('several faults are said at once', () => {
@@ -211,6 +241,15 @@ for (const [name, props, expected] of [
     assert.throws(() => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, ...props(stack) }), expected);
   });
 }
+
+test('a VPC without DNS hostnames is refused, unless private DNS is off', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc', { enableDnsHostnames: false });
+  const make = (privateDnsEnabled) => () => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, privateDnsEnabled });
+  assert.throws(make(), /privateDnsEnabled needs DNS support and DNS hostnames of the VPC/);
+  stack.node.tryRemoveChild('TiDB');
+  make(false)();
+});
 
 test('what is not known at synthesis is not judged', () => {
   const { stack, vpc } = stackWithVpc();

@@ -35,20 +35,22 @@ function only(template, type) {
   return { id: found[0][0], ...found[0][1] };
 }
 
-function provider(props) {
-  const { stack } = stackWithVpc();
+function provider(props, context = {}) {
+  const { stack } = stackWithVpc(new App({ context }));
   const made = new PrivateEndpointProvider(stack, 'Provider', props);
   return { stack, made, template: Template.fromStack(stack) };
 }
 
 test('the function may do what it may do in template.yaml, and no more', () => {
   const theirs = productTemplate().Resources.Role.Properties;
-  const { template } = provider();
-  const ours = only(template, 'AWS::IAM::Role').Properties;
-  assert.deepEqual(normal(ours), normal(theirs));
   assert.ok(JSON.stringify(theirs).includes('ec2:CreateVpcEndpoint'));
-  template.resourceCountIs('AWS::IAM::Policy', 0);
-  template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+  // New apps have the flag that lets the CDK merge statements.
+  for (const minimizePolicies of [false, true]) {
+    const { template } = provider({}, { '@aws-cdk/aws-iam:minimizePolicies': minimizePolicies });
+    assert.deepEqual(normal(only(template, 'AWS::IAM::Role').Properties), normal(theirs));
+    template.resourceCountIs('AWS::IAM::Policy', 0);
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+  }
 });
 
 test('the function is set up as in template.yaml', () => {

@@ -15,21 +15,34 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
 HERE = pathlib.Path(__file__).resolve().parent
+README = HERE.parent.parent / "README.md"
 EXAMPLE = HERE.parent.parent.parent / "examples" / "cdk-python" / "app.py"
 SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0"
 VPC = "vpc-0123456789abcdef0"
 
 
+def synthesise(program):
+    """The templates that a program makes, by the names of the stacks."""
+    with tempfile.TemporaryDirectory() as out:
+        context = json.dumps({"vpcId": VPC, "serviceName": SERVICE})
+        subprocess.run([sys.executable, "-c", program], check=True,
+                       env={**os.environ, "CDK_OUTDIR": out, "CDK_CONTEXT_JSON": context})
+        return {file.name.removesuffix(".template.json"): json.loads(file.read_text())
+                for file in pathlib.Path(out).glob("*.template.json")}
+
+
 class Package(unittest.TestCase):
     def test_the_example_makes_the_templates_of_the_typescript_example(self):
-        with tempfile.TemporaryDirectory() as out:
-            context = json.dumps({"vpcId": VPC, "serviceName": SERVICE})
-            subprocess.run([sys.executable, str(EXAMPLE)], check=True,
-                           env={**os.environ, "CDK_OUTDIR": out, "CDK_CONTEXT_JSON": context})
-            for name in ("orders", "billing"):
-                seen = json.loads(pathlib.Path(out, f"{name}.template.json").read_text())
-                expected = json.loads((HERE.parent / "snapshot" / f"{name}.template.json").read_text())
-                self.assertEqual(seen, expected)
+        seen = synthesise(EXAMPLE.read_text())
+        for name in ("orders", "billing"):
+            expected = json.loads((HERE.parent / "snapshot" / f"{name}.template.json").read_text())
+            self.assertEqual(seen[name], expected)
+
+    def test_the_program_of_the_readme_synthesises(self):
+        program = re.search(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S).group(1)
+        endpoint, = (one["Properties"] for one in synthesise(program)["orders"]["Resources"].values()
+                     if one["Type"] == "Custom::TiDBCloudPrivateEndpoint")
+        self.assertEqual(len(endpoint["AllowedSecurityGroupIds"]), 1)
 
     def test_every_property_and_enum_has_a_python_name(self):
         app = aws_cdk.App()
