@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e explore build fmt clean tools
+.PHONY: help demo test lint unit sim e2e cdk explore build fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,7 @@ help: ## Show this list
 demo: build .venv/stamp ## Deploy the stack and share an endpoint on a local AWS; about two minutes after the build
 	@$(VENV) tests/e2e/demo.py
 
-test: lint unit sim e2e ## Run every check: format, lint, unit, integration, end to end
+test: lint unit sim e2e cdk ## Run every check: format, lint, unit, integration, end to end, CDK
 
 lint: tools .venv/stamp ## Check format, warnings and template.yaml
 	cargo fmt --all --check
@@ -41,6 +41,13 @@ sim: build .venv/stamp ## Check the simulated EC2 with boto3, an AWS SDK that is
 e2e: build .venv/stamp ## Run the end-to-end tests: CloudFormation, Lambda process, simulated EC2
 	@$(VENV) tests/e2e/e2e.py
 
+# Node.js is not among what everybody has who works on the function. The stamp is the lock file that was installed.
+cdk: tools ## Build and test the CDK constructs, where Node.js 20.16 or newer is
+	@if command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 16 ? 0 : 1)'; then \
+	  cd cdk && { cmp -s package-lock.json node_modules/.lock || { npm ci --no-fund --no-audit && cp package-lock.json node_modules/.lock; }; } && \
+	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm test; \
+	else echo "cdk: skipped, because Node.js 20.16 or newer is not here."; fi
+
 explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
 	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
 
@@ -53,6 +60,7 @@ fmt: tools ## Format the Rust code
 
 clean: ## Remove everything that was built; the next build is a first one again
 	rm -rf .venv .run dist target
+	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
 
 # Without these nothing works; say which one is missing instead of failing half-way.
 tools:

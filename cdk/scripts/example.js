@@ -1,0 +1,44 @@
+// Synthesises examples/cdk-typescript as a user would, with the package as build/package has it:
+//
+//     node scripts/example.js OUT [vpcId=… serviceName=…]
+//
+// OUT is a cloud assembly: NAME.template.json and NAME.assets.json of each stack, and the function's zip. For the
+// function itself instead of a placeholder run `node scripts/stage.js ZIP` before.
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const HERE = path.join(__dirname, '..');
+const SOURCE = path.join(HERE, '..', 'examples', 'cdk-typescript', 'app.ts');
+const BUILD = path.join(HERE, 'build', 'example');
+const EXAMPLE_CONTEXT = {
+  vpcId: 'vpc-0123456789abcdef0',
+  serviceName: 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0',
+};
+
+/** Compiles a program, the example if no other is given, and runs it; returns `out`. */
+function synthesise(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURCE)) {
+  const modules = path.join(BUILD, 'node_modules');
+  const program = path.join(BUILD, 'app.js');
+  fs.rmSync(BUILD, { recursive: true, force: true });
+  fs.mkdirSync(modules, { recursive: true });
+  fs.symlinkSync(path.join(HERE, 'build', 'package'), path.join(modules, 'cdk-tidb-private-endpoint'));
+  fs.writeFileSync(path.join(BUILD, 'app.ts'), text);
+  execFileSync(process.execPath, [path.join(HERE, 'node_modules', 'typescript', 'bin', 'tsc'), '--strict',
+    '--target', 'ES2022', '--module', 'commonjs', path.join(BUILD, 'app.ts')], { stdio: 'inherit' });
+  fs.rmSync(out, { recursive: true, force: true });
+  execFileSync(process.execPath, [program], {
+    stdio: 'inherit',
+    env: { ...process.env, CDK_OUTDIR: path.resolve(out), CDK_CONTEXT_JSON: JSON.stringify(context) },
+  });
+  return out;
+}
+
+module.exports = { synthesise, EXAMPLE_CONTEXT };
+if (require.main === module) {
+  const [out, ...settings] = process.argv.slice(2);
+  if (!out) throw new Error('usage: node scripts/example.js OUT [vpcId=… serviceName=…]');
+  synthesise(out, { ...EXAMPLE_CONTEXT, ...Object.fromEntries(settings.map((one) => one.split(/=(.*)/s, 2))) });
+}

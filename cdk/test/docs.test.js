@@ -1,0 +1,40 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const HERE = path.join(__dirname, '..');
+const assembly = JSON.parse(fs.readFileSync(path.join(HERE, '.jsii'), 'utf8'));
+
+test('everything public has a doc comment', () => {
+  const silent = [];
+  const see = (where, item) => { if (!item.docs?.summary) silent.push(where); };
+  for (const type of Object.values(assembly.types)) {
+    see(type.name, type);
+    for (const kind of ['properties', 'methods', 'members']) {
+      for (const item of type[kind] ?? []) {
+        see(`${type.name}.${item.name}`, item);
+        for (const parameter of item.parameters ?? []) see(`${type.name}.${item.name}(${parameter.name})`, parameter);
+      }
+    }
+    for (const parameter of type.initializer?.parameters ?? []) see(`${type.name}(${parameter.name})`, parameter);
+    if (type.datatype) {
+      for (const item of type.properties) if (item.optional && !item.docs.default) silent.push(`${item.name}: @default`);
+    }
+  }
+  assert.deepEqual(silent, []);
+});
+
+test('API.md is that of the doc comments', () => {
+  const { reference } = require('../scripts/api.js');
+  assert.ok(reference().includes('## PrivateEndpoint'));
+  assert.equal(fs.readFileSync(path.join(HERE, 'API.md'), 'utf8'), reference(), 'run `npm run docs`');
+});
+
+test('nothing of the package names a file of the machine that built it', () => {
+  for (const file of ['.jsii', 'API.md', 'lib/endpoint.js', 'lib/provider.js', 'lib/function.json']) {
+    assert.ok(!fs.readFileSync(path.join(HERE, file), 'utf8').includes(HERE), file);
+  }
+});

@@ -1,0 +1,290 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { test } = require('node:test');
+const { CfnParameter, Duration, RemovalPolicy, Tags, Token } = require('aws-cdk-lib');
+const {
+  App, IpAddressType, PrivateEndpoint, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
+  stackWithVpc, vpcOf, endpointIn, endpointWith,
+} = require('./world');
+
+const source = (name) => fs.readFileSync(path.join(__dirname, '..', '..', 'src', name), 'utf8');
+const group = (stack, id, groupId) => ec2.SecurityGroup.fromSecurityGroupId(stack, id, groupId);
+
+const EVERYTHING = (stack) => ({
+  subnets: { subnetGroupName: 'Data' },
+  availabilityZoneIds: ['use1-az1'],
+  allowedCidrs: ['10.0.0.0/16', '2001:db8::/56'],
+  allowedSecurityGroups: [group(stack, 'Clients', 'sg-c')],
+  port: 4001,
+  privateDnsEnabled: false,
+  ipAddressType: IpAddressType.DUALSTACK,
+  reuseScope: ReuseScope.REGION,
+  tags: { team: 'data' },
+  serviceTimeout: Duration.minutes(20),
+  removalPolicy: RemovalPolicy.RETAIN,
+});
+
+test('what is not given is left to the product', () => {
+  const { Properties, DeletionPolicy } = endpointWith().resource();
+  const { ServiceToken, ...rest } = Properties;
+  assert.deepEqual(rest, { ServiceTimeout: '900', ServiceName: SERVICE, VpcId: 'vpc-0123456789abcdef0' });
+  assert.equal(DeletionPolicy, 'Delete');
+});
+
+test('every property gets to the resource', () => {
+  const { stack, vpc } = stackWithVpc();
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, ...EVERYTHING(stack) });
+  const { Properties, DeletionPolicy, UpdateReplacePolicy } = endpointIn(stack);
+  const { ServiceToken, ...rest } = Properties;
+  assert.deepEqual(rest, {
+    ServiceTimeout: '1200',
+    ServiceName: SERVICE,
+    VpcId: 'vpc-0123456789abcdef0',
+    SubnetIds: ['subnet-a2', 'subnet-b2'],
+    AvailabilityZoneIds: ['use1-az1'],
+    AllowedCidrs: ['10.0.0.0/16', '2001:db8::/56'],
+    AllowedSecurityGroupIds: ['sg-c'],
+    Port: 4001,
+    PrivateDnsEnabled: false,
+    IpAddressType: 'dualstack',
+    ReuseScope: 'Region',
+    Tags: [{ Key: 'team', Value: 'data' }],
+  });
+  assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
+});
+
+test('the properties are those of the product', () => {
+  const table = [...source('properties.rs').matchAll(/^ {4}row\("(\w+)"/gm)].map(([, name]) => name);
+  assert.ok(table.includes('ServiceName') && table.length >= 12, `read ${table}`);
+  const { stack, vpc } = stackWithVpc();
+  new PrivateEndpoint(stack, 'A', { vpc, serviceName: SERVICE, ...EVERYTHING(stack) });
+  new PrivateEndpoint(stack, 'B', { vpc, serviceName: SERVICE, securityGroups: [group(stack, 'Own', 'sg-o')] });
+  const seen = new Set(Object.values(Template.fromStack(stack).findResources(TYPE))
+    .flatMap((one) => Object.keys(one.Properties)));
+  assert.deepEqual([...seen].sort(), ['ServiceTimeout', 'ServiceToken', ...table].sort());
+});
+
+test('the attributes are those of the product', () => {
+  const text = source('response.rs');
+  const [, rows] = /ATTRIBUTES: \[Attribute; \d+\] = \[(.*?)\n\];/s.exec(text);
+  const table = [...rows.matchAll(/\(\s*"(\w+)",/g)].map(([, name]) => name);
+  assert.ok(table.includes('Host') && table.length >= 22, `read ${table}`);
+  const { stack, endpoint } = endpointWith();
+  for (const name of table) {
+    const value = stack.resolve(endpoint[name[0].toLowerCase() + name.slice(1)]);
+    const attribute = { 'Fn::GetAtt': ['TiDB693B500B', name] };
+    const expected = /(Ids|Names|Entries)$/.test(name) ? { 'Fn::Split': [',', attribute] } : attribute;
+    assert.deepEqual(value, expected, name);
+  }
+  const getters = Object.getOwnPropertyNames(PrivateEndpoint.prototype)
+    .filter((name) => Object.getOwnPropertyDescriptor(PrivateEndpoint.prototype, name).get);
+  assert.deepEqual(getters.map((name) => name[0].toUpperCase() + name.slice(1)).sort(), [...table].sort());
+});
+
+test('of a selection, each zone gets one subnet', () => {
+  const { Properties } = endpointWith({ subnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS } }).resource();
+  assert.deepEqual(Properties.SubnetIds, ['subnet-a1', 'subnet-b1']);
+});
+
+test('tags come from the property and from the scopes', () => {
+  const { stack, resource } = endpointWith({ tags: { team: 'data', z: '1' } });
+  Tags.of(stack).add('cost', '7');
+  assert.deepEqual(resource().Properties.Tags,
+    [{ Key: 'cost', Value: '7' }, { Key: 'team', Value: 'data' }, { Key: 'z', Value: '1' }]);
+});
+
+test('tags that the product does not take are errors', () => {
+  const tagged = (...keys) => () => {
+    const { stack } = endpointWith();
+    for (const key of keys) Tags.of(stack).add(key, 'x');
+    stack.node.root.synth();
+  };
+  assert.throws(tagged('tidb-private-endpoint:owned'), /\[Stack\/TiDB\] The tag 'tidb-private-endpoint:owned' has a prefix/);
+  assert.throws(tagged('AWS:x'), /The tag 'AWS:x' has a prefix/);
+  const many = Array.from({ length: 41 }, (_, index) => `k${index}`);
+  assert.throws(tagged(...many), /has 41 tags; at most 40/);
+  tagged(...many.slice(1))();
+});
+
+// Who may connect.
+
+test('with groups of one\'s own, rules go there', () => {
+  const { stack, vpc } = stackWithVpc();
+  const mine = new ec2.SecurityGroup(stack, 'Mine', { vpc });
+  const clients = new ec2.SecurityGroup(stack, 'Clients', { vpc, allowAllOutbound: false });
+  const tidb = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, securityGroups: [mine] });
+  clients.connections.allowToDefaultPort(tidb);
+  const { Properties } = endpointIn(stack);
+  assert.deepEqual(Properties.SecurityGroupIds, [stack.resolve(mine.securityGroupId)]);
+  assert.equal(Properties.AllowedSecurityGroupIds, undefined);
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', {
+    GroupId: stack.resolve(mine.securityGroupId), SourceSecurityGroupId: stack.resolve(clients.securityGroupId),
+    FromPort: 4000, ToPort: 4000, IpProtocol: 'tcp',
+  });
+  template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', {
+    GroupId: stack.resolve(clients.securityGroupId), DestinationSecurityGroupId: stack.resolve(mine.securityGroupId),
+  });
+});
+
+test('without, peers are named to the product, each once', () => {
+  const { stack, vpc, endpoint, resource } = endpointWith({ allowedCidrs: ['10.9.0.0/16'], port: 4001 });
+  const clients = new ec2.SecurityGroup(stack, 'Clients', { vpc, allowAllOutbound: false });
+  endpoint.connections.allowDefaultPortFrom(clients);
+  clients.connections.allowToDefaultPort(endpoint);
+  endpoint.connections.allowDefaultPortFrom(ec2.Peer.ipv4('10.9.0.0/16'));
+  endpoint.connections.allowFrom(ec2.Peer.ipv4(vpc.vpcCidrBlock), ec2.Port.tcp(4001));
+  endpoint.connections.allowDefaultPortFrom(ec2.Peer.ipv6('2001:db8::/56'));
+  const { Properties } = resource();
+  assert.deepEqual(Properties.AllowedCidrs, ['10.9.0.0/16', '10.0.0.0/16', '2001:db8::/56']);
+  assert.deepEqual(Properties.AllowedSecurityGroupIds, [stack.resolve(clients.securityGroupId)]);
+  const template = Template.fromStack(stack);
+  template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
+  template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', {
+    GroupId: stack.resolve(clients.securityGroupId), FromPort: 4001, ToPort: 4001,
+    DestinationSecurityGroupId: {
+      'Fn::Select': [0, { 'Fn::Split': [',', { 'Fn::GetAtt': ['TiDB693B500B', 'SecurityGroupIds'] }] }],
+    },
+  });
+});
+
+test('without, what the product cannot be told is a rule of the stack', () => {
+  const { endpoint, stack } = endpointWith();
+  endpoint.connections.allowDefaultPortFrom(ec2.Peer.prefixList('pl-1'));
+  endpoint.connections.allowFromAnyIpv4(ec2.Port.tcp(443));
+  const rules = Object.values(Template.fromStack(stack).findResources('AWS::EC2::SecurityGroupIngress'));
+  assert.deepEqual(rules.map(({ Properties }) => [Properties.SourcePrefixListId, Properties.CidrIp, Properties.FromPort]),
+    [['pl-1', undefined, 4000], [undefined, '0.0.0.0/0', 443]]);
+  assert.equal(endpointIn(stack).Properties.AllowedCidrs, undefined);
+});
+
+test('a list that is known at deployment only cannot be added to', () => {
+  const { stack, vpc } = stackWithVpc();
+  const list = new CfnParameter(stack, 'Cidrs', { type: 'CommaDelimitedList' }).valueAsList;
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, allowedCidrs: list });
+  endpoint.connections.allowDefaultPortFrom(ec2.Peer.ipv4('10.1.0.0/16'));
+  assert.deepEqual(endpointIn(stack).Properties.AllowedCidrs, { Ref: 'Cidrs' });
+  Template.fromStack(stack).hasResourceProperties('AWS::EC2::SecurityGroupIngress', { CidrIp: '10.1.0.0/16' });
+});
+
+test('a client in a stack that uses the endpoint makes no circle', () => {
+  const app = new App();
+  const { stack, vpc } = stackWithVpc(app, 'Platform');
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  const orders = new Stack(app, 'Orders', { env: US_EAST_1 });
+  const clients = new ec2.SecurityGroup(orders, 'Clients', { vpc: vpcOf(orders), description: endpoint.host });
+  clients.connections.allowToDefaultPort(endpoint);
+  app.synth();
+  assert.equal(endpointIn(stack).Properties.AllowedSecurityGroupIds, undefined);
+  Template.fromStack(orders).hasResourceProperties('AWS::EC2::SecurityGroupIngress',
+    { SourceSecurityGroupId: orders.resolve(clients.securityGroupId), FromPort: 4000 });
+});
+
+test('a VPC, an endpoint and a function that uses it can be in one stack', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc');
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  const client = new lambda.Function(stack, 'Client', {
+    runtime: lambda.Runtime.NODEJS_20_X,
+    handler: 'index.handler',
+    code: lambda.Code.fromInline('exports.handler = async () => {};'),
+    vpc,
+    allowAllOutbound: false,
+    environment: { HOST: endpoint.host, PORT: endpoint.port },
+  });
+  client.connections.allowToDefaultPort(endpoint);
+  const template = Template.fromStack(stack); // refuses circles
+  const subnets = Object.keys(template.findResources('AWS::EC2::Subnet'));
+  assert.ok(subnets.length > 1);
+  // Else the product could look for subnets before there are any, and they could not be deleted before it is gone.
+  assert.deepEqual(endpointIn(stack).DependsOn.sort(), subnets.sort());
+  template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', { FromPort: 4000, ToPort: 4000 });
+});
+
+test('with subnets given, the endpoint waits for these only', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc');
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, subnets: { subnetType: ec2.SubnetType.PUBLIC } });
+  const { Properties, DependsOn } = endpointIn(stack);
+  assert.deepEqual(Properties.SubnetIds, vpc.publicSubnets.map((one) => stack.resolve(one.subnetId)));
+  assert.equal(DependsOn, undefined);
+});
+
+// What is wrong is said at synthesis.
+
+test('several faults are said at once', () => {
+  assert.throws(() => endpointWith({ serviceName: 'vpce-0123456789abcdef0', port: 70000, allowedCidrs: ['everywhere'] }),
+    /^Error: Stack\/TiDB: serviceName is .*; it is the id of an endpoint\. allowedCidrs has 'everywhere'.* port is 70000,/);
+});
+
+for (const [name, props, expected] of [
+  ['groups and blocks', (stack) => ({ securityGroups: [group(stack, 'A', 'sg-a')], allowedCidrs: ['10.0.0.0/8'] }),
+    /allowedCidrs applies only to the group that the product makes itself/],
+  ['groups and allowed groups', (stack) => ({
+    securityGroups: [group(stack, 'A', 'sg-a')], allowedSecurityGroups: [group(stack, 'B', 'sg-b')] }),
+  /allowedSecurityGroups applies only to .* with securityGroups, write the rule in your own group/],
+  ['a host name', () => ({ serviceName: 'gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com' }), /it is a host name/],
+  ['a service of AWS', () => ({ serviceName: 'com.amazonaws.us-east-1.s3' }), /copy the service name that TiDB Cloud shows/],
+  ['a short service id', () => ({ serviceName: SERVICE.slice(0, -1) }), /is not an endpoint service name such as/],
+  ['a service of another region', () => ({ serviceName: SERVICE.replace('us-east-1', 'eu-west-1') }),
+    /is in eu-west-1, but the stack Stack is in us-east-1/],
+  ['a zone name', () => ({ availabilityZoneIds: ['us-east-1a'] }), /'us-east-1a', which is not a zone id such as use1-az1/],
+  ['no block', () => ({ allowedCidrs: ['10.0.0.0'] }), /'10\.0\.0\.0', which is not a CIDR block/],
+  ['a block with too many bits', () => ({ allowedCidrs: ['10.0.0.0/33'] }), /which is not a CIDR block/],
+  ['port 0', () => ({ port: 0 }), /port is 0/],
+  ['half a port', () => ({ port: 4000.5 }), /port is 4000\.5/],
+]) {
+  test(`${name}: refused`, () => {
+    const { stack, vpc } = stackWithVpc();
+    assert.throws(() => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, ...props(stack) }), expected);
+  });
+}
+
+test('a VPC without DNS hostnames is refused, unless private DNS is off', () => {
+  const stack = new Stack(new App(), 'Stack');
+  const vpc = new ec2.Vpc(stack, 'Vpc', { enableDnsHostnames: false });
+  const make = (privateDnsEnabled) => () => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, privateDnsEnabled });
+  assert.throws(make(), /privateDnsEnabled needs DNS support and DNS hostnames of the VPC/);
+  stack.node.tryRemoveChild('TiDB');
+  make(false)();
+});
+
+test('what is not known at synthesis is not judged', () => {
+  const { stack, vpc } = stackWithVpc();
+  const parameter = (id, type = 'String') => new CfnParameter(stack, id, { type });
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', {
+    vpc,
+    serviceName: parameter('Service').valueAsString,
+    availabilityZoneIds: parameter('Zones', 'CommaDelimitedList').valueAsList,
+    allowedCidrs: [parameter('Cidr').valueAsString],
+    port: parameter('Port', 'Number').valueAsNumber,
+  });
+  const { Properties } = endpointIn(stack);
+  assert.deepEqual(Properties.ServiceName, { Ref: 'Service' });
+  assert.deepEqual(Properties.AvailabilityZoneIds, { Ref: 'Zones' });
+  assert.deepEqual(Properties.AllowedCidrs, [{ Ref: 'Cidr' }]);
+  assert.deepEqual(Properties.Port, { Ref: 'Port' });
+  assert.ok(endpoint.connections.defaultPort);
+});
+
+test('a stack without a region takes a service of any', () => {
+  const { Properties } = endpointWith({ serviceName: SERVICE.replace('us-east-1', 'eu-west-1') }, {}).resource();
+  assert.match(Properties.ServiceName, /eu-west-1/);
+});
+
+test('a service of the China regions is known', () => {
+  const name = 'cn.com.amazonaws.vpce.cn-north-1.vpce-svc-0123456789abcdef0';
+  assert.equal(endpointWith({ serviceName: name }, {}).resource().Properties.ServiceName, name);
+});
+
+test('empty lists are not given', () => {
+  const { Properties } = endpointWith({ securityGroups: [], allowedCidrs: [], availabilityZoneIds: [], tags: {} }).resource();
+  assert.deepEqual(Object.keys(Properties).sort(), ['ServiceName', 'ServiceTimeout', 'ServiceToken', 'VpcId']);
+});
+
+test('tokens of the whole construct are used as texts', () => {
+  const { endpoint } = endpointWith();
+  assert.ok(Token.isUnresolved(`${endpoint.host}:${endpoint.port}`));
+});

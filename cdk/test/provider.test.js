@@ -1,0 +1,182 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { test } = require('node:test');
+const { Fn, Stage } = require('aws-cdk-lib');
+const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
+const {
+  App, NestedStack, PrivateEndpoint, PrivateEndpointProvider, Stack, Template, SERVICE, PLACEHOLDER, TYPE, lambda, path,
+  stackWithVpc, endpointIn,
+} = require('./world');
+
+/** template.yaml as the CDK reads it, which is not how the build reads it. */
+function productTemplate() {
+  const stack = new Stack(new App(), 'product');
+  new CfnInclude(stack, 'Template', { templateFile: path.join(__dirname, '..', '..', 'template.yaml') });
+  return Template.fromStack(stack).toJSON();
+}
+
+/** The same for two documents that mean the same: one action or a list of one, in whatever order. */
+function normal(value) {
+  if (Array.isArray(value)) {
+    const items = value.map(normal);
+    if (items.length === 1 && typeof items[0] === 'string') return items[0];
+    return items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if ('Fn::GetAtt' in value) return [value['Fn::GetAtt']].flat().join('.').replace(/^.*LogGroup[0-9A-F]*/, 'LogGroup');
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, normal(value[key])]));
+}
+
+function only(template, type) {
+  const found = Object.entries(template.findResources(type));
+  assert.equal(found.length, 1, type);
+  return { id: found[0][0], ...found[0][1] };
+}
+
+function provider(props, context = {}) {
+  const { stack } = stackWithVpc(new App({ context }));
+  const made = new PrivateEndpointProvider(stack, 'Provider', props);
+  return { stack, made, template: Template.fromStack(stack) };
+}
+
+test('the function may do what it may do in template.yaml, and no more', () => {
+  const theirs = productTemplate().Resources.Role.Properties;
+  assert.ok(JSON.stringify(theirs).includes('ec2:CreateVpcEndpoint'));
+  // New apps have the flag that lets the CDK merge statements.
+  for (const minimizePolicies of [false, true]) {
+    const { template } = provider({}, { '@aws-cdk/aws-iam:minimizePolicies': minimizePolicies });
+    assert.deepEqual(normal(only(template, 'AWS::IAM::Role').Properties), normal(theirs));
+    template.resourceCountIs('AWS::IAM::Policy', 0);
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+  }
+});
+
+test('the function is set up as in template.yaml', () => {
+  const { Parameters, Resources } = productTemplate();
+  const theirs = Resources.Function.Properties;
+  const { template } = provider();
+  const ours = only(template, 'AWS::Lambda::Function').Properties;
+  for (const name of ['Description', 'Runtime', 'Handler', 'Timeout', 'MemorySize']) {
+    assert.deepEqual(ours[name], theirs[name], name);
+    assert.ok(ours[name], name);
+  }
+  assert.equal(ours.Timeout, 900);
+  assert.deepEqual(ours.Architectures, [Parameters.Architecture.Default]);
+  assert.equal(ours.LoggingConfig.LogFormat, theirs.LoggingConfig.LogFormat);
+  const { id, ...group } = only(template, 'AWS::Logs::LogGroup');
+  assert.deepEqual(ours.LoggingConfig.LogGroup, { Ref: id });
+  assert.equal(group.Properties.RetentionInDays, Parameters.LogRetentionInDays.Default);
+  assert.equal(group.DeletionPolicy, Resources.LogGroup.DeletionPolicy);
+});
+
+test('the zip in the package is what is deployed', () => {
+  const { stack, template } = provider();
+  const { S3Key } = only(template, 'AWS::Lambda::Function').Properties.Code;
+  const assembly = stack.node.root.synth();
+  assert.deepEqual(fs.readFileSync(path.join(assembly.directory, `asset.${S3Key}`)), fs.readFileSync(PLACEHOLDER));
+});
+
+test('code, architecture and retention can be chosen', () => {
+  const { template } = provider({
+    code: lambda.Code.fromAsset(PLACEHOLDER), architecture: lambda.Architecture.ARM_64, logRetention: 7,
+  });
+  template.hasResourceProperties('AWS::Lambda::Function', { Architectures: ['arm64'] });
+  template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
+});
+
+test('another architecture needs other code', () => {
+  assert.throws(() => provider({ architecture: lambda.Architecture.ARM_64 }),
+    /^Error: Stack\/Provider: the function in this package is built for x86_64, not for arm64\. .*code: lambda\.Code/);
+});
+
+test('a package without the function says so', () => {
+  const zip = path.join(__dirname, '..', 'build', 'package', 'assets', 'tidb-private-endpoint.zip');
+  fs.renameSync(zip, `${zip}.away`);
+  try {
+    assert.throws(() => provider(), /no function in it: .*tidb-private-endpoint\.zip is missing\. Build .*`make package`/);
+    provider({ code: lambda.Code.fromAsset(PLACEHOLDER) });
+  } finally {
+    fs.renameSync(`${zip}.away`, zip);
+  }
+});
+
+test('endpoints of a stack and of its nested stacks have one provider', () => {
+  const { stack, vpc } = stackWithVpc();
+  const nested = new NestedStack(stack, 'Nested');
+  const inner = new NestedStack(nested, 'Inner');
+  const endpoints = [
+    new PrivateEndpoint(inner, 'A', { vpc, serviceName: SERVICE }),
+    new PrivateEndpoint(nested, 'B', { vpc, serviceName: SERVICE }),
+    new PrivateEndpoint(stack, 'C', { vpc, serviceName: SERVICE }),
+    new PrivateEndpoint(stack, 'D', { vpc, serviceName: SERVICE }),
+  ];
+  assert.equal(new Set(endpoints.map((one) => one.provider)).size, 1);
+  const { id } = only(Template.fromStack(stack), 'AWS::Lambda::Function');
+  for (const one of [inner, nested]) Template.fromStack(one).resourceCountIs('AWS::Lambda::Function', 0);
+  for (const { Properties } of Object.values(Template.fromStack(stack).findResources(TYPE))) {
+    assert.deepEqual(Properties.ServiceToken, { 'Fn::GetAtt': [id, 'Arn'] });
+  }
+  const parameters = Template.fromStack(nested).findParameters('*');
+  const { Properties } = endpointIn(nested);
+  assert.ok(parameters[Properties.ServiceToken.Ref], 'the nested stack is given the token');
+});
+
+test('each stack has a provider of its own, within an app and a stage', () => {
+  const app = new App();
+  const stage = new Stage(app, 'Stage');
+  const stacks = [[app, 'One'], [app, 'Two'], [stage, 'Three']].map(([scope, id]) => {
+    const { stack, vpc } = stackWithVpc(scope, id);
+    new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+    return stack;
+  });
+  for (const stack of stacks) Template.fromStack(stack).resourceCountIs('AWS::Lambda::Function', 1);
+});
+
+test('a provider can serve other stacks of the app', () => {
+  const app = new App();
+  const { stack: platform } = stackWithVpc(app, 'Platform');
+  const shared = new PrivateEndpointProvider(platform, 'Provider');
+  const { stack, vpc } = stackWithVpc(app, 'Orders');
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, provider: shared });
+  assert.match(endpointIn(stack).Properties.ServiceToken['Fn::ImportValue'], /^Platform:ExportsOutputFnGetAttProviderFunction/);
+  Template.fromStack(stack).resourceCountIs('AWS::Lambda::Function', 0);
+});
+
+test('a service token can be imported', () => {
+  const { stack, vpc } = stackWithVpc();
+  const imported = PrivateEndpointProvider.fromServiceToken(stack, 'Provider', Fn.importValue('tidb-private-endpoint-ServiceToken'));
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, provider: imported });
+  assert.deepEqual(endpointIn(stack).Properties.ServiceToken, { 'Fn::ImportValue': 'tidb-private-endpoint-ServiceToken' });
+  const template = Template.fromStack(stack).toJSON();
+  assert.deepEqual(Object.values(template.Resources).map((one) => one.Type), [TYPE]);
+});
+
+test('what is no service token is refused', () => {
+  const { stack } = stackWithVpc();
+  const of = (token) => () => PrivateEndpointProvider.fromServiceToken(stack, 'Provider', token);
+  assert.throws(of('tidb-private-endpoint-ServiceToken'), /is not the ARN of a Lambda function.*Fn\.importValue/);
+  assert.throws(of('arn:aws:lambda:eu-west-1:123456789012:function:f'), /is in eu-west-1, but the stack Stack is in us-east-1/);
+  of('arn:aws:lambda:us-east-1:123456789012:function:f')();
+});
+
+test('a provider of another account or region is refused', () => {
+  const app = new App();
+  const far = new PrivateEndpointProvider(
+    new Stack(app, 'Far', { env: { account: '999999999999', region: 'eu-west-1' } }), 'Provider');
+  const { stack, vpc } = stackWithVpc(app, 'Near');
+  assert.throws(() => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, provider: far }),
+    /The provider is in the account 999999999999, .*The provider is in the region eu-west-1, but the stack Near is in us-east-1/);
+});
+
+test('the permissions are in the role itself, and the endpoint needs the function', () => {
+  const { stack, vpc } = stackWithVpc();
+  new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  const template = Template.fromStack(stack);
+  const func = only(template, 'AWS::Lambda::Function');
+  const role = only(template, 'AWS::IAM::Role');
+  assert.deepEqual(endpointIn(stack).Properties.ServiceToken, { 'Fn::GetAtt': [func.id, 'Arn'] });
+  assert.deepEqual(func.Properties.Role, { 'Fn::GetAtt': [role.id, 'Arn'] });
+  assert.deepEqual(role.Properties.Policies.map((one) => one.PolicyName), ['Logs', 'Endpoints']);
+});

@@ -1,0 +1,86 @@
+"""The Python package, as a user has it: installed from the wheel."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import aws_cdk
+import cdk_tidb_private_endpoint as product
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk.assertions import Template
+
+HERE = pathlib.Path(__file__).resolve().parent
+README = HERE.parent.parent / "README.md"
+EXAMPLE = HERE.parent.parent.parent / "examples" / "cdk-python" / "app.py"
+SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0"
+VPC = "vpc-0123456789abcdef0"
+
+
+def synthesise(program):
+    """The templates that a program makes, by the names of the stacks."""
+    with tempfile.TemporaryDirectory() as out:
+        context = json.dumps({"vpcId": VPC, "serviceName": SERVICE})
+        subprocess.run([sys.executable, "-c", program], check=True,
+                       env={**os.environ, "CDK_OUTDIR": out, "CDK_CONTEXT_JSON": context})
+        return {file.name.removesuffix(".template.json"): json.loads(file.read_text())
+                for file in pathlib.Path(out).glob("*.template.json")}
+
+
+class Package(unittest.TestCase):
+    def test_the_example_makes_the_templates_of_the_typescript_example(self):
+        seen = synthesise(EXAMPLE.read_text())
+        for name in ("orders", "billing"):
+            expected = json.loads((HERE.parent / "snapshot" / f"{name}.template.json").read_text())
+            self.assertEqual(seen[name], expected)
+
+    def test_the_program_of_the_readme_synthesises(self):
+        program = re.search(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S).group(1)
+        endpoint, = (one["Properties"] for one in synthesise(program)["orders"]["Resources"].values()
+                     if one["Type"] == "Custom::TiDBCloudPrivateEndpoint")
+        self.assertEqual(len(endpoint["AllowedSecurityGroupIds"]), 1)
+
+    def test_every_property_and_enum_has_a_python_name(self):
+        app = aws_cdk.App()
+        stack = aws_cdk.Stack(app, "Stack", env=aws_cdk.Environment(account="123456789012", region="us-east-1"))
+        vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"],
+                                          private_subnet_ids=["subnet-1"])
+        clients = ec2.SecurityGroup(stack, "Clients", vpc=vpc, allow_all_outbound=False)
+        endpoint = product.PrivateEndpoint(
+            stack, "TiDB", vpc=vpc, service_name=SERVICE, subnets=ec2.SubnetSelection(one_per_az=True),
+            availability_zone_ids=["use1-az1"], allowed_cidrs=["10.0.0.0/16"], port=4001, private_dns_enabled=True,
+            ip_address_type=product.IpAddressType.IPV4, reuse_scope=product.ReuseScope.REGION, tags={"a": "b"},
+            service_timeout=aws_cdk.Duration.minutes(20), removal_policy=aws_cdk.RemovalPolicy.RETAIN,
+            provider=product.PrivateEndpointProvider.from_service_token(
+                stack, "Provider", aws_cdk.Fn.import_value("tidb-private-endpoint-ServiceToken")))
+        endpoint.connections.allow_default_port_from(clients)
+        aws_cdk.CfnOutput(stack, "Zones", value=aws_cdk.Fn.join(" ", endpoint.availability_zone_ids))
+        template = Template.from_stack(stack)
+        template.has_resource("Custom::TiDBCloudPrivateEndpoint", {"DeletionPolicy": "Retain", "Properties": {
+            "ServiceToken": {"Fn::ImportValue": "tidb-private-endpoint-ServiceToken"}, "ServiceTimeout": "1200",
+            "ServiceName": SERVICE, "VpcId": VPC, "SubnetIds": ["subnet-1"], "AvailabilityZoneIds": ["use1-az1"],
+            "AllowedCidrs": ["10.0.0.0/16"], "AllowedSecurityGroupIds": [stack.resolve(clients.security_group_id)],
+            "Port": 4001, "PrivateDnsEnabled": True, "IpAddressType": "ipv4", "ReuseScope": "Region",
+            "Tags": [{"Key": "a", "Value": "b"}]}})
+
+    def test_every_attribute_is_there(self):
+        source = (HERE.parent.parent / "src" / "endpoint.ts").read_text()
+        names = re.findall(r"public get (\w+)\(\)", source)
+        self.assertGreaterEqual(len(names), 22)
+        for name in names:
+            snake = re.sub("([A-Z])", lambda letter: "_" + letter.group().lower(), name)
+            self.assertIsInstance(getattr(product.PrivateEndpoint, snake), property, snake)
+
+    def test_faults_are_said(self):
+        stack = aws_cdk.Stack(aws_cdk.App(), "Stack")
+        vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"])
+        with self.assertRaisesRegex(RuntimeError, "Stack/TiDB: serviceName is 'x', which is not an endpoint service name"):
+            product.PrivateEndpoint(stack, "TiDB", vpc=vpc, service_name="x")
+
+
+if __name__ == "__main__":
+    unittest.main()

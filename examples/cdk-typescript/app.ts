@@ -1,0 +1,41 @@
+import { App, CfnOutput, Stack, StackProps } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
+import { PrivateEndpoint } from 'cdk-tidb-private-endpoint';
+import { Construct } from 'constructs';
+
+interface ApplicationProps extends StackProps {
+  readonly vpcId: string;
+  readonly serviceName: string;
+}
+
+/**
+ * One application. It asks for the endpoint as if it were alone: the first that is deployed makes it, the others join
+ * it, and the last that is deleted takes it along.
+ */
+class Application extends Stack {
+  constructor(scope: Construct, id: string, props: ApplicationProps) {
+    super(scope, id, props);
+    const vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: props.vpcId, availabilityZones: this.availabilityZones });
+
+    const tidb = new PrivateEndpoint(this, 'TiDB', {
+      vpc,
+      serviceName: props.serviceName,
+      tags: { team: 'data' },
+    });
+
+    // The attributes go wherever a text goes: environment variables, parameters, outputs.
+    new ssm.StringParameter(this, 'JdbcUrl', { parameterName: `/${id}/jdbc-url`, stringValue: tidb.jdbcUrl });
+    new CfnOutput(this, 'Host', { value: tidb.host });
+    new CfnOutput(this, 'EndpointId', { value: tidb.endpointId });
+    new CfnOutput(this, 'Reused', { value: tidb.reused });
+  }
+}
+
+const app = new App();
+const settings = {
+  vpcId: app.node.getContext('vpcId'),
+  serviceName: app.node.getContext('serviceName'),
+};
+new Application(app, 'orders', settings);
+new Application(app, 'billing', settings);
