@@ -48,7 +48,9 @@ cdk: tools ## Build and test the CDK constructs, where Node.js 20.16 or newer is
 	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm test; \
 	else echo "cdk: skipped, because Node.js 20.16 or newer is not here."; fi
 
+# Every fault at every call takes five minutes more; `make test` tries those of all changes and of some looks.
 explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
+	$(CARGO) test --test it -- every_call_of_every_story --ignored --nocapture
 	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
 
 build: tools ## Build the Lambda function and the simulated EC2
