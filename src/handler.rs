@@ -164,7 +164,7 @@ impl Handler {
         progress: &mut Progress,
     ) -> Result<Outcome, Failure> {
         let arrival = clock.now();
-        let work = reconcile(&self.ec2, &self.home, clock, request, progress);
+        let work = reconcile(&self.ec2, &self.home, clock, deadline, request, progress);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
         let whereabouts = || -> Whereabouts { progress.whereabouts.clone() };
         match ended {

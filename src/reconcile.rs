@@ -1,5 +1,5 @@
-//! The loop: look, decide, take one step, look again. It ends with an outcome or a failure; the deadline is the
-//! caller's, who drops it when the time is over.
+//! The loop: look, decide, take one step, look again. It ends with an outcome or a failure; at the deadline the caller
+//! drops it, and no step is begun that might not be over by then.
 
 use crate::clock::Clock;
 use crate::difference::TagChange;
@@ -17,7 +17,7 @@ use crate::release::CALL_LIMIT;
 use crate::request::{EndpointSpec, Request, Verb};
 use crate::step::{Home, Observed, Outcome, Step};
 use crate::survey::Survey;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::{info, warn};
 
@@ -38,7 +38,7 @@ pub struct Progress {
     /// Errors in a row that were waited out.
     troubles: u32,
     /// Since when EC2 has denied the same thing.
-    denied_since: Option<jiff::Timestamp>,
+    denied_since: Option<Timestamp>,
     /// Pauses made, so that no two of them have the same jitter.
     pauses: u32,
 }
@@ -46,7 +46,7 @@ pub struct Progress {
 impl Progress {
     /// At the start of an event.
     #[must_use]
-    pub fn new(started: jiff::Timestamp) -> Self {
+    pub fn new(started: Timestamp) -> Self {
         let (journal, whereabouts) = (Journal::new(started), Whereabouts::default());
         Self { journal, survey: None, whereabouts, troubles: 0, denied_since: None, pauses: 0 }
     }
@@ -60,17 +60,19 @@ pub async fn reconcile(
     ec2: &Ec2,
     home: &Home,
     clock: &Clock,
+    deadline: Timestamp,
     request: &Request,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
     // The SDK's futures are large, so each look and each step is boxed.
-    Reconciler { ec2, home, clock, request, progress }.run().await
+    Reconciler { ec2, home, clock, deadline, request, progress }.run().await
 }
 
 struct Reconciler<'a> {
     ec2: &'a Ec2,
     home: &'a Home,
     clock: &'a Clock,
+    deadline: Timestamp,
     request: &'a Request,
     progress: &'a mut Progress,
 }
@@ -95,6 +97,11 @@ impl Reconciler<'_> {
                     self.say(wait.reason.to_string(), "wait");
                     self.progress.troubles = 0;
                     self.pause(wait.at_least).await;
+                }
+                // A call that is cut off may have its effect after the answer, when nobody looks any more.
+                Ok(step) if self.deadline.duration_since(self.clock.now()) < CALL_LIMIT => {
+                    self.say(format!("no time left for {step}"), "wait");
+                    self.pause(CALL_LIMIT).await;
                 }
                 Ok(step) => Box::pin(self.take(&step)).await?,
                 // What the stack has made a moment ago may not be shown yet.

@@ -242,6 +242,29 @@ async fn a_create_that_runs_out_of_time_says_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_begun_that_might_end_after_the_answer() {
+    let mut changes = 0;
+    for timeout in 20..60 {
+        let cloud = Cloud::new();
+        let begun = cloud.sim.now();
+        // Its effect comes, and its answer never.
+        cloud.sim.on_call(|call| match call.action.as_str() {
+            "CreateVpcEndpoint" => ec2_sim::Verdict::LoseAnswer(ec2_sim::Loss::Silence),
+            _ => ec2_sim::Verdict::Proceed,
+        });
+        let wish = with(properties(), json!({ "ServiceTimeout": timeout }));
+        cloud.stack("orders").create(&wish).await.failed();
+        let answered = cloud.sim.now().duration_since(begun).unsigned_abs();
+        for call in cloud.sim.log().iter().filter(|call| !call.action.starts_with("Describe")) {
+            let over = call.at + std::time::Duration::from_secs(15);
+            assert!(over <= answered, "with {timeout} s, {} at {:?} is cut off at {answered:?}", call.action, call.at);
+            changes += 1;
+        }
+    }
+    assert!(changes > 20, "there was something to cut off");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delete_with_an_invented_id_finds_the_endpoint_by_its_reference() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
@@ -278,7 +301,7 @@ async fn the_delete_after_a_create_that_changed_nothing_looks_once() {
         "CreateVpcEndpoint" => ec2_sim::Verdict::LoseAnswer(ec2_sim::Loss::Silence),
         _ => ec2_sim::Verdict::Proceed,
     });
-    let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 8 }))).await;
+    let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 40 }))).await;
     cloud.sim.on_call(|_| ec2_sim::Verdict::Proceed);
     assert!(failed.reason.is_some());
     stack.delete(&failed.physical_id).await.succeeded();
