@@ -327,6 +327,23 @@ async fn quotas_are_named_with_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_kind_of_addresses_changes_in_place() {
+    let cloud = Cloud::of(|world| {
+        let service = world.services.iter_mut().find(|service| service.name == SERVICE).unwrap();
+        service.ip_address_types = ["ipv4".to_owned(), "ipv6".to_owned()].into();
+    });
+    let stack = cloud.stack("orders");
+    let v4 = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "IpAddressType": "ipv4" });
+    let created = stack.create(&v4).await.succeeded();
+    assert_eq!(created.data["IpAddressType"], "ipv4");
+    let both = with(v4.clone(), json!({ "IpAddressType": "dualstack" }));
+    let updated = stack.update(&created.physical_id, &both, &v4).await.succeeded();
+    assert_eq!(updated.physical_id, created.physical_id);
+    assert_eq!((updated.data["IpAddressType"].as_str(), updated.data["Warnings"].as_str()), ("dualstack", ""));
+    cloud.assert_understood();
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
     let cloud = Cloud::new();
     let spec = |vpc: &str, subnet: &str| EndpointSpec {
