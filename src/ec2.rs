@@ -15,8 +15,11 @@ use crate::step::{NewEndpoint, NewGroup};
 use crate::survey::{Service, Subnet, Vpc, VpcDns};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
+use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_ec2::error::BoxError;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
@@ -26,6 +29,8 @@ use aws_sdk_ec2::types::{
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which endpoints to look for; all that are given must fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,27 @@ pub enum Find {
 #[derive(Debug, Clone)]
 pub struct Ec2 {
     client: Client,
+    calls: Calls,
+}
+
+/// Counts the calls of a process.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<AtomicU64>);
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> std::result::Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 type Result<T> = std::result::Result<T, Ec2Error>;
@@ -52,11 +78,20 @@ impl Ec2 {
     /// Opens the door with the SDK's configuration: credentials, region, endpoint URL, HTTP client.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
+        let calls = Calls::default();
         let config = aws_sdk_ec2::config::Builder::from(config)
+            .interceptor(calls.clone())
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(CALL_LIMIT.unsigned_abs()).build())
             .build();
-        Self { client: Client::from_conf(config) }
+        Self { client: Client::from_conf(config), calls }
+    }
+
+    /// How many calls have gone through the door and its clones. A Lambda function handles one event at a time, so the
+    /// difference is what an event has cost.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.0.load(Ordering::Relaxed)
     }
 
     /// Finds interface endpoints. What a filter says is checked again in code, because stand-ins for EC2 ignore filters.

@@ -139,7 +139,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A word for the log, by which failures can be counted.
+    /// Its name in the log and in the metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

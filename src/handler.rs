@@ -6,6 +6,8 @@ use crate::ec2::Ec2;
 use crate::event::{Event, ReplyTo, Unreadable};
 use crate::failure::{Failure, Whereabouts};
 use crate::journal::Left;
+use crate::log::METRICS;
+use crate::metrics::{Ending, Metrics};
 use crate::reconcile::{Progress, reconcile};
 use crate::reference::Holder;
 use crate::request::Request;
@@ -29,8 +31,19 @@ pub struct Handler {
     pub ec2: Ec2,
     /// Where the function is.
     pub home: Home,
-    /// The function's log stream, to name in reasons.
+    /// The function itself.
+    pub function: Function,
+}
+
+/// What Lambda says of the function that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its log stream, to name in reasons.
     pub log_stream: String,
+    /// The level that its log is set to.
+    pub log_level: String,
 }
 
 /// What an event comes to.
@@ -56,7 +69,7 @@ pub enum Unanswered {
 }
 
 impl Handler {
-    /// Handles an event and delivers its answer.
+    /// Handles an event, delivers its answer, and counts what came of it.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -67,15 +80,23 @@ impl Handler {
         clock: Clock,
         function_deadline: Timestamp,
     ) -> Result<(), Unanswered> {
-        match self.handle(raw, clock, function_deadline).await {
+        let (arrived, calls) = (clock.now(), self.ec2.calls());
+        let failed = |outcome| Ending { outcome, failed: true };
+        let (ending, result) = match self.handle(raw, clock, function_deadline).await {
             Handled::Answer(to, answer, until) => {
                 let body = answer.body(&to);
                 let put = callback.put(&to.response_url, &body, &clock, until);
-                Ok(put.instrument(span(&to, raw)).await?)
+                match put.instrument(span(&to, raw)).await {
+                    Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
+                    Err(undelivered) => (failed("undelivered"), Err(undelivered.into())),
+                }
             }
-            Handled::Expired => Ok(()),
-            Handled::Nobody(unreadable) => Err(Unanswered::Nobody(unreadable)),
-        }
+            Handled::Expired => (failed("expired"), Ok(())),
+            Handled::Nobody(unreadable) => (failed("unreadable"), Err(Unanswered::Nobody(unreadable))),
+        };
+        let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.ec2.calls() - calls };
+        info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, raw));
+        result
     }
 
     /// Handles an event; everything but the delivery of the answer.
@@ -98,7 +119,8 @@ impl Handler {
         span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));
         let holder = Holder::new(&to.stack_id, &to.logical_id);
         let failure = Failure::Unreadable(unreadable);
-        let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.log_stream);
+        let answer =
+            Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.function.log_stream);
         Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT))
     }
 
@@ -141,14 +163,14 @@ impl Handler {
                 let spec = request.as_ref().ok().and_then(Request::spec);
                 let place = spec.zip(progress.survey.as_ref());
                 let answer = Answer::success(&outcome, &holder, named, place);
-                info!(outcome = outcome.name(), endpoint_id = answer.physical_id, duration_ms, "done");
+                info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer
             }
             Err(failure) => {
                 let left = progress.journal.left(clock.now());
-                let answer = Answer::failed(failure, &holder, named, &left, &self.log_stream);
+                let answer = Answer::failed(failure, &holder, named, &left, &self.function.log_stream);
                 if let Some(failure) = &answer.failure {
-                    error!(outcome = failure.name(), endpoint_id = answer.physical_id, duration_ms, "{failure}");
+                    error!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "{failure}");
                 }
                 answer
             }

@@ -22,6 +22,7 @@
 //! * [`step`]: what a look shows, and what can be done next.
 //! * [`plan`], [`journal`], [`release`], [`own_group`]: the decision, from what is wanted, what is seen and what this event has done.
 //! * [`failure`], [`response`]: how an event can end, and what CloudFormation is told.
+//! * [`metrics`]: what is counted of it.
 //!
 //! Then the effects, one door each:
 //!
@@ -50,6 +51,7 @@ pub mod handler;
 pub mod ids;
 pub mod journal;
 pub mod log;
+pub mod metrics;
 pub mod own_group;
 pub mod placement;
 pub mod plan;

@@ -1,22 +1,46 @@
 //! The log: JSON lines, each with the event that it belongs to under `span`.
 
-use tracing::Subscriber;
+use std::fmt;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter, layer};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry;
+use tracing_subscriber::registry::LookupSpan;
+
+/// The target of what goes into the log as it is, whatever the level: CloudWatch takes a line for metrics only if nothing
+/// stands around them.
+pub const METRICS: &str = "metrics";
 
 /// What writes the log. `level` is Lambda's word for the least that is wanted, `INFO` if it is none. Of the libraries'
 /// own lines only warnings are written: their details hold requests and answers.
 #[must_use]
 pub fn subscriber<W>(level: &str, writer: W) -> impl Subscriber + Send + Sync
 where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     // An empty text would be read as ERROR.
     let level = Some(level).filter(|level| !level.is_empty()).and_then(|level| level.parse().ok());
     let level = level.unwrap_or(LevelFilter::INFO);
+    let metrics = layer().event_format(AsItIs).with_ansi(false).with_writer(writer.clone());
     let lines = layer().json().flatten_event(true).with_span_list(false).with_ansi(false).with_writer(writer);
     let filter = Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), level);
-    registry().with(lines.with_filter(filter))
+    registry()
+        .with(metrics.with_filter(Targets::new().with_target(METRICS, LevelFilter::INFO)))
+        .with(lines.with_filter(filter.with_target(METRICS, LevelFilter::OFF)))
+}
+
+/// Writes the message and nothing else.
+struct AsItIs;
+
+impl<S, N> FormatEvent<S, N> for AsItIs
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
 }

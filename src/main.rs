@@ -11,14 +11,19 @@ use serde_json::Value;
 use tidb_private_endpoint::callback::Callback;
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
-use tidb_private_endpoint::handler::Handler;
+use tidb_private_endpoint::handler::{Function, Handler};
 use tidb_private_endpoint::log::subscriber;
 use tidb_private_endpoint::step::Home;
 use tracing::subscriber::set_global_default;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    set_global_default(subscriber(&environment("AWS_LAMBDA_LOG_LEVEL"), std::io::stdout))?;
+    let function = Function {
+        name: environment("AWS_LAMBDA_FUNCTION_NAME"),
+        log_stream: environment("AWS_LAMBDA_LOG_STREAM_NAME"),
+        log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
+    };
+    set_global_default(subscriber(&function.log_level, std::io::stdout))?;
     // Without this, the TLS of the answer would not know which provider to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = aws_config::defaults(BehaviorVersion::latest())
@@ -30,13 +35,12 @@ async fn main() -> Result<(), Error> {
     let region = config.region().map(ToString::to_string).unwrap_or_default();
     let ec2 = Ec2::new(&config);
     let callback = Callback::new(Callback::client()?);
-    let log_stream = environment("AWS_LAMBDA_LOG_STREAM_NAME");
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;
         // arn:aws:lambda:us-east-1:123456789012:function:NAME
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
-        let handler = Handler { ec2: ec2.clone(), home, log_stream: log_stream.clone() };
+        let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
         let deadline = i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         #[expect(clippy::disallowed_methods, reason = "the one place where an event's clock is set by the wall's")]
         let clock = Clock::starting_at(Timestamp::now());

@@ -27,7 +27,7 @@ use crate::refusal::{Refusal, vpc_dns_off};
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
 use crate::step::{
-    Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, READ_LAG_AND_A_BIT, Ready, Reason, Step, wait,
+    Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, READ_LAG_AND_A_BIT, Ready, Reason, Step, Way, wait,
 };
 use crate::survey::Survey;
 use crate::warning::Warning;
@@ -388,9 +388,21 @@ impl Present<'_> {
         warnings.extend(self.warnings_of_place(endpoint));
         Ok(Step::Done(Outcome::Ready(Box::new(Ready {
             endpoint: endpoint.clone(),
-            created: created.is_some(),
+            way: self.way(endpoint),
             warnings,
         }))))
+    }
+
+    /// How the resource came by the endpoint, whichever delivery of the event made it.
+    fn way(&self, endpoint: &Endpoint) -> Way {
+        let owner = reference::owner(&endpoint.tags);
+        if self.request.current() == Some(&endpoint.id) {
+            if self.journal.changed { Way::Updated } else { Way::Unchanged }
+        } else if owner == Some(self.request.holder.hash.as_str()) {
+            Way::Created
+        } else {
+            Way::Joined
+        }
     }
 
     fn join(&self, endpoint: &Endpoint) -> Result<Step, Refusal> {

@@ -64,6 +64,8 @@ const SHRINKS: [&str; 7] = [
 /// What CloudFormation is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// How the event ended, in a word for the log and the metrics.
+    pub outcome: &'static str,
     /// `None` when it went well, else why it did not.
     pub failure: Option<Failure>,
     /// What `!Ref` gives, and what CloudFormation names in later events.
@@ -98,8 +100,13 @@ impl Answer {
         named: Option<&str>,
         place: Option<(&EndpointSpec, &Survey)>,
     ) -> Self {
-        let answer =
-            |physical_id: String, attributes| Self { failure: None, physical_id, attributes, log: String::new() };
+        let answer = |physical_id: String, attributes| Self {
+            outcome: outcome.name(),
+            failure: None,
+            physical_id,
+            attributes,
+            log: String::new(),
+        };
         match (outcome, place) {
             (Outcome::Ready(ready), Some((spec, survey))) => {
                 answer(ready.endpoint.id.to_string(), attributes(ready, holder, spec, survey))
@@ -122,7 +129,7 @@ impl Answer {
             (None, Left::Nothing) => format!("{NOTHING_MADE}{}", holder.hash),
         };
         let log = if log_stream.is_empty() { String::new() } else { format!(" Log stream: {log_stream}.") };
-        Self { failure: Some(failure), physical_id, attributes: Vec::new(), log }
+        Self { outcome: failure.name(), failure: Some(failure), physical_id, attributes: Vec::new(), log }
     }
 
     /// An attribute's value.

@@ -243,15 +243,38 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Its name in the log.
+    /// Its name in the log and in the metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Ready(ready) if ready.created => "created",
-            Self::Ready(_) => "ready",
+            Self::Ready(ready) => ready.way.name(),
             Self::Released(_) => "released",
             Self::Deleted(_) => "deleted",
             Self::Absent => "absent",
+        }
+    }
+}
+
+/// How a resource came by its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It was made for the resource, by this delivery of the event or by one before it.
+    Created,
+    /// It was there.
+    Joined,
+    /// The resource had it, and something about it was changed.
+    Updated,
+    /// The resource had it, and it was as wanted.
+    Unchanged,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Joined => "joined",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
         }
     }
 }
@@ -261,8 +284,8 @@ impl Outcome {
 pub struct Ready {
     /// The endpoint as the last look showed it.
     pub endpoint: Endpoint,
-    /// Whether this event made it.
-    pub created: bool,
+    /// How the resource came by it.
+    pub way: Way,
     /// What is not as asked.
     pub warnings: Vec<Warning>,
 }

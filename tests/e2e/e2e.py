@@ -451,6 +451,8 @@ class Run:
         self.equal("logs: their lines say stack, logical id and request type", told,
                    {(request, event["RequestType"], event["StackId"], event["LogicalResourceId"])
                     for request, (event, _) in self.requests.items()})
+        counted = {request: [record for record in its if "_aws" in record] for request, its in of_events.items()}
+        of_events = {request: [record for record in its if "_aws" not in record] for request, its in of_events.items()}
         self.equal("logs: every line has a step or an outcome, and a message",
                    [record for its in of_events.values() for record in its
                     if not (("step" in record or "outcome" in record) and record.get("message"))], [])
@@ -462,6 +464,19 @@ class Run:
         self.equal("logs: every event has one line with its outcome",
                    {request for request, its in of_events.items() if sum("outcome" in record for record in its) != 1},
                    set())
+        self.equal("metrics: every event is counted once", {request for request, its in counted.items() if len(its) != 1},
+                   set())
+        counted = {request: its[0] for request, its in counted.items() if its}
+        self.equal("metrics: as a failure if it failed, and by its outcome",
+                   {request: (record["Events"], record["Failures"], record["Outcome"])
+                    for request, record in counted.items()},
+                   {request: (1, int(self.requests[request][1]["Status"] == "FAILED"), its["outcome"])
+                    for request, records in of_events.items() for its in records if "outcome" in its})
+        self.check("metrics: the calls to EC2 are those that EC2 has seen",
+                   sum(record["Ec2Calls"] for record in counted.values()) == len(self.engine.calls()),
+                   f"{sum(record['Ec2Calls'] for record in counted.values())} of {len(self.engine.calls())}")
+        self.equal("metrics: they are those of the function", {record["FunctionName"] for record in counted.values()},
+                   {self.stack.physical_id("Function")})
 
     def permissions(self):
         """Every EC2 action that was called is in the function's role, and the role has none that is never called."""

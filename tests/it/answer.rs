@@ -9,7 +9,7 @@ use tidb_private_endpoint::properties::ReuseScope;
 use tidb_private_endpoint::reference::{Holder, Tags};
 use tidb_private_endpoint::request::EndpointSpec;
 use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, Answer};
-use tidb_private_endpoint::step::{Outcome, Ready};
+use tidb_private_endpoint::step::{Outcome, Ready, Way};
 use tidb_private_endpoint::survey::{Service, Survey};
 use tidb_private_endpoint::warning::Warning;
 
@@ -58,7 +58,7 @@ fn body(zones: usize, warnings: Vec<Warning>) -> Value {
         tags: Tags::new(),
     };
     let survey = Survey { service: Some(Service::default()), ..Survey::default() };
-    let outcome = Outcome::Ready(Box::new(Ready { endpoint: endpoint(zones), created: true, warnings }));
+    let outcome = Outcome::Ready(Box::new(Ready { endpoint: endpoint(zones), way: Way::Created, warnings }));
     let answer = Answer::success(&outcome, &Holder::new(STACK, "TiDB"), None, Some((&spec, &survey)));
     let to = ReplyTo {
         response_url: ResponseUrl::new("https://example.com"),

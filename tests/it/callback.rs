@@ -12,16 +12,16 @@ use tidb_private_endpoint::event::ResponseUrl;
 
 /// What the server does with one connection.
 #[derive(Clone, Copy)]
-enum Reply {
+pub(crate) enum Reply {
     Status(&'static str),
     HangUp,
 }
 
 /// A request as it came: its first line and headers, and its body.
-type Received = (Vec<String>, String);
+pub(crate) type Received = (Vec<String>, String);
 
 /// Serves one connection for each reply, and then no more.
-fn server(replies: Vec<Reply>) -> (String, mpsc::Receiver<Received>) {
+pub(crate) fn server(replies: Vec<Reply>) -> (String, mpsc::Receiver<Received>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/arn%3Aaws?X-Amz-Signature=5ec4e7", listener.local_addr().unwrap());
     let (send, receive) = mpsc::channel();

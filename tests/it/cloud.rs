@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
-use tidb_private_endpoint::handler::{Handled, Handler};
+use tidb_private_endpoint::handler::{Function, Handled, Handler};
 use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, ATTRIBUTES};
 use tidb_private_endpoint::step::Home;
 
@@ -52,7 +52,7 @@ pub(crate) fn with(base: Value, over: Value) -> Value {
 #[derive(Clone)]
 pub(crate) struct Cloud {
     pub(crate) sim: Sim,
-    handler: Handler,
+    pub(crate) handler: Handler,
     /// Requests so far.
     requests: Arc<AtomicU32>,
 }
@@ -77,8 +77,12 @@ impl Cloud {
             .http_client(sim.http_client())
             .build();
         let home = Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
-        let handler =
-            Handler { ec2: Ec2::new(&config), home, log_stream: "2026/11/23/[$LATEST]0123456789abcdef".to_owned() };
+        let function = Function {
+            name: "tidb-private-endpoint".to_owned(),
+            log_stream: "2026/11/23/[$LATEST]0123456789abcdef".to_owned(),
+            log_level: "WARN".to_owned(),
+        };
+        let handler = Handler { ec2: Ec2::new(&config), home, function };
         Self { sim, handler, requests: Arc::default() }
     }
 

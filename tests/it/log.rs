@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Collects lines.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -30,7 +30,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl Lines {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -57,7 +57,12 @@ async fn story(cloud: &Cloud) {
 /// What is logged at all is decided for the whole process, so other tests at the same time would have a say in it.
 #[test]
 fn each_in_a_process_of_its_own() {
-    for test in ["log::every_line_says_for_whom_and_what", "log::no_secret_is_in_any_line_of_anybody"] {
+    for test in [
+        "log::every_line_says_for_whom_and_what",
+        "log::no_secret_is_in_any_line_of_anybody",
+        "metrics::each_delivery_has_one_line_whatever_the_level",
+        "metrics::an_answer_that_nobody_takes_is_counted_as_a_failure",
+    ] {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         let output = command.args(["--ignored", "--exact", "--nocapture", test]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
@@ -91,7 +96,7 @@ async fn every_line_says_for_whom_and_what() {
             assert!(line["span"][field].as_str().is_some_and(|value| !value.is_empty()), "{field} in {line}");
         }
     }
-    assert_eq!(outcomes, ["created", "ready", "released", "deleted", "refused", "unreadable"]);
+    assert_eq!(outcomes, ["created", "joined", "released", "deleted", "refused", "unreadable"]);
     assert!(text.contains("RequestLimitExceeded"), "trouble that was waited out can be seen");
     assert!(text.lines().count() < 60, "progress, and not every look: {} lines", text.lines().count());
 }

@@ -22,6 +22,7 @@ mod histories;
 mod least_privilege;
 mod lifecycle;
 mod log;
+mod metrics;
 mod networking;
 mod promises;
 mod properties;

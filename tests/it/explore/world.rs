@@ -719,7 +719,7 @@ impl World {
         match record.state(self.now) {
             State::Available => {}
             // Another stack changes it at this moment; it works meanwhile.
-            State::Pending if !ready.created && self.stacks.len() > 1 => {}
+            State::Pending if self.stacks.len() > 1 => {}
             state => return fault(&format!("it is {state:?}")),
         }
         if record.service().as_str() != service(wish.service) {
