@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { isDeepStrictEqual } = require('node:util');
 const yaml = require('yaml');
 
 const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
@@ -17,6 +18,18 @@ const customTags = ['And', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref',
     { tag: `!${name}`, collection: 'seq', resolve: (items) => long(items.toJSON()) },
   ];
 });
+
+/** An alarm as src/provider.ts makes it. */
+const ALARM = {
+  AlarmActions: [{ Ref: 'AlarmTopicArn' }],
+  Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
+  Statistic: 'Sum',
+  Period: 300,
+  EvaluationPeriods: 1,
+  ComparisonOperator: 'GreaterThanThreshold',
+  Threshold: 0,
+  TreatMissingData: 'notBreaching',
+};
 
 /** Ends the build with a sentence if the template is not what the constructs were written for. */
 function expect(holds, what) {
@@ -41,22 +54,33 @@ function onlyKnownFunctions(value) {
   }
 }
 
+/** What tells one alarm from another; the rest is the same for all, in src/provider.ts too. */
+function alarm(properties, where) {
+  const { AlarmDescription, Namespace, MetricName, ...rest } = properties;
+  expect(isDeepStrictEqual(rest, ALARM), `${where} is not as other alarms`);
+  return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
+}
+
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
-  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'Endpoint'], 'Resources');
+  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint'], 'Resources');
   const func = Resources.Function.Properties;
   const role = Resources.Role.Properties;
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
-    'LoggingConfig'], 'Function');
+    'Tracing', 'EventInvokeConfig', 'LoggingConfig'], 'Function');
   expect(func.Runtime === 'provided.al2023', 'the runtime is not provided.al2023');
   expect(Parameters.Architecture.Default === 'x86_64', 'the default architecture is not x86_64');
+  expect(Parameters.Tracing.Default === 'PassThrough', 'the function is traced by default');
+  onlyKeys(func.EventInvokeConfig, ['MaximumEventAgeInSeconds'], 'Function.EventInvokeConfig');
   onlyKeys(func.LoggingConfig, ['LogFormat', 'LogGroup'], 'Function.LoggingConfig');
   expect(func.LoggingConfig.LogFormat === 'JSON', 'the log format is not JSON');
   onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays'], 'LogGroup');
   onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
   expect(JSON.stringify(role.AssumeRolePolicyDocument.Statement.map((one) => one.Principal))
     === '[{"Service":"lambda.amazonaws.com"}]', 'somebody else than Lambda may assume the role');
-  onlyKnownFunctions(role.Policies);
+  // The CDK writes the policy for traces itself.
+  const policies = role.Policies.filter((policy) => !policy['Fn::If']?.[1].PolicyName.includes('Tracing'));
+  onlyKnownFunctions(policies);
   return {
     description: func.Description,
     handler: func.Handler,
@@ -64,7 +88,9 @@ function read() {
     memorySize: func.MemorySize,
     logRetention: Parameters.LogRetentionInDays.Default,
     roleDescription: role.Description,
-    policies: Object.fromEntries(role.Policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
+    maximumEventAge: func.EventInvokeConfig.MaximumEventAgeInSeconds,
+    policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
+    alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),
   };
 }
 

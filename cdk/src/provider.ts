@@ -1,9 +1,12 @@
 import * as fs from 'fs';
 import * as path from 'path';
 import { Duration, Fn, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
 
 /** What the constructs have of template.yaml; scripts/function.js writes it. */
@@ -14,7 +17,11 @@ interface FunctionSettings {
   readonly memorySize: number;
   readonly logRetention: number;
   readonly roleDescription: string;
+  readonly maximumEventAge: number;
   readonly policies: { readonly [name: string]: unknown };
+  readonly alarms: {
+    readonly [id: string]: { readonly description: string; readonly namespace: string; readonly metricName: string };
+  };
 }
 
 const SETTINGS: FunctionSettings = JSON.parse(fs.readFileSync(path.join(__dirname, 'function.json'), 'utf8'));
@@ -58,6 +65,20 @@ export interface PrivateEndpointProviderProps {
    * @default logs.RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
+
+  /**
+   * Who is told when an event has failed, or the function has.
+   *
+   * @default - nobody, and there are no alarms
+   */
+  readonly alarmTopic?: sns.ITopic;
+
+  /**
+   * Whether X-Ray traces the function.
+   *
+   * @default lambda.Tracing.DISABLED
+   */
+  readonly tracing?: lambda.Tracing;
 }
 
 /**
@@ -139,10 +160,34 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       timeout: Duration.seconds(SETTINGS.timeout),
       memorySize: SETTINGS.memorySize,
       role: this.role,
+      tracing: props.tracing,
+      maxEventAge: Duration.seconds(SETTINGS.maximumEventAge),
       loggingFormat: lambda.LoggingFormat.JSON,
       logGroup: this.logGroup,
     });
     this.serviceToken = this.handler.functionArn;
+    if (props.alarmTopic) this.alarm(new actions.SnsAction(props.alarmTopic));
+  }
+
+  /** An alarm for events that fail, and one for the function. */
+  private alarm(action: cloudwatch.IAlarmAction) {
+    for (const [id, { description, namespace, metricName }] of Object.entries(SETTINGS.alarms)) {
+      const metric = new cloudwatch.Metric({
+        namespace,
+        metricName,
+        dimensionsMap: { FunctionName: this.handler.functionName },
+        statistic: cloudwatch.Stats.SUM,
+        period: Duration.minutes(5),
+      });
+      new cloudwatch.Alarm(this, id, {
+        alarmDescription: description,
+        metric,
+        threshold: 0,
+        evaluationPeriods: 1,
+        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      }).addAlarmAction(action);
+    }
   }
 
   /** A policy document of template.yaml with tokens where that has functions of CloudFormation. */

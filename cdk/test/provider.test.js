@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
 const { Fn, Stage } = require('aws-cdk-lib');
+const sns = require('aws-cdk-lib/aws-sns');
 const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
 const {
   App, NestedStack, PrivateEndpoint, PrivateEndpointProvider, Stack, Template, SERVICE, PLACEHOLDER, TYPE, lambda, path,
@@ -43,6 +44,8 @@ function provider(props, context = {}) {
 
 test('the function may do what it may do in template.yaml, and no more', () => {
   const theirs = productTemplate().Resources.Role.Properties;
+  // The CDK has a policy of its own for traces.
+  theirs.Policies = theirs.Policies.filter((policy) => !('Fn::If' in policy));
   assert.ok(JSON.stringify(theirs).includes('ec2:CreateVpcEndpoint'));
   // New apps have the flag that lets the CDK merge statements.
   for (const minimizePolicies of [false, true]) {
@@ -76,6 +79,38 @@ test('the zip in the package is what is deployed', () => {
   const { S3Key } = only(template, 'AWS::Lambda::Function').Properties.Code;
   const assembly = stack.node.root.synth();
   assert.deepEqual(fs.readFileSync(path.join(assembly.directory, `asset.${S3Key}`)), fs.readFileSync(PLACEHOLDER));
+});
+
+test('a call that fails is repeated, but not for longer than template.yaml says', () => {
+  const theirs = productTemplate().Resources.Function.Properties.EventInvokeConfig;
+  const { id, ...config } = only(provider().template, 'AWS::Lambda::EventInvokeConfig');
+  assert.equal(config.Properties.MaximumEventAgeInSeconds, theirs.MaximumEventAgeInSeconds);
+  assert.ok(!('MaximumRetryAttempts' in config.Properties));
+});
+
+test('alarms are those of template.yaml, if there is somebody to tell', () => {
+  provider().template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
+  const { stack } = stackWithVpc();
+  const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
+  new PrivateEndpointProvider(stack, 'Provider', { alarmTopic });
+  const template = Template.fromStack(stack);
+  const func = only(template, 'AWS::Lambda::Function').id;
+  const { Resources } = productTemplate();
+  const theirs = [Resources.EventAlarm, Resources.FunctionAlarm].map(({ Properties }) => ({
+    ...Properties, AlarmActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
+  }));
+  const ours = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+  assert.deepEqual(normal(ours), normal(theirs));
+});
+
+test('the function is traced only if that is wanted', () => {
+  const mode = (props) => only(provider(props).template, 'AWS::Lambda::Function').Properties.TracingConfig?.Mode;
+  // What Lambda does if nothing is said.
+  assert.equal(mode({}) ?? 'PassThrough', productTemplate().Parameters.Tracing.Default);
+  assert.equal(mode({ tracing: lambda.Tracing.ACTIVE }), 'Active');
+  const granted = only(provider({ tracing: lambda.Tracing.ACTIVE }).template, 'AWS::IAM::Policy').Properties.PolicyDocument;
+  const theirs = productTemplate().Resources.Role.Properties.Policies.find((policy) => 'Fn::If' in policy)['Fn::If'][1];
+  assert.deepEqual(normal(granted), normal(theirs.PolicyDocument));
 });
 
 test('code, architecture and retention can be chosen', () => {

@@ -89,7 +89,7 @@ class Cloud:
             return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test",
                                 aws_secret_access_key="test", config=Config(s3={"addressing_style": "path"}))
         self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
-        self.ec2 = client("ec2", ec2)
+        self.cloudwatch, self.awslambda, self.ec2 = client("cloudwatch"), client("lambda"), client("ec2", ec2)
 
     def package(self):
         """Uploads the function and returns template.yaml pointing there, as `sam build` and `sam package` do."""
@@ -112,6 +112,15 @@ class Cloud:
 
     def exports(self):
         return {export["Name"]: export["Value"] for export in self.cloudformation.list_exports()["Exports"]}
+
+    def alarms(self):
+        return self.cloudwatch.describe_alarms()["MetricAlarms"]
+
+    def function(self, name):
+        """How Lambda is to run a function."""
+        config = self.awslambda.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
+        return {"Tracing": self.awslambda.get_function_configuration(FunctionName=name)["TracingConfig"]["Mode"],
+                **{key: config.get(key) for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")}}
 
     def own_groups(self, *vpcs):
         """The security groups that the product has in these VPCs: id, name, tags, and who gets in where."""

@@ -56,13 +56,16 @@ async fn told() -> &'static [Told] {
     TOLD.get_or_init(tell_all).await
 }
 
-/// The statements of the policies, with what holds for EC2 alone: the function's log is not EC2's.
+/// The statements of the policies that are about EC2: the function's log and its traces are Lambda's.
 fn statements(documents: &[Value]) -> Vec<(usize, usize)> {
     let all = documents.iter().enumerate().flat_map(|(d, document)| {
         let count = document["Statement"].as_array().unwrap().len();
         (0..count).map(move |s| (d, s))
     });
-    let of_ec2 = |(d, s): &(usize, usize)| !documents[*d]["Statement"][*s]["Action"].to_string().contains("logs:");
+    let of_ec2 = |(d, s): &(usize, usize)| {
+        let actions = documents[*d]["Statement"][*s]["Action"].to_string();
+        !actions.contains("\"logs:") && !actions.contains("\"xray:")
+    };
     all.filter(of_ec2).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cloud::*;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tidb_private_endpoint::event::Event;
@@ -84,6 +85,49 @@ fn the_readme_has_every_property_and_every_attribute() {
     for (name, meaning) in ATTRIBUTES {
         let row = format!("| `{name}` | {meaning} |");
         assert!(readme.contains(&row), "the README has the row {row}");
+    }
+}
+
+#[test]
+fn the_readme_has_every_metric_and_every_outcome() {
+    let readme = file("README.md");
+    let (code, readme_metrics) = (file("src/metrics.rs"), first_cells(&readme, "## Watching it"));
+    assert_eq!(readme_metrics, ["Events", "Failures", "Duration", "Ec2Calls"]);
+    for name in readme_metrics {
+        assert!(code.contains(&format!("(\"{name}\", \"")), "{name} is a metric");
+    }
+    let (_, section) = readme.split_once("An outcome is ").unwrap();
+    let (section, _) = section.split_once("CloudWatch bills").unwrap();
+    let told: BTreeSet<&str> = section.split('`').skip(1).step_by(2).collect();
+    let words = |source: &str, from: &str| -> Vec<String> {
+        let (_, names) = source.split_once(from).unwrap();
+        let (names, _) = names.split_once("\n    }\n").unwrap();
+        names.split("=> \"").skip(1).map(|arm| arm.split('"').next().unwrap().to_owned()).collect()
+    };
+    let step = file("src/step.rs");
+    let mut outcomes = words(&step, "impl Way {");
+    outcomes.extend(words(&step, "impl Outcome {"));
+    outcomes.extend(words(&file("src/failure.rs"), "impl Failure {"));
+    outcomes.extend(["expired", "undelivered"].map(str::to_owned));
+    assert_eq!(told, outcomes.iter().map(String::as_str).collect());
+    for outcome in ["expired", "undelivered", "unreadable"] {
+        assert!(file("src/handler.rs").contains(&format!("failed(\"{outcome}\")")), "{outcome}");
+    }
+}
+
+#[test]
+fn the_readme_has_the_settings_of_the_function() {
+    let (readme, template) = (file("README.md"), file("template.yaml"));
+    let settings = first_cells(&readme, "## The function's settings");
+    let (_, group) = template.split_once("The function that answers CloudFormation }").unwrap();
+    let group = group.split(['[', ']']).nth(1).unwrap();
+    assert_eq!(settings.join(", "), group);
+    for name in settings {
+        let (_, parameter) = template.split_once(&format!("\n  {name}:\n    Type:")).unwrap();
+        let (_, default) = parameter.split_once("    Default: ").unwrap();
+        let default = default.lines().next().unwrap();
+        let default = if default == "''" { "none" } else { default };
+        assert!(readme.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
     }
 }
 

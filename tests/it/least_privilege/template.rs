@@ -26,7 +26,9 @@ pub(super) fn policies() -> Vec<Value> {
         .collect();
     assert_eq!(others, [""; 0], "everything that the role may do stands in Policies");
     let policies = role["Policies"].as_array().unwrap();
-    policies.iter().map(|policy| resolve(&policy["PolicyDocument"])).collect()
+    // One that is there under a condition counts as there.
+    let policy = |entry: &Value| entry.get("!If").map_or(entry.clone(), |choice| choice[1].clone());
+    policies.iter().map(|entry| resolve(&policy(entry)["PolicyDocument"])).collect()
 }
 
 /// Puts in what the functions of CloudFormation stand for, as far as policies need them.
