@@ -26,9 +26,10 @@ demo: build .venv/stamp ## Deploy the stack and share an endpoint on a local AWS
 
 test: lint unit sim e2e cdk ## Run every check: format, lint, unit, integration, end to end, CDK
 
-lint: tools .venv/stamp ## Check format, warnings and template.yaml
+lint: tools .venv/stamp ## Check format, warnings, template.yaml, and the rules for cfn-lint
 	cargo fmt --all --check
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint --append-rules schema -- template.yaml
+	@$(VENV) tests/e2e/lint_check.py
 	@echo "Linting; the first time this reads the whole AWS SDK: about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
 

@@ -13,6 +13,8 @@ use std::fmt;
 pub struct Property {
     /// Its name, spelt as `AWS::EC2::VPCEndpoint` spells it where that has the same thing.
     pub name: &'static str,
+    /// What it may be, as far as that can be said without knowing the rest.
+    pub shape: Shape,
     /// Whether it must be given.
     pub required: &'static str,
     /// What holds when it is not given.
@@ -23,31 +25,57 @@ pub struct Property {
     pub meaning: &'static str,
 }
 
+/// What a property may be, for linters and editors: nothing that the reader takes is outside of it. A blank text counts
+/// as not given, so a pattern fits that too.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// A text that fits a pattern.
+    Text(&'static str),
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// A whole number within bounds.
+    Number(u16, u16),
+    /// True or false.
+    Boolean,
+    /// A list of texts that each fit a pattern, or the same joined by commas.
+    List(&'static str),
+    /// Pairs of `Key` and `Value`.
+    Tags,
+}
+
+/// The pattern of EC2's ids.
+macro_rules! id {
+    ($prefix:literal) => {
+        concat!("^(", $prefix, "([0-9a-f]{8}|[0-9a-f]{17}))?$")
+    };
+}
+
 const fn row(
     name: &'static str,
+    shape: Shape,
     required: &'static str,
     default: &'static str,
     update: &'static str,
     meaning: &'static str,
 ) -> Property {
-    Property { name, required, default, update, meaning }
+    Property { name, shape, required, default, update, meaning }
 }
 
 /// Every property there is, in the order of the documentation.
 #[rustfmt::skip]
 pub const PROPERTIES: [Property; 12] = [
-    row("ServiceName", "yes", "", "replacement", "the endpoint service that TiDB Cloud shows under Connect > Private Endpoint"),
-    row("VpcId", "yes, except with `ReuseScope: Region`", "", "replacement", "the VPC that the endpoint is for"),
-    row("SubnetIds", "no", "one subnet in every zone that the service serves", "in place", "the subnets that get an address, one in each zone; those in other zones than the service's are left out, with a warning"),
-    row("AvailabilityZoneIds", "no", "all that the service serves", "in place", "zone *ids* such as `use1-az1`, to narrow the zones"),
-    row("SecurityGroupIds", "no", "a group of the product's own, open on `Port`", "in place", "the endpoint's groups; one of them has to let your clients in on `Port`"),
-    row("AllowedCidrs", "no", "every CIDR block of the VPC", "in place", "who may connect, as address blocks; only with the product's own group"),
-    row("AllowedSecurityGroupIds", "no", "none", "in place", "who may connect, as members of security groups; only with the product's own group"),
-    row("Port", "no", "4000", "in place", "the port that the product's own group opens, and that the attributes name"),
-    row("PrivateDnsEnabled", "no", "true", "in place", "whether TiDB Cloud's own host name resolves to the endpoint inside the VPC; TLS verification needs it"),
-    row("IpAddressType", "no", "left to EC2", "in place", "`ipv4`, `dualstack` or `ipv6`"),
-    row("ReuseScope", "no", "Vpc", "replacement if the endpoint is then out of scope", "`Vpc`: share an endpoint of the VPC; `Region`: if there is none, also join an available one of another VPC"),
-    row("Tags", "no", "none", "in place", "a list of `Key` and `Value` pairs for the endpoint, at most 40"),
+    row("ServiceName", Shape::Text(r"^((cn\.)?com\.amazonaws\.vpce\.[a-z0-9]+(-[a-z0-9]+){2,}\.vpce-svc-([0-9a-f]{8}|[0-9a-f]{17}))?$"), "yes", "", "replacement", "the endpoint service that TiDB Cloud shows under Connect > Private Endpoint"),
+    row("VpcId", Shape::Text(id!("vpc-")), "yes, except with `ReuseScope: Region`", "", "replacement", "the VPC that the endpoint is for"),
+    row("SubnetIds", Shape::List(id!("subnet-")), "no", "one subnet in every zone that the service serves", "in place", "the subnets that get an address, one in each zone; those in other zones than the service's are left out, with a warning"),
+    row("AvailabilityZoneIds", Shape::List("^([a-z0-9-]+-az[0-9]+)?$"), "no", "all that the service serves", "in place", "zone *ids* such as `use1-az1`, to narrow the zones"),
+    row("SecurityGroupIds", Shape::List(id!("sg-")), "no", "a group of the product's own, open on `Port`", "in place", "the endpoint's groups; one of them has to let your clients in on `Port`"),
+    row("AllowedCidrs", Shape::List("^([0-9A-Fa-f.:]+/[0-9]{1,3})?$"), "no", "every CIDR block of the VPC", "in place", "who may connect, as address blocks; only with the product's own group"),
+    row("AllowedSecurityGroupIds", Shape::List(id!("sg-")), "no", "none", "in place", "who may connect, as members of security groups; only with the product's own group"),
+    row("Port", Shape::Number(1, 65_535), "no", "4000", "in place", "the port that the product's own group opens, and that the attributes name"),
+    row("PrivateDnsEnabled", Shape::Boolean, "no", "true", "in place", "whether TiDB Cloud's own host name resolves to the endpoint inside the VPC; TLS verification needs it"),
+    row("IpAddressType", Shape::Word(&["ipv4", "dualstack", "ipv6", "not-specified"]), "no", "left to EC2", "in place", "`ipv4`, `dualstack` or `ipv6`"),
+    row("ReuseScope", Shape::Word(&["Vpc", "Region"]), "no", "Vpc", "replacement if the endpoint is then out of scope", "`Vpc`: share an endpoint of the VPC; `Region`: if there is none, also join an available one of another VPC"),
+    row("Tags", Shape::Tags, "no", "none", "in place", "a list of `Key` and `Value` pairs for the endpoint, at most 40"),
 ];
 
 /// Properties of every custom resource, which CloudFormation itself reads.

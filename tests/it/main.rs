@@ -27,4 +27,5 @@ mod networking;
 mod promises;
 mod properties;
 mod refusals;
+mod schema;
 mod sharing;

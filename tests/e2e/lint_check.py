@@ -1,0 +1,96 @@
+"""What cfn-lint says of templates with the resource, given the rules for it."""
+
+import copy
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from engine import ROOT
+
+#: As the README has it.
+COMMAND = ["cfn-lint", "--append-rules", "schema", "--"]
+
+GOOD = {
+    "Parameters": {"Vpc": {"Type": "String", "Default": ""}, "Subnets": {"Type": "CommaDelimitedList"}},
+    "Resources": {"TiDB": {
+        "Type": "Custom::TiDBCloudPrivateEndpoint",
+        "Properties": {
+            "ServiceToken": {"Fn::ImportValue": "tidb-private-endpoint-ServiceToken"},
+            "ServiceTimeout": 900,
+            "ServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+            "VpcId": {"Ref": "Vpc"},
+            "SubnetIds": {"Ref": "Subnets"},
+            "AvailabilityZoneIds": "use1-az1,use1-az2",
+            "AllowedCidrs": ["10.0.0.0/8"],
+            "Port": "4000",
+            "PrivateDnsEnabled": "true",
+            "IpAddressType": "ipv4",
+            "Tags": [{"Key": "team", "Value": "orders"}],
+        },
+    }},
+    "Outputs": {
+        "Id": {"Value": {"Ref": "TiDB"}},
+        "Host": {"Value": {"Fn::GetAtt": ["TiDB", "Host"]}},
+        "Vpc": {"Value": {"Fn::GetAtt": ["TiDB", "VpcId"]}},
+        "Address": {"Value": {"Fn::Sub": "${TiDB.Host}:${TiDB.Port}"}},
+    },
+}
+
+
+def changed(outputs=None, **properties):
+    """The good template with other properties; None takes one away."""
+    template = copy.deepcopy(GOOD)
+    ours = template["Resources"]["TiDB"]["Properties"]
+    ours.update(properties)
+    for name in [name for name, value in ours.items() if value is None]:
+        del ours[name]
+    template["Outputs"].update(outputs or {})
+    return template
+
+
+#: Template, the rule that finds fault with it, and a piece of what it says.
+CASES = {
+    "everything right": (GOOD, None, ""),
+    "a region without a VPC": (changed(VpcId=None, Vpc=None, ReuseScope="Region"), None, ""),
+    "a misspelt property": (changed(SubnetId=["subnet-0123456789abcdef0"]), "E9100", "'SubnetId'"),
+    "no service": (changed(ServiceName=None), "E9100", "'ServiceName' is a required property"),
+    "neither VPC nor scope": (changed(VpcId=None), "E9100", "'VpcId' is a required property"),
+    "a host name for a service": (changed(ServiceName="gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com"), "E9100",
+                                  "does not match"),
+    "a zone name for a zone id": (changed(AvailabilityZoneIds=["us-east-1a"]), "E9100", "'us-east-1a' does not match"),
+    "a port that is none": (changed(Port=70000), "E9100", "70000"),
+    "a word that is none": (changed(ReuseScope="Account"), "E9100", "'Account' is not one of ['Vpc', 'Region']"),
+    "a tag without a value": (changed(Tags=[{"Key": "team"}]), "E9100", "'Value' is a required property"),
+    "an attribute as property": (changed(DnsName="x"), "E9100", "DnsName"),
+    "a misspelt attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Hosts"]}}}), "E9101",
+                             "Hosts is not an attribute of Custom::TiDBCloudPrivateEndpoint; did you mean Host?"),
+    "a misspelt attribute in a text": (changed({"Address": {"Value": {"Fn::Sub": "${TiDB.Endpoint}"}}}), "E9101",
+                                       "did you mean EndpointId?"),
+    "a property that is no attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Tags"]}}}), "E9101", "Tags"),
+}
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder, f"{number}.json") for number, name in enumerate(CASES)}
+        for name, file in files.items():
+            file.write_text(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", **CASES[name][0]}))
+        program = Path(sys.executable).with_name(COMMAND[0])
+        ran = subprocess.run([program, "--format", "json", *COMMAND[1:], *map(str, files.values())], cwd=ROOT,
+                             capture_output=True, text=True)
+    found = json.loads(ran.stdout or "[]")
+    failed = 0
+    for name, (_, rule, says) in CASES.items():
+        said = [(one["Rule"]["Id"], one["Message"]) for one in found if one["Filename"] == str(files[name])]
+        # A parameter that no property uses any more is not what a case is about.
+        said = [one for one in said if one[0] != "W2001"]
+        holds = not said if rule is None else {one[0] for one in said} == {rule} and any(says in one[1] for one in said)
+        print(f"{'ok  ' if holds else 'FAIL'}  cfn-lint: {name}" + ("" if holds else f"\n      seen: {said or ran.stderr}"))
+        failed += not holds
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
