@@ -26,12 +26,12 @@
 //!
 //! Then the effects, one door each:
 //!
+//! * [`log`]: what all of them write their progress to.
 //! * [`clock`]: the event's time.
 //! * [`ec2`]: EC2; nothing else knows the SDK.
 //! * [`reconcile`]: the loop.
 //! * [`callback`]: the answer's way back; nothing else knows HTTP.
 //! * [`handler`]: one event from arrival to answer.
-//! * [`log`]: what all of them write their progress to.
 //!
 //! # Words
 //!
