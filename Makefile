@@ -12,11 +12,17 @@ endif
 PYTHON ?= python3
 VENV := .venv/bin/python
 
+# The AWS SAM CLI in a place of its own, which keeps no records in the user's home and sends none.
+SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.venv-sam .venv-sam/bin/sam
+
+# The processor to build for: x86_64 or arm64, as in template.yaml.
+ARCH ?= x86_64
+
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore build fmt clean tools
+.PHONY: help demo test lint unit sim e2e cdk explore build package deploy audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,15 +32,17 @@ demo: build .venv/stamp ## Deploy the stack and share an endpoint on a local AWS
 
 test: lint unit sim e2e cdk ## Run every check: format, lint, unit, integration, end to end, CDK
 
-lint: tools .venv/stamp ## Check format, warnings, template.yaml, and the rules for cfn-lint
+lint: tools .venv/stamp .venv-sam/stamp ## Check format, warnings, template.yaml, and the rules for cfn-lint
 	cargo fmt --all --check
 	.venv/bin/cfn-lint --append-rules schema -- template.yaml
 	@$(VENV) tests/e2e/lint_check.py
+	$(SAM) validate --lint --region us-east-1
 	@echo "Linting; the first time this reads the whole AWS SDK: about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
 
-unit: build ## Run the Rust tests
+unit: build ## Run the Rust tests, and those of the packaging
 	$(CARGO) test
+	$(PYTHON) -m unittest discover --start-directory scripts --pattern '*_test.py'
 
 sim: build .venv/stamp ## Check the simulated EC2 with boto3, an AWS SDK that is not Rust's
 	@$(VENV) tests/e2e/engine.py sim/tests/boto3_check.py
@@ -58,11 +66,23 @@ build: tools ## Build the Lambda function and the simulated EC2
 	@echo "Building the function and the simulated EC2: 4-6 minutes on 2 cores the first time, seconds after that."
 	$(CARGO) build
 
+# On plain stable Rust, and not with CARGO: what is shipped is not built with a flag that is still being tried.
+package: ## Build what Lambda runs into dist/, for x86_64 or ARCH=arm64; 7-12 minutes on 2 cores the first time
+	$(PYTHON) scripts/package.py $(ARCH)
+
+deploy: package .venv-sam/stamp ## Deploy it to your AWS account; asks for everything first
+	$(SAM) deploy --guided --template-file dist/template$(if $(filter arm64,$(ARCH)),-arm64).yaml \
+	  --stack-name tidb-private-endpoint --capabilities CAPABILITY_IAM --resolve-s3
+
+audit: ## Check licences, known vulnerabilities and sources of the dependencies; needs cargo-deny and the network
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny@0.20.2"; exit 1; }
+	cargo deny check
+
 fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove everything that was built; the next build is a first one again
-	rm -rf .venv .run dist target
+	rm -rf .venv .venv-sam .aws-sam .run dist target
 	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
 
 # Without these nothing works; say which one is missing instead of failing half-way.
@@ -77,4 +97,10 @@ tools:
 	@echo "Installing what stands in for AWS into .venv: about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-sam/stamp: scripts/sam-requirements.txt
+	@echo "Installing the AWS SAM CLI into .venv-sam: about a minute, 340 MB."
+	@$(PYTHON) -m venv .venv-sam
+	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

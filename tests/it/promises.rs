@@ -71,6 +71,21 @@ fn there_is_one_tls_provider_in_one_copy() {
 }
 
 #[test]
+fn every_part_has_the_same_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (path, line) in [
+        ("template.yaml", format!("\n    SemanticVersion: {version}\n")),
+        ("cdk/package.json", format!("\n  \"version\": \"{version}\",\n")),
+        ("cdk/README.md", format!("cdk-tidb-private-endpoint-{version}.tgz")),
+        ("cdk/README.md", format!("cdk_tidb_private_endpoint-{version}-py3-none-any.whl")),
+        ("examples/cdk-python/requirements.txt", format!("cdk_tidb_private_endpoint-{version}-py3-none-any.whl\n")),
+        ("examples/cdk-typescript/package.json", format!("cdk-tidb-private-endpoint-{version}.tgz")),
+    ] {
+        assert!(file(path).contains(&line), "{path} has {}", line.trim());
+    }
+}
+
+#[test]
 fn the_readme_has_every_property_and_every_attribute() {
     let readme = file("README.md");
     let properties: Vec<&str> = PROPERTIES.iter().map(|property| property.name).collect();
