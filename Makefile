@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore build package deploy audit fmt clean tools
+.PHONY: help demo test lint unit sim e2e cdk explore build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -70,9 +70,14 @@ build: tools ## Build the Lambda function and the simulated EC2
 package: ## Build what Lambda runs into dist/, for x86_64 or ARCH=arm64; 7-12 minutes on 2 cores the first time
 	$(PYTHON) scripts/package.py $(ARCH)
 
-deploy: package .venv-sam/stamp ## Deploy it to your AWS account; asks for everything first
+deploy: .venv-sam/stamp credentials package ## Deploy it to your AWS account; asks for everything first
 	$(SAM) deploy --guided --template-file dist/template$(if $(filter arm64,$(ARCH)),-arm64).yaml \
 	  --stack-name tidb-private-endpoint --capabilities CAPABILITY_IAM --resolve-s3
+
+# Before ten minutes of building, not after.
+credentials:
+	@.venv-sam/bin/python -c 'import boto3, sys; sys.exit(boto3.Session().get_credentials() is None)' || \
+	  { echo "No AWS credentials are here: run aws configure or aws sso login, or set AWS_PROFILE."; exit 1; }
 
 audit: ## Check licences, known vulnerabilities and sources of the dependencies; needs cargo-deny and the network
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny@0.20.2"; exit 1; }
