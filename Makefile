@@ -67,7 +67,7 @@ build: tools ## Build the Lambda function and the simulated EC2
 	$(CARGO) build
 
 # On plain stable Rust, and not with CARGO: what is shipped is not built with a flag that is still being tried.
-package: ## Build what Lambda runs into dist/, for x86_64 or ARCH=arm64; 7-12 minutes on 2 cores the first time
+package: ## Build what Lambda runs into dist/, for x86_64 or ARCH=arm64; about 15 minutes the first time, and 9 GB of memory
 	$(PYTHON) scripts/package.py $(ARCH)
 
 deploy: .venv-sam/stamp credentials package ## Deploy it to your AWS account; asks for everything first
