@@ -20,7 +20,7 @@ const STACKS: usize = 40;
 #[ignore = "measures; BENCH_CREATES says how many creates"]
 #[expect(clippy::disallowed_methods, reason = "this one is run by people")]
 fn for_the_table() {
-    let creates = std::env::var("BENCH_CREATES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let creates: u64 = std::env::var("BENCH_CREATES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
     let crowds = creates.div_ceil(50);
     let added = |lag, simple| spread(&(0..creates).map(|seed| add(seed, lag, simple)).collect::<Vec<_>>());
     let figures = json!({
