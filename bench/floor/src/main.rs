@@ -3,6 +3,12 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+});
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -10,7 +16,6 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn answer(LambdaEvent { payload, .. }: LambdaEvent<Value>) -> Result<(), Error> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let body = json!({
         "Status": "SUCCESS",
         "StackId": payload["StackId"],
@@ -19,6 +24,6 @@ async fn answer(LambdaEvent { payload, .. }: LambdaEvent<Value>) -> Result<(), E
         "PhysicalResourceId": "nothing",
     });
     let url = payload["ResponseURL"].as_str().ok_or("there is no ResponseURL")?;
-    reqwest::Client::new().put(url).body(body.to_string()).send().await?.error_for_status()?;
+    CLIENT.put(url).body(body.to_string()).send().await?.error_for_status()?;
     Ok(())
 }
