@@ -99,6 +99,11 @@ class Function:
         return request
 
     def _cpu(self):
-        """Seconds of CPU that the process has had; the system counts them in nanoseconds here."""
-        tasks = pathlib.Path(f"/proc/{self._process.pid}/task")
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        """Seconds of CPU that the process's threads have had; the system counts them in nanoseconds here."""
+        used = 0
+        for task in pathlib.Path(f"/proc/{self._process.pid}/task").iterdir():
+            try:
+                used += int((task / "schedstat").read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # A thread that has ended meanwhile.
+        return used / 1e9
