@@ -38,7 +38,7 @@ def machine():
                          capture_output=True, text=True)
     return {"cpu": model[0] if model else platform.machine(), "cores": os.cpu_count(),
             "kernel": ".".join(platform.release().split(".")[:2]), "commit": git.stdout.strip() or "unknown",
-            "limited": cpu.works()}
+            "load": os.getloadavg()[1], "limited": cpu.works()}
 
 
 def main():
