@@ -192,7 +192,7 @@ def plot_times(results):
         events = [of_size[key]["cold_event"] for key in names]
         axis.barh(list(names.values()), starts, color="#9db4c0", label="start")
         bars = axis.barh(list(names.values()), events, left=starts, color="#253237", label="event")
-        axis.bar_label(bars, [ms(start + event) for start, event in zip(starts, events)], padding=3)
+        axis.bar_label(bars, [ms(of_size[key]["cold"]) for key in names], padding=3)
         axis.set_title(f"{size} MB")
         axis.set_xlabel("seconds")
         axis.set_xlim(0, 1.3 * max(start + event for start, event in zip(starts, events)))
