@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore build package deploy credentials audit fmt clean tools
+.PHONY: help demo test lint unit sim e2e cdk explore bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,18 @@ cdk: tools ## Build and test the CDK constructs, where Node.js 20.16 or newer is
 explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
 	$(CARGO) test --test it -- every_call_of_every_story --ignored --nocapture
 	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
+
+# Commands, not tests: nothing fails because a machine is slow.
+bench: tools target/bench/venv/stamp ## Measure the function beside its peers, into docs/performance.md; QUICK=1 prints only
+	@echo "Figures on EC2's clock: two minutes after the build."
+	@BENCH_CREATES=$(if $(QUICK),100,1000) $(CARGO) test --test it -- figures::for_the_table --ignored --nocapture > target/bench/simulated.txt
+	@echo "Building what ships, and its peers: about 12 minutes on 2 cores the first time. Measuring them takes six."
+	@target/bench/venv/bin/python bench/bench.py
+
+target/bench/venv/stamp: bench/requirements.txt
+	@$(PYTHON) -m venv target/bench/venv
+	@target/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 build: tools ## Build the Lambda function and the simulated EC2
 	@echo "Building the function and the simulated EC2: 4-6 minutes on 2 cores the first time, seconds after that."

@@ -17,6 +17,7 @@ mod deployment;
 mod envelope;
 mod explore;
 mod faults;
+mod figures;
 mod fuzz;
 mod histories;
 mod least_privilege;

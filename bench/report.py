@@ -1,0 +1,220 @@
+"""The table and the plots of docs/performance.md."""
+
+import dataclasses
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+
+
+@dataclasses.dataclass
+class Row:
+    """A figure of the product's beside its peers' and what it is to reach."""
+
+    figure: str
+    product: str
+    python: str
+    nodejs: str
+    floor: str
+    ratio: str
+    target: str
+    reached: bool
+
+    def cells(self):
+        return [self.figure, self.product, self.python, self.nodejs, self.floor, self.ratio, self.target,
+                "yes" if self.reached else "**no**"]
+
+
+HEAD = ["figure", "product", "(a) Python", "(b) Node.js", "(c) floor", "ratio", "to reach", "reached"]
+
+
+def ms(seconds):
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def s(seconds):
+    return f"{seconds:.2f} s"
+
+
+def mb(size):
+    return f"{size / 1e6:.1f} MB"
+
+
+def times(ratio):
+    return f"{ratio:.1f} ×"
+
+
+def table(results):
+    rows = [*process_rows(results), *call_rows(results), *time_rows(results["simulated"]), *growth_rows(results["growth"])]
+    lines = [HEAD, ["---"] * len(HEAD), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def process_rows(results):
+    starts, events, zips = results["starts"], results["events"], results["zips"]
+    for name, label in (("time", "start: process to first request for work, median"),
+                        ("cpu", "the same in CPU time, which other work on the machine disturbs less")):
+        start = {key: one[name] for key, one in starts.items()}
+        over_floor, under_python = start["product"] / start["floor"], start["python"] / start["product"]
+        yield Row(label, *(ms(start[key]) for key in KEYS), f"{times(over_floor)} (c); (a) is {times(under_python)}",
+                  "at most 1.5 × (c); (a) at least 20 ×", over_floor <= 1.5 and under_python >= 20)
+    for size in ("128", "256", "512"):
+        cold = {key: events[size][key]["cold"] for key in KEYS}
+        python, nodejs = cold["python"] / cold["product"], cold["nodejs"] / cold["product"]
+        yield Row(f"cold event at {size} MB: process to answer delivered", *(ms(cold[key]) for key in KEYS),
+                  f"(a) is {times(python)}, (b) {times(nodejs)}", "(a) at least 8 ×, (b) at least 4 ×",
+                  python >= 8 and nodejs >= 4)
+    for name, label in (("warm", "warm event that creates"), ("join", "warm event that joins")):
+        warm = {key: events["256"][key][name] for key in KEYS}
+        ratio = warm["python"] / warm["product"]
+        yield Row(f"{label}, at 256 MB", *(ms(warm[key]) for key in KEYS), f"(a) is {times(ratio)}",
+                  "(a) at least 3 ×", ratio >= 3)
+    memory = {key: events["256"][key]["memory"] for key in KEYS}
+    share = memory["product"] / memory["python"]
+    yield Row("peak memory", *(mb(memory[key]) for key in KEYS), f"{share:.2f} of (a)", "at most 0.25 of (a)",
+              share <= 0.25)
+    yield Row("zip", *(mb(zips[key]) for key in KEYS), f"{zips['product'] / zips['python']:.2f} of (a)", "under 4 MB",
+              zips["product"] < 4e6)
+
+
+KEYS = ("product", "python", "nodejs", "floor")
+
+
+def call_rows(results):
+    calls, peers = results["simulated"]["calls"], results["events"]["256"]
+    peer = {name: [f"{peers[key][name]:.0f}" for key in ("python", "nodejs")] for name in ("calls", "join_calls")}
+    create = max((of["create"] for of in calls.values()), key=lambda one: len(one["actions"]))
+    # The last of them begins the wait.
+    before = len(create["actions"])
+    per = lambda kind: [len(calls[group][kind]["actions"]) for group in ("given_group", "own_group")]
+    given, own = per("create")
+    yield Row("EC2 calls: create, up to the call that begins the wait (with a group given / with the product's own)",
+              f"{given} / {own}", *peer["calls"], "–", "–", "at most 6, none repeated",
+              before <= 6 and not create["repeated"])
+    given, own = per("join")
+    yield Row("EC2 calls: join, in all", f"{given} / {own}", *peer["join_calls"], "–", "–", "at most 5",
+              max(given, own) <= 5)
+    given, own = per("delete")
+    after = [calls[group]["delete"]["after"] for group in ("given_group", "own_group")]
+    yield Row("EC2 calls: delete, up to the call that begins the wait", f"{given} / {own}, then {after[0]} / {after[1]}",
+              "1", "1", "–", "–", "at most 5 and the waiting", max(given, own) <= 5)
+
+
+def time_rows(simulated):
+    for name, label in (("added", "EC2's reads up to 3 s late"), ("added_without_lag", "EC2's reads never late")):
+        product, simple = simulated[name]["product"], simulated[name]["simple"]
+        both = lambda one: f"{s(one['median'])}, 99th {s(one['p99'])}"
+        yield Row(f"time added to AWS's own over {simulated['creates']} creates, {label}", both(product), both(simple),
+                  both(simple), "–", f"{product['median'] / simple['median']:.2f} of a look every 5 s",
+                  "median under 1 s, 99th percentile under 2 s", product["median"] < 1 and product["p99"] < 2)
+    product, simple = simulated["crowd"]["product"], simulated["crowd"]["simple"]
+    crowd = lambda one: ((f"{one['failed']:.0f} fail" if one["failed"] else f"last answer {s(one['last_answer'])} after")
+                         + f", {one['creates']:.0f} CreateVpcEndpoint")
+    yield Row(f"40 stacks at once in one VPC, the worst of {simulated['crowds']} times", crowd(product), crowd(simple),
+              crowd(simple), "–", "–", "none fails, at most 10 s, at most 4",
+              product["failed"] == 0 and product["last_answer"] <= 10 and product["creates"] <= 4)
+    looks = lambda one: f"{one['looks_a_second']:.1f} a second, {one['looks_in_a_second']:.0f} in the busiest"
+    yield Row("what these 40 spend of DescribeVpcEndpoints (20 a second) while they wait", looks(product), looks(simple),
+              looks(simple), "–", "–", "at most 4 a second", product["looks_a_second"] <= 4)
+
+
+GROWTH = {
+    "others": "other endpoints of the service in the region",
+    "others_in_reach": "the same, with `ReuseScope: Region`",
+    "subnets": "subnets in the VPC",
+    "holders": "holders of the endpoint",
+}
+
+
+def growth_rows(growth):
+    for name, label in GROWTH.items():
+        first, last = growth[name][0], growth[name][-1]
+        told = lambda one: f"{one['calls']:.0f} calls, {ms(one['cpu'])} of CPU"
+        # Two looks at all of them.
+        pages = 2 * (last["number"] // 1_000)
+        yield Row(f"{first['number']:,} → {last['number']:,} {label}", f"{told(first)} → {told(last)}", "–", "–", "–",
+                  times(last["cpu"] / first["cpu"]), "calls flat or by page (1,000)",
+                  last["calls"] <= first["calls"] + pages)
+
+
+def sizes(results):
+    """What each memory size costs and brings: the template has the cheapest past which it stops getting faster."""
+    lines = [["memory", "cold event", "of it after the start", "MB × s"], ["---"] * 4]
+    for size, of_size in sorted(results["events"].items(), key=lambda item: int(item[0])):
+        one = of_size["product"]
+        lines.append([f"{size} MB", ms(one["cold"]), ms(one["cold_event"]), f"{int(size) * one['cold_event']:.1f}"])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def write(results):
+    """Puts what was measured between the markers of the page, and the plots beside it."""
+    text = PAGE.read_text()
+    for name, made in (("machine", machine(results)), ("table", table(results)), ("sizes", sizes(results))):
+        begin, end = f"<!-- {name}: written by make bench -->", f"<!-- {name}: end -->"
+        pattern = re.escape(begin) + ".*?" + re.escape(end)
+        text, found = re.subn(pattern, lambda _: f"{begin}\n{made}\n{end}", text, flags=re.S)
+        if found != 1:
+            raise SystemExit(f"{PAGE.name} has no place for {name}")
+    PAGE.write_text(text)
+    plot_times(results)
+    plot_growth(results["growth"])
+
+
+def machine(results):
+    one = results["machine"]
+    limited = "" if one["limited"] else (
+        " **This machine does not let us limit a process's CPU, so the memory sizes were all measured on a full core.**")
+    return (f"Measured on {one['cores']} cores of {one['cpu']}, Linux {one['kernel']}, at commit `{one['commit']}`, beside "
+            f"a load of {one['load']:.0f}.{limited}")
+
+
+def figure(*arguments, **options):
+    import matplotlib
+    matplotlib.use("svg")
+    # So that the same figures give the same file.
+    matplotlib.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 9})
+    from matplotlib import pyplot
+    return pyplot.subplots(*arguments, **options, layout="constrained")
+
+
+def save(made, name):
+    made.savefig(PAGE.with_name(name), metadata={"Date": None}, facecolor="white")
+
+
+def plot_times(results):
+    """Where the time of a cold event goes."""
+    made, axes = figure(1, 3, figsize=(9, 2.6), sharey=True)
+    names = {"product": "product", "nodejs": "(b) Node.js", "python": "(a) Python"}
+    for axis, size in zip(axes, ("128", "256", "512")):
+        of_size = results["events"][size]
+        starts = [of_size[key]["start"] for key in names]
+        events = [of_size[key]["cold_event"] for key in names]
+        axis.barh(list(names.values()), starts, color="#9db4c0", label="start")
+        bars = axis.barh(list(names.values()), events, left=starts, color="#253237", label="event")
+        axis.bar_label(bars, [ms(of_size[key]["cold"]) for key in names], padding=3)
+        axis.set_title(f"{size} MB")
+        axis.set_xlabel("seconds")
+        axis.set_xlim(0, 1.3 * max(start + event for start, event in zip(starts, events)))
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].legend(frameon=False, loc="lower right")
+    save(made, "performance-cold.svg")
+
+
+def plot_growth(growth):
+    """Calls and CPU time of one event, as the world grows."""
+    made, axes = figure(2, len(GROWTH), figsize=(10, 4), sharex="col")
+    for column, (name, label) in zip(axes.T, GROWTH.items()):
+        numbers = [one["number"] for one in growth[name]]
+        for axis, values in zip(column, ([one["calls"] for one in growth[name]],
+                                         [one["cpu"] * 1000 for one in growth[name]])):
+            axis.plot(numbers, values, marker="o", color="#253237")
+            axis.set_xscale("log")
+            axis.minorticks_off()
+            axis.set_ylim(0, 1.2 * max(values))
+            axis.spines[["top", "right"]].set_visible(False)
+        column[0].set_title(label.replace("`", "").replace(" of the service", "\nof the service"), fontsize=9)
+        column[1].set_xlabel("number")
+    axes[0][0].set_ylabel("EC2 calls")
+    axes[1][0].set_ylabel("ms of CPU")
+    save(made, "performance-growth.svg")
