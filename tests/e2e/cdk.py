@@ -16,7 +16,7 @@ TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
 
 
 def synthesise(function, **context):
-    """Packs the constructs with this function and runs both examples. The cloud assemblies are in TYPESCRIPT and PYTHON."""
+    """Packs the constructs with this function and runs both examples; leaves the cloud assemblies TYPESCRIPT and PYTHON."""
     archive = RUN / "function.zip"
     archive.write_bytes(function)
     call(CDK, "node", "scripts/stage.js", archive)

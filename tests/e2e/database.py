@@ -1,4 +1,4 @@
-"""A database that the function of an example can log in to: as much of MySQL's protocol as that takes, TLS, one user."""
+"""A database that the function of an example can log in to: as much of MySQL as that takes, TLS, one user."""
 
 import hashlib
 import socketserver

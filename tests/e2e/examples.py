@@ -104,7 +104,7 @@ def constructs(run):
     for stack in (orders, billing):
         run.check(f"CDK: the application of {stack.name} finds its JDBC URL",
                   f"//{PRIVATE_NAME}:4000/" in parameter(run, f"/{stack.name}/jdbc-url"))
-        (log_group,) = [one["PhysicalResourceId"] for one in stack.resources if one["ResourceType"] == "AWS::Logs::LogGroup"]
+        (log_group,) = stack.physical_ids("AWS::Logs::LogGroup")
         run.logs_of(f"CDK: logs of {stack.name}", log_group, run.exchanges(stack))
     run.equal("CDK: the first stack is deleted, and its provider with it", orders.delete().status, "DELETE_COMPLETE")
     run.equal("CDK: the endpoint stays for the other", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],

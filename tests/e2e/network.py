@@ -13,8 +13,9 @@ ACCESS_KEY = "cloudformation"
 
 def redirect(handlers):
     """Replaces what ministack does with resources of these types."""
-    ec2 = boto3.client("ec2", endpoint_url=os.environ["AWS_ENDPOINT_URL_EC2"], region_name=os.environ["MINISTACK_REGION"],
-                       aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY)
+    url, region = os.environ["AWS_ENDPOINT_URL_EC2"], os.environ["MINISTACK_REGION"]
+    ec2 = boto3.client("ec2", endpoint_url=url, region_name=region, aws_access_key_id=ACCESS_KEY,
+                       aws_secret_access_key=ACCESS_KEY)
 
     def make_vpc(CidrBlock, EnableDnsSupport="true", EnableDnsHostnames="false", **tags):
         vpc = ec2.create_vpc(CidrBlock=CidrBlock, **tagged("vpc", **tags))["Vpc"]["VpcId"]
@@ -26,7 +27,7 @@ def redirect(handlers):
     def make_subnet(VpcId, CidrBlock, AvailabilityZoneId, **tags):
         subnet = ec2.create_subnet(VpcId=VpcId, CidrBlock=CidrBlock, AvailabilityZoneId=AvailabilityZoneId,
                                    **tagged("subnet", **tags))["Subnet"]
-        return subnet["SubnetId"], {name: subnet[name] for name in ("SubnetId", "AvailabilityZone", "AvailabilityZoneId")}
+        return subnet["SubnetId"], {"SubnetId": subnet["SubnetId"], "AvailabilityZone": subnet["AvailabilityZone"]}
 
     def make_group(logical_id, GroupDescription, VpcId, **tags):
         group = ec2.create_security_group(GroupName=logical_id, Description=GroupDescription, VpcId=VpcId,
@@ -35,18 +36,26 @@ def redirect(handlers):
 
     handlers.update({
         "AWS::EC2::VPC": {
+            "update": not_played,
             "create": lambda logical_id, properties, stack: make_vpc(**properties),
             "delete": lambda vpc, properties: ec2.delete_vpc(VpcId=vpc),
         },
         "AWS::EC2::Subnet": {
+            "update": not_played,
             "create": lambda logical_id, properties, stack: make_subnet(**properties),
             "delete": lambda subnet, properties: ec2.delete_subnet(SubnetId=subnet),
         },
         "AWS::EC2::SecurityGroup": {
+            "update": not_played,
             "create": lambda logical_id, properties, stack: make_group(f"{stack}-{logical_id}", **properties),
             "delete": lambda group, properties: ec2.delete_security_group(GroupId=group),
         },
     })
+
+
+def not_played(physical_id, old, new, stack):
+    """Without an update ministack would make a second one."""
+    raise ValueError(f"{physical_id}: changes of networks are not played here")
 
 
 def is_true(value):

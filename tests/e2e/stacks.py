@@ -91,9 +91,9 @@ class Stack:
                    if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != self.name]
         return reasons[-1] if reasons else ""
 
-    @property
-    def resources(self):
-        return self.cloud.cloudformation.describe_stack_resources(StackName=self.id)["StackResources"]
+    def physical_ids(self, kind):
+        resources = self.cloud.cloudformation.describe_stack_resources(StackName=self.id)["StackResources"]
+        return [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == kind]
 
     def physical_id(self, logical_id):
         detail = self.cloud.cloudformation.describe_stack_resource(StackName=self.id, LogicalResourceId=logical_id)
