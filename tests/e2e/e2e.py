@@ -437,12 +437,12 @@ class Run:
 
     def logs(self):
         token = self.stack.outputs["ServiceToken"]
-        function = self.stack.physical_id("Function")
-        self.logs_of("logs", LOG_GROUP, function, [one for one in self.engine.report()["exchanges"]
-                                         if one["event"].get("ResourceProperties", {}).get("ServiceToken") == token])
+        exchanges = [one for one in self.engine.report()["exchanges"]
+                     if one["event"].get("ResourceProperties", {}).get("ServiceToken") == token]
+        self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):
-        """What a provider wrote about these events, all that it had."""
+        """What a provider's function wrote about these events, all that it had."""
         requests = {one["event"]["RequestId"]: (one["event"], one["answer"]) for one in exchanges}
         lines = self.cloud.log_lines(group)
         if not self.check(f"{name}: there are some in the function's own group", lines, lines):

@@ -104,8 +104,8 @@ def constructs(run):
     for stack in (orders, billing):
         run.check(f"CDK: the application of {stack.name} finds its JDBC URL",
                   f"//{PRIVATE_NAME}:4000/" in parameter(run, f"/{stack.name}/jdbc-url"))
-        (log_group,) = stack.physical_ids("AWS::Logs::LogGroup")
-        run.logs_of(f"CDK: logs of {stack.name}", log_group, run.exchanges(stack))
+        (log_group,), (function,) = (stack.physical_ids(f"AWS::{kind}") for kind in ("Logs::LogGroup", "Lambda::Function"))
+        run.logs_of(f"CDK: logs of {stack.name}", log_group, function, run.exchanges(stack))
     run.equal("CDK: the first stack is deleted, and its provider with it", orders.delete().status, "DELETE_COMPLETE")
     run.equal("CDK: the endpoint stays for the other", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
               [(endpoint["id"], 1)])
