@@ -18,6 +18,12 @@ SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.venv-sam .venv-sam/bin/s
 # The processor to build for: x86_64 or arm64, as in template.yaml.
 ARCH ?= x86_64
 
+# Node.js is not among what everybody has who works on the function: what needs it is skipped without it.
+ifeq ($(shell node -p 'const [a, b] = process.versions.node.split("."); a > 20 || a == 20 && b >= 16' 2>/dev/null),true)
+CDK := cdk/lib/function.json cdk/.venv/requirements.txt
+NPM := cd cdk && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm
+endif
+
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
@@ -30,11 +36,11 @@ help: ## Show this list
 demo: build .venv/stamp ## Deploy the stack and share an endpoint on a local AWS; about two minutes after the build
 	@$(VENV) tests/e2e/demo.py
 
-test: lint unit sim e2e cdk ## Run every check: format, lint, unit, integration, end to end, CDK
+test: lint unit sim cdk e2e ## Run every check: format, lint, unit, integration, CDK, end to end
 
-lint: tools .venv/stamp .venv-sam/stamp ## Check format, warnings, template.yaml, and the rules for cfn-lint
+lint: tools .venv/stamp .venv-sam/stamp ## Check format, warnings, templates, and the rules for cfn-lint
 	cargo fmt --all --check
-	.venv/bin/cfn-lint --append-rules schema -- template.yaml
+	.venv/bin/cfn-lint --append-rules schema -- template.yaml examples/*/*.yaml
 	@$(VENV) tests/e2e/lint_check.py
 	$(SAM) validate --lint --region us-east-1
 	@echo "Linting; the first time this reads the whole AWS SDK: about 2 minutes on 2 cores."
@@ -47,15 +53,25 @@ unit: build ## Run the Rust tests, and those of the packaging
 sim: build .venv/stamp ## Check the simulated EC2 with boto3, an AWS SDK that is not Rust's
 	@$(VENV) tests/e2e/engine.py sim/tests/boto3_check.py
 
-e2e: build .venv/stamp ## Run the end-to-end tests: CloudFormation, Lambda process, simulated EC2
-	@$(VENV) tests/e2e/e2e.py
+e2e: build .venv/stamp $(CDK) ## Run the end-to-end tests: CloudFormation, Lambda process, simulated EC2
+	@$(VENV) tests/e2e/e2e.py $(if $(CDK),,--without-cdk)
 
-# Node.js is not among what everybody has who works on the function. The stamp is the lock file that was installed.
-cdk: tools ## Build and test the CDK constructs, where Node.js 20.16 or newer is
-	@if command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 16 ? 0 : 1)'; then \
-	  cd cdk && { cmp -s package-lock.json node_modules/.lock || { npm ci --no-fund --no-audit && cp package-lock.json node_modules/.lock; }; } && \
-	  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm test; \
-	else echo "cdk: skipped, because Node.js 20.16 or newer is not here."; fi
+cdk: tools $(CDK) ## Build and test the CDK constructs, where Node.js 20.16 or newer is
+ifdef CDK
+	$(NPM) test
+else
+	@echo "cdk: skipped, because Node.js 20.16 or newer is not here."
+endif
+
+# The stamp is the lock file that was installed.
+cdk/node_modules/.lock: cdk/package-lock.json
+	cd cdk && npm ci --no-fund --no-audit && cp package-lock.json node_modules/.lock
+
+cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/function.js template.yaml $(wildcard cdk/src/*.ts)
+	$(NPM) run build
+
+cdk/.venv/requirements.txt: cdk/test/python/requirements.txt
+	PYTHON=$(PYTHON) bash cdk/scripts/venv.sh
 
 # Every fault at every call takes five minutes more; `make test` tries those of all changes and of some looks.
 explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
@@ -110,7 +126,7 @@ tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing (on Debian and Ubuntu: the package python3-venv)."; exit 1; }
 
-.venv/stamp: tests/e2e/requirements.txt
+.venv/stamp: tests/e2e/requirements.txt examples/sam/versions/requirements.txt
 	@echo "Installing what stands in for AWS into .venv: about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<

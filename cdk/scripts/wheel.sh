@@ -4,15 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 package=$1 target=$2
-requirements=test/python/requirements.txt
 python=.venv/bin/python
 
-if ! cmp --silent "$requirements" .venv/requirements.txt; then
-  "${PYTHON:-python3}" -m venv --clear .venv
-  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
-  cp "$requirements" .venv/
-fi
-
+bash scripts/venv.sh
 rm -rf build/python-source "$target"
 npx jsii-pacmak --code-only --target python --outdir build/python-source "$package"
 # setuptools and wheel are in .venv, so that nothing more has to be fetched.

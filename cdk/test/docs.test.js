@@ -33,6 +33,11 @@ test('API.md is that of the doc comments', () => {
   assert.equal(fs.readFileSync(path.join(HERE, 'API.md'), 'utf8'), reference(), 'run `npm run docs`');
 });
 
+test('the package is not published before it says where its source is', () => {
+  const { private: isPrivate, repository } = JSON.parse(fs.readFileSync(path.join(HERE, 'package.json'), 'utf8'));
+  assert.equal(new URL(repository.url).hostname.endsWith('.invalid'), isPrivate === true);
+});
+
 test('nothing of the package names a file of the machine that built it', () => {
   for (const file of ['.jsii', 'API.md', 'lib/endpoint.js', 'lib/provider.js', 'lib/function.json']) {
     assert.ok(!fs.readFileSync(path.join(HERE, file), 'utf8').includes(HERE), file);

@@ -40,7 +40,7 @@ impl HttpConnector for Connector {
         let patience = self.settings.read_timeout();
         HttpConnectorFuture::new(async move {
             let form = form(&request)?;
-            let exchange = ec2.exchange(&form);
+            let exchange = ec2.exchange(&form, request.headers().get("authorization"));
             let result = match patience {
                 None => exchange.await,
                 Some(patience) => tokio::time::timeout(patience, exchange)

@@ -167,19 +167,20 @@ impl Ec2 {
 
     /// Handles one call. A connection that is reset, which has no reply, comes out as status 0.
     pub async fn call(&self, form: &str) -> Reply {
-        self.exchange(form).await.unwrap_or_else(|ConnectionReset| Reply { status: 0, body: String::new() })
+        self.exchange(form, None).await.unwrap_or_else(|ConnectionReset| Reply { status: 0, body: String::new() })
     }
 
-    /// Handles one call: the latency, the hook's verdict, the effect.
+    /// Handles one call: the latency, the hook's verdict, the effect. The signature, which is the request's header
+    /// `Authorization`, is not checked; the log says whose it is.
     ///
     /// # Errors
     ///
     /// If the hook has the connection reset.
-    pub async fn exchange(&self, form: &str) -> Result<Reply, ConnectionReset> {
+    pub async fn exchange(&self, form: &str, signature: Option<&str>) -> Result<Reply, ConnectionReset> {
         let way = self.latency() / 2;
         tokio::time::sleep(way).await;
         let (action, values, well_formed) = query::parse(form);
-        let call = self.arrive(action, values);
+        let call = self.arrive(query::caller(signature.unwrap_or_default()), action, values);
         let mut stale = Duration::ZERO;
         let mut loss = None;
         match self.verdict(&call) {
@@ -218,10 +219,10 @@ impl Ec2 {
         plane.random.within(span)
     }
 
-    fn arrive(&self, action: String, params: BTreeMap<String, String>) -> Call {
+    fn arrive(&self, caller: String, action: String, params: BTreeMap<String, String>) -> Call {
         let at = self.plane().now;
         let mut log = lock(&self.0.log);
-        let call = Call { number: log.len(), at, action, params, outcome: None };
+        let call = Call { number: log.len(), at, caller, action, params, outcome: None };
         log.push(call.clone());
         call
     }

@@ -13,6 +13,8 @@ pub struct Call {
     pub number: usize,
     /// When it arrived, since the start of the simulation.
     pub at: Duration,
+    /// Whose: the id of the access key that it is signed with; empty if it is not signed.
+    pub caller: String,
     /// `CreateVpcEndpoint` and so on; empty if the request named none.
     pub action: String,
     /// All parameters but `Action` and `Version`, as they were sent: `SubnetId.1` and so on.

@@ -108,15 +108,7 @@ impl Plane {
         }
         for vpc in plane.vpcs.keys().cloned().collect::<Vec<_>>() {
             if plane.default_group(&vpc).is_none() {
-                let group = Group {
-                    id: plane.random.id("sg"),
-                    name: "default".to_owned(),
-                    description: "default VPC security group".to_owned(),
-                    vpc_id: vpc,
-                    ingress: Vec::new(),
-                    tags: Tags::new(),
-                };
-                plane.groups.insert(group.id.clone(), History::new(None, group));
+                plane.add_default_group(&vpc, None);
             }
         }
         for spec in world.endpoints {
@@ -376,6 +368,19 @@ impl Plane {
 
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
         self.groups.get(id)?.now()
+    }
+
+    /// Adds the group that every VPC is born with.
+    pub(crate) fn add_default_group(&mut self, vpc: &str, since: View) {
+        let group = Group {
+            id: self.random.id("sg"),
+            name: "default".to_owned(),
+            description: "default VPC security group".to_owned(),
+            vpc_id: vpc.to_owned(),
+            ingress: Vec::new(),
+            tags: Tags::new(),
+        };
+        self.groups.insert(group.id.clone(), History::new(since, group));
     }
 
     pub(crate) fn default_group(&self, vpc: &str) -> Option<&Group> {

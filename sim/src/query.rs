@@ -57,6 +57,12 @@ pub(crate) fn parse(form: &str) -> (String, Values, Result<(), ApiError>) {
     (action, values, fault.map_or(Ok(()), Err))
 }
 
+/// Whose access key a signature names (`AWS4-HMAC-SHA256 Credential=KEY/DATE/…`).
+pub(crate) fn caller(signature: &str) -> String {
+    let key = signature.split_once("Credential=").and_then(|(_, scope)| scope.split_once('/'));
+    key.map(|(key, _)| key.to_owned()).unwrap_or_default()
+}
+
 impl Params {
     pub(crate) fn new(action: String, values: Values) -> Self {
         Self { action, left: values }
@@ -237,6 +243,12 @@ mod tests {
             let error = parse(form).2.unwrap_err();
             assert!(error.complaint && error.code == code, "{form}: {error:?}");
         }
+    }
+
+    #[test]
+    fn a_signature_says_whose_it_is() {
+        let signature = "AWS4-HMAC-SHA256 Credential=ASIAKEY/20260301/us-east-1/ec2/aws4_request, SignedHeaders=host";
+        assert_eq!((caller(signature), caller("")), ("ASIAKEY".to_owned(), String::new()));
     }
 
     #[test]

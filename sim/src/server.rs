@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -61,7 +61,8 @@ async fn respond(
         Method::POST => String::from_utf8_lossy(&body).into_owned(),
         _ => return Ok(response(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or POST".to_owned())),
     };
-    let reply = ec2.exchange(&form).await?;
+    let signature = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let reply = ec2.exchange(&form, signature).await?;
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Ok(response(status, "text/xml;charset=UTF-8", reply.body))
 }

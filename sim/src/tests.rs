@@ -5,6 +5,7 @@ mod creation;
 mod faults;
 mod groups;
 mod lists;
+mod networks;
 mod permissions;
 mod time;
 mod worlds;

@@ -298,12 +298,25 @@ def delete_subnet(sim):
     refused(lambda: sim.ec2.delete_subnet(SubnetId=UNSERVED), "InvalidSubnetID.NotFound")
 
 
+def a_network(sim):
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "made-by", "Value": "check"}]}]
+    vpc = sim.ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tags)["Vpc"]
+    assert vpc["Tags"] == tags[0]["Tags"] and vpc["CidrBlock"] == "10.9.0.0/16"
+    made = sim.ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")["Subnet"]
+    assert made["AvailabilityZoneId"] == "use1-az1" and made["AvailableIpAddressCount"] == 251
+    refused(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "DependencyViolation")
+    sim.ec2.delete_subnet(SubnetId=made["SubnetId"])
+    sim.ec2.delete_vpc(VpcId=vpc["VpcId"])
+    refused(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "InvalidVpcID.NotFound")
+
+
 def nothing_unknown_was_asked(sim):
     assert sim.control("complaints") == []
     refused(lambda: sim.ec2.describe_instances(), "InvalidAction", "DescribeInstances")
     assert len(sim.control("complaints")) == 1
     log = sim.control("log")
     assert [call["number"] for call in log] == list(range(len(log)))
+    assert {call["caller"] for call in log} == {"any"}
 
 
 def main():
@@ -330,6 +343,7 @@ def main():
         throttling,
         delete_vpc_endpoints,
         delete_subnet,
+        a_network,
         nothing_unknown_was_asked,
     ]
     for step in steps:

@@ -8,7 +8,7 @@ import time
 
 from engine import HERE, Engine, holders
 from scene import SERVICE, Vpc, world
-from stacks import Cloud
+from stacks import TEMPLATE, Cloud, provider_zip
 
 WIDTH = 100
 
@@ -82,7 +82,7 @@ def tell(engine):
     cloud, story = Cloud(engine.aws, engine.ec2), Story(engine)
     provider, orders = cloud.stack("tidb-private-endpoint"), cloud.stack("orders")
     vpc, without_hostnames = Vpc("provider"), Vpc("no-dns-hostnames")
-    template, app = cloud.package(), (HERE / "app.yaml").read_text()
+    template, app = cloud.package(TEMPLATE, provider_zip()), (HERE / "app.yaml").read_text()
 
     def groups():
         made = {group["id"]: f"made for it, opens {', '.join(group['opens'])}" for group in cloud.own_groups(vpc)}

@@ -5,7 +5,7 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ZONES = {"us-east-1a": "use1-az4", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2"}
 STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "foreign", "no-dns-hostnames",
-           "own-group", "closed", "near", "far")
+           "own-group", "closed", "near", "far", "sam", "cdk")
 
 SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
@@ -25,9 +25,9 @@ class Vpc:
         self.story = story
         self.block = f"10.{number}"
         self.id = f"vpc-{number:017x}"
-        self.subnets = {zone: f"subnet-{number:x}{index:016x}" for index, zone in enumerate(ZONES.values(), 1)}
+        self.subnets = {zone: f"subnet-{number:02x}{index:015x}" for index, zone in enumerate(ZONES.values(), 1)}
         self.cidr = f"{self.block}.0.0/16"
-        self.group, self.other_group, self.closed_group = (f"sg-{number:x}{index:016x}" for index in (1, 2, 3))
+        self.group, self.other_group, self.closed_group = (f"sg-{number:02x}{index:015x}" for index in (1, 2, 3))
 
 
 def world():

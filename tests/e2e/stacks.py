@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 import zipfile
 
@@ -13,11 +14,28 @@ from engine import BOOTSTRAP, ROOT
 from scene import REGION
 
 BUCKET = "deployment"
+TEMPLATE = ROOT / "template.yaml"
 POLL_SECONDS = 0.05
 #: Several times what the slowest operation takes here.
 PATIENCE_SECONDS = 300
 #: EC2's reads may be this old here; see the knobs of ec2-sim.
 READ_LAG_SECONDS = 0.3
+
+
+def zipped(files):
+    """The package of a function: names and contents, all of them executable."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(entry, content)
+    return archive.getvalue()
+
+
+def provider_zip():
+    return zipped({"bootstrap": BOOTSTRAP.read_bytes()})
 
 
 class Stack:
@@ -73,6 +91,10 @@ class Stack:
                    if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != self.name]
         return reasons[-1] if reasons else ""
 
+    def physical_ids(self, kind):
+        resources = self.cloud.cloudformation.describe_stack_resources(StackName=self.id)["StackResources"]
+        return [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == kind]
+
     def physical_id(self, logical_id):
         detail = self.cloud.cloudformation.describe_stack_resource(StackName=self.id, LogicalResourceId=logical_id)
         return detail["StackResourceDetail"]["PhysicalResourceId"]
@@ -89,23 +111,21 @@ class Cloud:
             return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test",
                                 aws_secret_access_key="test", config=Config(s3={"addressing_style": "path"}))
         self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
-        self.cloudwatch, self.awslambda, self.ec2 = client("cloudwatch"), client("lambda"), client("ec2", ec2)
+        self.functions, self.parameters, self.secrets = client("lambda"), client("ssm"), client("secretsmanager")
+        self.cloudwatch, self.ec2 = client("cloudwatch"), client("ec2", ec2)
 
-    def package(self):
-        """Uploads the function and returns template.yaml pointing there, as `sam build` and `sam package` do."""
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-            entry = zipfile.ZipInfo("bootstrap")
-            entry.external_attr = 0o755 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, BOOTSTRAP.read_bytes())
-        self.s3.create_bucket(Bucket=BUCKET)
-        self.s3.put_object(Bucket=BUCKET, Key="function.zip", Body=archive.getvalue())
-        local, remote = "CodeUri: .\n", f"CodeUri: s3://{BUCKET}/function.zip\n"
-        template = (ROOT / "template.yaml").read_text()
-        if template.count(local) != 1:
-            raise RuntimeError("template.yaml must hold `CodeUri: .` exactly once")
-        return template.replace(local, remote)
+    def package(self, template, archive):
+        """Uploads a function and returns its template pointing there, as `sam build` and `sam package` do."""
+        key = f"{template.parent.name}.zip"
+        self.upload(BUCKET, key, archive)
+        text, replaced = re.subn(r"(?m)(?<=^      CodeUri: ).+$", f"s3://{BUCKET}/{key}", template.read_text())
+        if replaced != 1:
+            raise RuntimeError(f"{template} must have one function with a CodeUri")
+        return text
+
+    def upload(self, bucket, key, body):
+        self.s3.create_bucket(Bucket=bucket)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body)
 
     def stack(self, name):
         return Stack(self, name)
@@ -118,8 +138,8 @@ class Cloud:
 
     def function(self, name):
         """How Lambda is to run a function."""
-        config = self.awslambda.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
-        return {"Tracing": self.awslambda.get_function_configuration(FunctionName=name)["TracingConfig"]["Mode"],
+        config = self.functions.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
+        return {"Tracing": self.functions.get_function_configuration(FunctionName=name)["TracingConfig"]["Mode"],
                 **{key: config.get(key) for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")}}
 
     def own_groups(self, *vpcs):

@@ -10,7 +10,8 @@ process, watches each event on its way to the function, and lets an answer pass 
 * one event has one answer.
 
 It also adds what ministack leaves out: the Delete that follows a failed Create, the log level that Lambda sets for JSON
-logs, and credentials that can be told apart from other text, so that a test can look for them in logs.
+logs, and credentials that can be told apart from other text, so that a test can look for them in logs. Networks in
+templates are made where the endpoints are; see network.py.
 
 Control, as JSON: GET /_strict/report; POST /_strict/issue with an event gives a response URL that no function knows.
 
@@ -173,8 +174,11 @@ def lambda_environment(config):
 def watch(base_url):
     """Puts a ledger between ministack's CloudFormation and its Lambda."""
     from ministack.services import lambda_svc
-    from ministack.services.cloudformation import custom_resource
+    from ministack.services.cloudformation import custom_resource, provisioners
 
+    import network
+
+    network.redirect(provisioners._RESOURCE_HANDLERS)
     ledger = Ledger(custom_resource.deliver_response)
     invoke, execute = custom_resource.invoke_custom_resource, lambda_svc._execute_function_with_config_scope
     current = threading.local()  # invoke, URL and execute of one event all run in one thread

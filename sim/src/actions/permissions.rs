@@ -45,6 +45,15 @@ fn questions(plane: &mut Plane, mut params: Params) -> Result<Vec<Question>, Api
             ask.existing(params.text("VpcId"));
             ask.made("security-group", &tags, Context::default());
         }
+        "CreateSubnet" => {
+            let tags = params.tag_specification("subnet")?;
+            ask.existing(params.text("VpcId"));
+            ask.made("subnet", &tags, Context::default());
+        }
+        "CreateVpc" => {
+            let tags = params.tag_specification("vpc")?;
+            ask.made("vpc", &tags, Context::default());
+        }
         "AuthorizeSecurityGroupIngress" => {
             // Groups that a rule refers to are not asked for (pulumi-aws #6373).
             ask.existing(params.text("GroupId"));
@@ -59,7 +68,7 @@ fn questions(plane: &mut Plane, mut params: Params) -> Result<Vec<Question>, Api
             ask.existing(params.text("GroupId"));
         }
         "DeleteSubnet" => ask.existing(params.text("SubnetId")),
-        "DescribeVpcAttribute" | "ModifyVpcAttribute" => {
+        "DeleteVpc" | "DescribeVpcAttribute" | "ModifyVpcAttribute" => {
             ask.existing(params.text("VpcId"));
         }
         // To delete, a key without a value is taken for one with an empty value.

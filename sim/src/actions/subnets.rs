@@ -1,6 +1,6 @@
 //! Subnets.
 
-use super::Answer;
+use super::{Answer, tags, vpcs};
 use crate::{
     clock::View,
     error::{ApiError, check_id},
@@ -92,6 +92,51 @@ fn write(xml: &mut Xml, plane: &Plane, subnet: &Subnet) {
     xml.field("mapPublicIpOnLaunch", false);
     xml.field("assignIpv6AddressOnCreation", false);
     xml.tags(&subnet.tags);
+}
+
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let vpc_id = params.required("VpcId")?;
+    let cidr_block = params.required("CidrBlock")?;
+    let (name, id) = (params.text("AvailabilityZone"), params.text("AvailabilityZoneId"));
+    let tags = params.tag_specification("subnet")?;
+    params.finish()?;
+    let blocks = plane.vpcs.get(&vpc_id).filter(|_| plane.owner(&vpc_id) == plane.account).map(|vpc| &vpc.cidr_blocks);
+    let blocks = blocks.ok_or_else(|| ApiError::vpc_not_found(&vpc_id))?;
+    // Without either, EC2 chooses a zone.
+    let mut zones = plane.zones.iter();
+    let zone = zones.find(|(zone, zone_id)| {
+        name.as_ref().is_none_or(|name| name == *zone) && id.as_ref().is_none_or(|id| id == *zone_id)
+    });
+    let Some(zone) = zone.map(|(zone, _)| zone.clone()) else {
+        let given = name.or(id).unwrap_or_default();
+        return Err(ApiError::invalid_value(format!(
+            "Value ({given}) for parameter availabilityZone is invalid. Subnets can currently only be created in the \
+             following availability zones: {}.",
+            plane.zones.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+        )));
+    };
+    let (first, last) = vpcs::addresses(&cidr_block)?;
+    let within = |block: &String| vpcs::addresses(block).is_ok_and(|(low, high)| low <= first && last <= high);
+    if !blocks.iter().any(within) {
+        return Err(ApiError::new("InvalidSubnet.Range", format!("The CIDR '{cidr_block}' is invalid.")));
+    }
+    let mut others = plane.subnets.values().filter(|subnet| subnet.vpc_id == vpc_id);
+    if others.any(|other| vpcs::addresses(&other.cidr_block).is_ok_and(|(low, high)| low <= last && first <= high)) {
+        return Err(ApiError::new(
+            "InvalidSubnet.Conflict",
+            format!("The CIDR '{cidr_block}' conflicts with another subnet"),
+        ));
+    }
+    tags::check(&tags)?;
+    tags::check_count(plane, &tags)?;
+    // Five addresses of every subnet are AWS's.
+    let free_addresses = usize::try_from(last - first + 1 - 5).unwrap_or(usize::MAX);
+    let id = plane.random.id("subnet");
+    let subnet = Subnet { id, vpc_id, zone, cidr_block, ipv6_cidr_block: None, free_addresses, tags };
+    plane.subnets.insert(subnet.id.clone(), subnet.clone());
+    let mut xml = Xml::new();
+    xml.nest("subnet", |xml| write(xml, plane, &subnet));
+    Ok(xml)
 }
 
 pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {

@@ -1,8 +1,10 @@
 //! VPCs and their DNS attributes.
 
-use super::Answer;
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+use super::{Answer, tags};
 use crate::{
-    clock::View,
+    clock::{History, View},
     error::{ApiError, check_id},
     plane::Plane,
     query::Params,
@@ -30,6 +32,74 @@ fn find<'a>(plane: &'a Plane, id: &str) -> Result<&'a Vpc, ApiError> {
         .vpcs
         .get(id)
         .ok_or_else(|| ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")))
+}
+
+/// First and last address of an IPv4 block of 16 to 28 bits, as VPCs and subnets have them.
+pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
+    let parts = block.split_once('/').and_then(|(address, bits)| {
+        Some((address.parse::<Ipv4Addr>().ok()?.to_bits(), bits.parse::<u32>().ok().filter(|bits| *bits <= 32)?))
+    });
+    let Some((first, bits)) = parts else {
+        return Err(ApiError::invalid_value(format!(
+            "Value ({block}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
+        )));
+    };
+    let rest = u32::MAX.checked_shr(bits).unwrap_or(0);
+    if !(16..=28).contains(&bits) || first & rest != 0 {
+        return Err(ApiError::new("InvalidVpc.Range", format!("The CIDR '{block}' is invalid.")));
+    }
+    Ok((first, first | rest))
+}
+
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let block = params.required("CidrBlock")?;
+    let tags = params.tag_specification("vpc")?;
+    params.finish()?;
+    addresses(&block)?;
+    tags::check(&tags)?;
+    tags::check_count(plane, &tags)?;
+    let vpc = Vpc {
+        id: plane.random.id("vpc"),
+        owner: None,
+        cidr_blocks: vec![block],
+        ipv6_cidr_blocks: Vec::new(),
+        dns_support: true,
+        dns_hostnames: false,
+        customer_zones: BTreeSet::new(),
+        tags,
+    };
+    plane.vpcs.insert(vpc.id.clone(), vpc.clone());
+    plane.add_default_group(&vpc.id, Some(plane.now));
+    let mut xml = Xml::new();
+    xml.nest("vpc", |xml| write(xml, plane, &vpc));
+    Ok(xml)
+}
+
+/// Its default group goes with it; whatever else is in it has to be gone.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+    let id = params.required("VpcId")?;
+    params.finish()?;
+    find(plane, &id)?;
+    if plane.owner(&id) != plane.account {
+        return Err(ApiError::unauthorized(&plane.account, "DeleteVpc"));
+    }
+    let default = plane.default_group(&id).map(|group| group.id.clone());
+    let mut groups = plane.groups.values().filter_map(History::now);
+    let used = plane.subnets.values().any(|subnet| subnet.vpc_id == id)
+        || plane.living().any(|endpoint| endpoint.vpc_id == id)
+        || groups.any(|group| group.vpc_id == id && Some(&group.id) != default.as_ref());
+    if used {
+        return Err(ApiError::new(
+            "DependencyViolation",
+            format!("The vpc '{id}' has dependencies and cannot be deleted."),
+        ));
+    }
+    let now = plane.now;
+    if let Some(group) = default.and_then(|group| plane.groups.get_mut(&group)) {
+        group.end(now);
+    }
+    plane.vpcs.remove(&id);
+    Ok(Xml::done())
 }
 
 pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {

@@ -1,0 +1,50 @@
+"""The CDK examples on their way to stacks: packed, synthesised and published as their users and `cdk deploy` do it.
+
+Needs Node.js, and the constructs built (`make cdk`).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+
+from engine import ROOT, RUN
+from scene import ACCOUNT, REGION
+
+CDK = ROOT / "cdk"
+TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
+
+
+def synthesise(function, **context):
+    """Packs the constructs with this function and runs both examples; leaves the cloud assemblies TYPESCRIPT and PYTHON."""
+    archive = RUN / "function.zip"
+    archive.write_bytes(function)
+    call(CDK, "node", "scripts/stage.js", archive)
+    call(CDK, "node", "scripts/example.js", TYPESCRIPT, *(f"{name}={value}" for name, value in context.items()))
+    call(CDK, "bash", "scripts/wheel.sh", "build/package", "build/python")
+    shutil.rmtree(PYTHON, ignore_errors=True)
+    call(ROOT / "examples" / "cdk-python", CDK / ".venv" / "bin" / "python", "app.py", CDK_OUTDIR=str(PYTHON),
+         CDK_CONTEXT_JSON=json.dumps(context))
+
+
+def bootstrap(cloud):
+    """What `cdk bootstrap` leaves in an account, as far as the templates ask for it."""
+    cloud.parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="21")
+
+
+def publish(cloud, assembly, stack):
+    """Uploads the files of a stack and returns its template."""
+    for file in json.loads((assembly / f"{stack}.assets.json").read_text())["files"].values():
+        (where,) = file["destinations"].values()
+        bucket = where["bucketName"].replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
+        cloud.upload(bucket, where["objectKey"], (assembly / file["source"]["path"]).read_bytes())
+    return (assembly / f"{stack}.template.json").read_text()
+
+
+def call(folder, *command, **environment):
+    """Runs a program; what it says is shown only if it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=folder, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={
+                              **os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", **environment})
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit status {done.returncode}\n{done.stdout}")
