@@ -191,10 +191,14 @@ impl Ec2 {
         let here = found.iter().filter(|subnet| subnet.vpc_id() == Some(vpc.as_str()));
         Ok(here
             .filter_map(|subnet| {
+                let v4 = subnet.cidr_block();
+                let v6 = subnet.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
                 Some(Subnet {
                     id: subnet.subnet_id()?.into(),
+                    owner_id: subnet.owner_id().unwrap_or_default().to_owned(),
                     zone_id: subnet.availability_zone_id()?.into(),
                     zone_name: subnet.availability_zone().unwrap_or_default().to_owned(),
+                    blocks: v4.into_iter().chain(v6).filter_map(|block| block.parse().ok()).collect(),
                     free_addresses: subnet.available_ip_address_count().unwrap_or_default(),
                 })
             })
@@ -213,16 +217,16 @@ impl Ec2 {
         Ok(found.iter().filter_map(group).collect())
     }
 
-    /// Finds the groups of a name in a VPC: at most one, as EC2 keeps names unique.
+    /// Finds the group of a name in a VPC. EC2 keeps names unique.
     ///
     /// # Errors
     /// [`Ec2Error`].
-    pub async fn groups_by_name(&self, vpc: &VpcId, name: &str) -> Result<Vec<Group>> {
+    pub async fn group_by_name(&self, vpc: &VpcId, name: &str) -> Result<Option<Group>> {
         let filters = vec![filter("vpc-id", [vpc.as_str()]), filter("group-name", [name])];
         let pages = self.client.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
         let found = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let found = found.map_err(|error| ec2_error("DescribeSecurityGroups", name.to_owned(), &error))?;
-        Ok(found.iter().filter_map(group).filter(|group| group.vpc_id == *vpc && group.name == name).collect())
+        Ok(found.iter().filter_map(group).find(|group| group.vpc_id == *vpc && group.name == name))
     }
 
     /// Makes a group.
@@ -502,7 +506,9 @@ fn is_not_found(code: &str) -> bool {
 fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
     match code {
         "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
+        "InvalidParameter" if message.contains("enableDnsSupport") => ErrorKind::VpcDnsOff,
         "DependencyViolation" => ErrorKind::InUse,
+        "InvalidGroup.Duplicate" => ErrorKind::GroupExists,
         // Errors of the EC2 API reference spell it in several ways.
         "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound" => ErrorKind::GroupGone,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
@@ -511,8 +517,7 @@ fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         | "InvalidVpcEndpoint.NotFound"
         | "InvalidID"
         | "IncorrectState"
-        // Another stack has made the group, or written the rule, or removed it.
-        | "InvalidGroup.Duplicate"
+        // Another stack has written the rule, or removed it.
         | "InvalidPermission.Duplicate"
         | "InvalidPermission.NotFound"
         | "IdempotentParameterMismatch"

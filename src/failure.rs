@@ -18,10 +18,22 @@ pub enum ErrorKind {
     InUse,
     /// A group is not there, or not yet.
     GroupGone,
+    /// Another stack has made the group.
+    GroupExists,
+    /// Private DNS needs DNS attributes of the VPC that are off.
+    VpcDnsOff,
     /// The role lacks a permission.
     Denied,
     /// EC2 will not do it.
     Final,
+}
+
+impl ErrorKind {
+    /// Whether the call may have had its effect all the same. What EC2 refuses, it has not done.
+    #[must_use]
+    pub fn leaves_it_open(self) -> bool {
+        self == Self::Transient
+    }
 }
 
 /// An error that EC2 answered with, or that came instead of an answer.

@@ -88,12 +88,9 @@ pub fn own_name(service: &ServiceName) -> String {
     format!("tidb-private-endpoint-{id}")
 }
 
-/// Who shall reach the endpoint: who is named, else every block of the VPC.
+/// Who is named as whom the endpoint shall let in; empty: nobody is, and every block of the VPC shall be.
 #[must_use]
-pub fn wanted_sources(spec: &EndpointSpec, vpc_blocks: &[IpNet]) -> Vec<Source> {
-    if spec.allowed_blocks.is_empty() && spec.allowed_group_ids.is_empty() {
-        return vpc_blocks.iter().copied().map(Source::Block).collect();
-    }
+pub fn named_sources(spec: &EndpointSpec) -> Vec<Source> {
     let blocks = spec.allowed_blocks.iter().copied().map(Source::Block);
     blocks.chain(spec.allowed_group_ids.iter().cloned().map(Source::Group)).collect()
 }
@@ -136,4 +133,13 @@ pub fn lets_in<'a>(groups: impl IntoIterator<Item = &'a Group>, port: u16, sourc
         }),
     };
     groups.into_iter().flat_map(|group| &group.rules).any(|rule| rule.opens(port) && fits(rule))
+}
+
+/// Whether the group lets each of the blocks, all of it, reach TCP `port`.
+#[must_use]
+pub fn lets_all_in<'a>(group: &Group, port: u16, mut blocks: impl Iterator<Item = &'a IpNet>) -> bool {
+    blocks.all(|block| {
+        let open = |rule: &Rule| matches!(&rule.source, Source::Block(open) if open.contains(block));
+        group.rules.iter().any(|rule| rule.opens(port) && open(rule))
+    })
 }

@@ -161,7 +161,7 @@ impl Handler {
         match result {
             Ok(outcome) => {
                 let spec = request.as_ref().ok().and_then(Request::spec);
-                let place = spec.zip(progress.survey.as_ref());
+                let place = spec.map(|spec| (spec, &progress.survey));
                 let answer = Answer::success(&outcome, &holder, named, place);
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer

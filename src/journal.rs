@@ -6,9 +6,11 @@
 
 use crate::difference::Change;
 use crate::endpoint::{Endpoint, EndpointState};
+use crate::group::own_name;
 use crate::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::reference::{Holder, READ_LAG};
 use crate::step::{Observed, Step};
+use crate::survey::GroupPlace;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,8 +115,10 @@ pub struct Journal {
     pub groups_gone: BTreeSet<GroupId>,
     /// Groups of the product's that EC2 will not delete, because something uses them.
     pub groups_in_use: BTreeMap<GroupId, Obstacle>,
-    /// Groups whose rules were asked for.
-    pub groups_read: BTreeSet<GroupId>,
+    /// When EC2 last said that another stack has made the product's group.
+    pub outrun: Option<Timestamp>,
+    /// Whether EC2 refused private DNS because of the VPC's DNS attributes.
+    pub vpc_dns_refused: bool,
 }
 
 impl Journal {
@@ -147,7 +151,8 @@ impl Journal {
             closed: BTreeSet::new(),
             groups_gone: BTreeSet::new(),
             groups_in_use: BTreeMap::new(),
-            groups_read: BTreeSet::new(),
+            outrun: None,
+            vpc_dns_refused: false,
         }
     }
 
@@ -202,7 +207,7 @@ impl Journal {
                 }
             }
             Step::Create(_) => self.create_call = Some(now),
-            Step::ReadGroups(_)
+            Step::Read(_)
             | Step::CreateGroup(_)
             | Step::Open(..)
             | Step::Close(..)
@@ -226,6 +231,11 @@ impl Journal {
     #[must_use]
     pub fn withdrawn(&self, id: &EndpointId) -> Option<Timestamp> {
         self.withdrawals.get(id).copied()
+    }
+
+    /// Where the product's group may be that an endpoint seen with the reference has, or had.
+    pub fn group_places(&self) -> impl Iterator<Item = GroupPlace> {
+        self.places.iter().map(|(vpc, service)| (vpc.clone(), own_name(service)))
     }
 
     /// Whether a look at `at` may still show an endpoint as well although this event has called for its deletion.
@@ -261,7 +271,6 @@ impl Journal {
             Step::Delete(id) => {
                 self.deleted.insert(id.clone(), now);
             }
-            Step::ReadGroups(ids) => self.groups_read.extend(ids.iter().cloned()),
             Step::Open(id, _) => {
                 self.opened.insert(id.clone());
             }
@@ -271,7 +280,7 @@ impl Journal {
             Step::DeleteGroup(id) => {
                 self.groups_gone.insert(id.clone());
             }
-            Step::CreateGroup(_) | Step::Create(_) | Step::Wait(_) | Step::Done(_) => {}
+            Step::Read(_) | Step::CreateGroup(_) | Step::Create(_) | Step::Wait(_) | Step::Done(_) => {}
         }
     }
 

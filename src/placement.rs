@@ -4,8 +4,8 @@ use crate::endpoint::Endpoint;
 use crate::ids::{SubnetId, VpcId, ZoneId, join};
 use crate::refusal::Refusal;
 use crate::request::EndpointSpec;
-use crate::survey::{Service, Subnet, Survey};
-use std::collections::BTreeMap;
+use crate::survey::{Service, Subnet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The subnets that an endpoint shall be in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,7 +27,7 @@ pub fn place(
     spec: &EndpointSpec,
     vpc: &VpcId,
     service: &Service,
-    survey: &Survey,
+    subnets: &[Subnet],
     existing: Option<&Endpoint>,
 ) -> Result<Placement, Refusal> {
     let served = served_zones(service);
@@ -37,7 +37,7 @@ pub fn place(
         let service = spec.service_name.clone();
         return Err(Refusal::ZoneNotServed { asked: join(not_served, ", "), service, served });
     }
-    let (offered, subject) = offered(spec, vpc, survey)?;
+    let (offered, subject) = offered(spec, vpc, subnets)?;
     let found = zones_of(&offered);
     let (fit, left_out): (Vec<&Subnet>, Vec<&Subnet>) = offered.into_iter().partition(|subnet| {
         service.serves(subnet) && (spec.zone_ids.is_empty() || spec.zone_ids.contains(&subnet.zone_id))
@@ -63,16 +63,24 @@ pub fn place(
     Ok(Placement { subnets: ids(&free), left_out, full })
 }
 
+/// The zones that matter for a wish: of the subnets to choose from, and asked for by name.
+#[must_use]
+pub fn zones_in_question<'a>(spec: &'a EndpointSpec, subnets: &'a [Subnet]) -> BTreeSet<&'a ZoneId> {
+    let offered = subnets.iter().filter(|s| spec.subnet_ids.is_empty() || spec.subnet_ids.contains(&s.id));
+    offered.map(|subnet| &subnet.zone_id).chain(&spec.zone_ids).collect()
+}
+
 /// The subnets to choose from, and how to speak of them.
-fn offered<'a>(spec: &EndpointSpec, vpc: &VpcId, survey: &'a Survey) -> Result<(Vec<&'a Subnet>, String), Refusal> {
+fn offered<'a>(spec: &EndpointSpec, vpc: &VpcId, subnets: &'a [Subnet]) -> Result<(Vec<&'a Subnet>, String), Refusal> {
     if spec.subnet_ids.is_empty() {
-        return Ok((survey.subnets.iter().collect(), format!("the VPC {vpc} has subnets")));
+        return Ok((subnets.iter().collect(), format!("the VPC {vpc} has subnets")));
     }
-    let strangers: Vec<&SubnetId> = spec.subnet_ids.iter().filter(|id| survey.subnet(id).is_none()).collect();
+    let find = |id: &SubnetId| subnets.iter().find(|subnet| subnet.id == *id);
+    let strangers: Vec<&SubnetId> = spec.subnet_ids.iter().filter(|id| find(id).is_none()).collect();
     if !strangers.is_empty() {
         return Err(Refusal::SubnetNotInVpc { subnets: join(strangers, ", "), vpc: vpc.clone() });
     }
-    let given = spec.subnet_ids.iter().filter_map(|id| survey.subnet(id)).collect();
+    let given = spec.subnet_ids.iter().filter_map(find).collect();
     Ok((given, "the given subnets are".to_owned()))
 }
 

@@ -14,25 +14,24 @@
 //!                 else ────────────► Create
 //! ```
 
+mod absent;
+mod checks;
+mod choice;
+
 use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::group::{Group, Source, lets_in, wanted_sources};
-use crate::ids::{EndpointId, GroupId, VpcId, join};
+use crate::group::{named_sources, own_name};
+use crate::ids::{EndpointId, VpcId, join};
 use crate::journal::Journal;
-use crate::own_group::{clean_up, prepare};
-use crate::placement::{Placement, place};
-use crate::properties::ReuseScope;
-use crate::reference::{self, Holder, Leavers, TAG_LIMIT, counted};
-use crate::refusal::{Refusal, vpc_dns_off};
+use crate::own_group::{OwnGroup, clean_up};
+use crate::reference::{self, Leavers, TAG_LIMIT, counted, holders};
+use crate::refusal::Refusal;
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
-use crate::step::{
-    Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, READ_LAG_AND_A_BIT, Ready, Reason, Step, Way, wait,
-};
-use crate::survey::Survey;
-use crate::warning::Warning;
-use jiff::SignedDuration;
-use std::ops::ControlFlow;
+use crate::step::{Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, Ready, Reason, Step, Stop, Way, wait};
+use crate::survey::{Fact, GroupPlace, Survey};
+use absent::Absent;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long a refused private name is waited for before it counts as somebody else's.
 pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -40,6 +39,12 @@ pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 /// How often the same change is asked of EC2.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
+/// EC2 hardly ever makes an endpoint faster.
+const USUAL_MAKING: SignedDuration = SignedDuration::from_secs(50);
+/// The least time between two looks at an endpoint that is hardly ready yet, and how much of it for each holder.
+const POLL_YOUNG: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(4), SignedDuration::from_millis(350));
+/// The same for one that may be ready at any moment.
+const POLL_READY: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_millis(190));
 /// How many holders a sentence names.
 const NAMED_HOLDERS_MAX: usize = 5;
 
@@ -54,13 +59,24 @@ pub fn next_step(
     observed: &Observed,
     journal: &Journal,
 ) -> Result<Step, Refusal> {
-    match &request.verb {
+    let decided = match &request.verb {
         Verb::Create(spec) | Verb::Update { spec, .. } => {
             Present { request, spec, home, survey, observed, journal }.step()
         }
-        Verb::Delete { endpoint, nothing_made, .. } => {
-            Ok(absent(&request.holder, endpoint.as_ref(), *nothing_made, observed, journal))
+        Verb::Delete { endpoint, place, nothing_made } => Absent {
+            holder: &request.holder,
+            endpoint: endpoint.as_ref(),
+            place: place.as_ref(),
+            nothing_made: *nothing_made,
+            survey,
+            observed,
+            journal,
         }
+        .step(),
+    };
+    match decided {
+        Ok(step) | Err(Stop::First(step)) => Ok(step),
+        Err(Stop::Refused(refusal)) => Err(refusal),
     }
 }
 
@@ -75,60 +91,39 @@ struct Present<'a> {
 }
 
 impl Present<'_> {
-    fn step(&self) -> Result<Step, Refusal> {
-        self.refuse_service()?;
-        if let Some(step) = self.check_held()? {
-            return Ok(step);
-        }
-        let target = self.choose();
-        let placement = self.placement(target)?;
-        match target {
-            Some(endpoint) => self.converge(endpoint, placement.as_ref()),
-            None => self.create(placement),
-        }
-    }
-
-    /// What would be wrong with any endpoint of this service.
-    fn refuse_service(&self) -> Result<(), Refusal> {
-        let service = &self.spec.service_name;
-        let region = service.region().unwrap_or_default();
-        if region != self.home.region {
-            return Err(Refusal::OtherRegion {
-                service: service.clone(),
-                service_region: region.to_owned(),
-                region: self.home.region.clone(),
-            });
-        }
-        match &self.survey.service {
-            Some(found) if found.acceptance_required => Err(Refusal::AcceptanceRequired { service: service.clone() }),
-            _ => Ok(()),
+    fn step(&self) -> Result<Step, Stop> {
+        self.refuse_region()?;
+        self.check_held()?;
+        match self.choose() {
+            Some(endpoint) => self.converge(endpoint),
+            None => self.create(),
         }
     }
 
     /// What became of endpoints that carry, or carried, this resource's reference. A reference that has gone is never
     /// put back: a Delete of this resource has been handled meanwhile.
-    fn check_held(&self) -> Result<Option<Step>, Refusal> {
+    fn check_held(&self) -> Result<(), Stop> {
         let at = self.observed.at;
         let let_go = |id: &EndpointId| self.journal.release_calls.contains_key(id);
         for (id, since) in self.journal.held(at).filter(|(id, _)| !let_go(id)) {
-            let lag = || Ok(Some(wait(Reason::ReadLag(id.clone()), LAG_POLL)));
+            let lag = || Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
             match self.observed.find(id) {
                 None if self.journal.is_doomed(id) => {}
                 None if Journal::may_be_stale(at, since) => return lag(),
-                None if self.is_wanted(id) => return Err(Refusal::EndpointVanished { endpoint: id.clone() }),
+                None if self.is_wanted(id) => return Err(Refusal::EndpointVanished { endpoint: id.clone() }.into()),
                 None => {}
                 Some(endpoint) if self.request.holder.is_in(&endpoint.tags) => {
                     // An Update may leave a lost endpoint behind for a new one, but not one that it was working on.
                     let working_on_it = self.journal.created.contains_key(id) || self.journal.modified.contains_key(id);
                     if endpoint.state.is_lost() && (working_on_it || self.request.current().is_none()) {
-                        return Err(lost(endpoint));
+                        return Err(lost(endpoint).into());
                     }
                 }
                 Some(_) if Journal::may_be_stale(at, since) => return lag(),
-                Some(_) => return Err(Refusal::Overtaken { endpoint: id.clone() }),
+                Some(_) => return Err(Refusal::Overtaken { endpoint: id.clone() }.into()),
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Whether an endpoint that no look shows any more was the one to be had, and not one to be left behind.
@@ -136,123 +131,15 @@ impl Present<'_> {
         self.journal.created.contains_key(id) || self.choose().is_none()
     }
 
-    /// The endpoint to have: the one that the resource has if it will do, else the oldest that will do, the same one for
-    /// everybody.
-    fn choose(&self) -> Option<&Endpoint> {
-        let usable = |endpoint: &&Endpoint| {
-            endpoint.state.is_usable()
-                && !endpoint.requester_managed
-                && endpoint.service_name == self.spec.service_name
-                && !self.journal.is_doomed(&endpoint.id)
-                && !self.journal.release_calls.contains_key(&endpoint.id)
-        };
-        let usable: Vec<&Endpoint> = self.observed.endpoints.iter().filter(usable).collect();
-        let (here, elsewhere): (Vec<&Endpoint>, Vec<&Endpoint>) =
-            usable.into_iter().partition(|endpoint| Some(&endpoint.vpc_id) == self.spec.vpc_id.as_ref());
-        let as_wanted = |endpoint: &&&Endpoint| endpoint.private_dns == self.spec.private_dns;
-        let oldest_here = || here.iter().filter(as_wanted).min_by_key(|endpoint| endpoint.age()).copied();
-        let current = self.request.current().and_then(|id| here.iter().find(|endpoint| endpoint.id == *id)).copied();
-        let chosen = match current {
-            Some(current) if current.private_dns == self.spec.private_dns || !self.spec.private_dns => Some(current),
-            // Its private DNS has to be turned on, which EC2 allows only if no other endpoint of the VPC has the name.
-            Some(current) if current.is_owned() => oldest_here().or(Some(current)),
-            Some(_) | None => oldest_here(),
-        };
-        chosen.or_else(|| self.choose_elsewhere(&elsewhere))
-    }
-
-    fn choose_elsewhere<'e>(&self, elsewhere: &[&'e Endpoint]) -> Option<&'e Endpoint> {
-        if self.spec.reuse_scope == ReuseScope::Vpc {
-            return None;
-        }
-        // One that this event has joined already may turn pending again, because its owner changes it.
-        let will_do = |endpoint: &&&Endpoint| {
-            endpoint.state == EndpointState::Available || self.journal.referenced.contains_key(&endpoint.id)
-        };
-        let candidates = || elsewhere.iter().filter(will_do);
-        let current = self.request.current().and_then(|id| candidates().find(|endpoint| endpoint.id == *id));
-        current.or_else(|| candidates().min_by_key(|endpoint| endpoint.age())).copied()
-    }
-
     fn is_here(&self, endpoint: &Endpoint) -> bool {
         Some(&endpoint.vpc_id) == self.spec.vpc_id.as_ref()
     }
 
-    /// The subnets to be in, unless the endpoint is in another VPC; and everything about VPC, groups and subnets that
-    /// makes the wish impossible.
-    fn placement(&self, target: Option<&Endpoint>) -> Result<Option<Placement>, Refusal> {
-        if target.is_some_and(|endpoint| !self.is_here(endpoint)) {
-            return Ok(None);
-        }
-        let Some(vpc) = &self.spec.vpc_id else {
-            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() });
-        };
-        // An endpoint that the resource already has stays as it is when the world around it changed; for all else the
-        // way must be clear first.
-        let has_one = target.is_some_and(|endpoint| self.request.current() == Some(&endpoint.id));
-        let turning_dns_on = target.is_none_or(|endpoint| !endpoint.private_dns) && self.spec.private_dns;
-        if !has_one {
-            self.refuse_vpc(vpc)?;
-        }
-        if self.spec.private_dns && (!has_one || turning_dns_on) {
-            self.refuse_private_dns(vpc)?;
-        }
-        self.refuse_groups(vpc)?;
-        match &self.survey.service {
-            Some(service) => place(self.spec, vpc, service, self.survey, target).map(Some),
-            None if has_one => Ok(None),
-            None => Err(Refusal::UnknownService {
-                service: self.spec.service_name.clone(),
-                region: self.home.region.clone(),
-                account: self.home.account.clone(),
-            }),
-        }
-    }
-
-    fn refuse_vpc(&self, vpc: &VpcId) -> Result<(), Refusal> {
-        let (region, account) = (self.home.region.clone(), self.home.account.clone());
-        match &self.survey.vpc {
-            None => Err(Refusal::UnknownVpc { vpc: vpc.clone(), region, account }),
-            Some(found) if found.owner_id != account => {
-                Err(Refusal::SharedVpc { vpc: vpc.clone(), owner: found.owner_id.clone(), account })
-            }
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn refuse_private_dns(&self, vpc: &VpcId) -> Result<(), Refusal> {
-        let service = || self.spec.service_name.clone();
-        if let Some(found) = &self.survey.service {
-            match &found.private_dns_name {
-                None => return Err(Refusal::NoPrivateName { service: service() }),
-                Some(name) if !found.private_dns_verified => {
-                    return Err(Refusal::PrivateNameNotVerified { service: service(), name: name.clone() });
-                }
-                Some(_) => {}
-            }
-        }
-        self.survey.vpc_dns.and_then(|dns| vpc_dns_off(vpc, dns)).map_or(Ok(()), Err)
-    }
-
-    fn refuse_groups(&self, vpc: &VpcId) -> Result<(), Refusal> {
-        for id in &self.spec.group_ids {
-            match self.survey.groups.iter().find(|group| group.id == *id) {
-                None => return Err(Refusal::UnknownGroup { group: id.clone(), vpc: vpc.clone() }),
-                Some(group) if group.vpc_id != *vpc => {
-                    let found = group.vpc_id.clone();
-                    return Err(Refusal::GroupOfOtherVpc { group: id.clone(), found, vpc: vpc.clone() });
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
-    }
-
     /// No endpoint will do: make one, unless the private name is still taken.
-    fn create(&self, placement: Option<Placement>) -> Result<Step, Refusal> {
-        let at = self.observed.at;
-        let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, placement) else {
-            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() });
+    fn create(&self) -> Result<Step, Stop> {
+        self.read_together()?;
+        let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, self.placement(None)?) else {
+            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() }.into());
         };
         let requester_managed = |endpoint: &&Endpoint| {
             self.is_here(endpoint) && endpoint.requester_managed && endpoint.private_dns && endpoint.state.is_usable()
@@ -260,7 +147,7 @@ impl Present<'_> {
         if self.spec.private_dns
             && let Some(endpoint) = self.observed.endpoints.iter().find(requester_managed)
         {
-            return Err(Refusal::RequesterManaged { endpoint: endpoint.id.clone(), vpc: vpc.clone() });
+            return Err(Refusal::RequesterManaged { endpoint: endpoint.id.clone(), vpc: vpc.clone() }.into());
         }
         let going_away = |endpoint: &&Endpoint| {
             self.is_here(endpoint)
@@ -273,12 +160,18 @@ impl Present<'_> {
         {
             return Ok(wait(Reason::GoingAway(endpoint.id.clone()), POLL));
         }
-        if let Some(step) = self.wait_for_name(vpc)? {
-            return Ok(step);
-        }
-        let group_ids = match self.groups_for(vpc, Relation::OursShared)? {
-            ControlFlow::Continue(group_ids) => group_ids,
-            ControlFlow::Break(step) => return Ok(step),
+        self.wait_for_name(vpc)?;
+        let group_ids = match self.own_group(vpc) {
+            None => self.spec.group_ids.clone(),
+            Some(own) => {
+                let id = own.for_new_endpoint(self.observed)?;
+                // EC2 may refuse a source that is named, and then no endpoint shall be there yet. The VPC's own blocks it
+                // takes; they are let in while it makes the endpoint.
+                if !named_sources(self.spec).is_empty() {
+                    own.open(&id, Relation::OursShared)?;
+                }
+                vec![id]
+            }
         };
         let mut tags = self.spec.tags.clone();
         tags.insert(reference::OWNED.to_owned(), self.request.holder.hash.clone());
@@ -291,75 +184,96 @@ impl Present<'_> {
             private_dns: self.spec.private_dns,
             ip_address_type: self.spec.ip_address_type,
             tags,
-            client_token: self.request.client_token(self.journal.tokens_spent(at)),
+            client_token: self.request.client_token(self.journal.tokens_spent(self.observed.at)),
         })))
+    }
+
+    /// All that an endpoint is made by, asked for at once.
+    fn read_together(&self) -> Result<(), Stop> {
+        let Some(vpc) = &self.spec.vpc_id else { return Ok(()) };
+        let groups = self.own_group(vpc).map_or(Some(Fact::Groups(self.spec.group_ids.clone())), |own| own.fact());
+        let unread = self.survey.unread([Fact::Subnets, Fact::Service].into_iter().chain(groups));
+        if unread.is_empty() { Ok(()) } else { Err(Step::Read(unread).into()) }
+    }
+
+    /// The product's own group in the VPC, if no other is given.
+    fn own_group<'a>(&'a self, vpc: &'a VpcId) -> Option<OwnGroup<'a>> {
+        let Self { spec, survey, journal, request, .. } = *self;
+        spec.group_ids.is_empty().then_some(OwnGroup { holder: &request.holder, vpc, spec, survey, journal })
     }
 
     /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still going away; or, if
     /// nothing shows up, a hosted zone of the customer's has the name.
-    fn wait_for_name(&self, vpc: &VpcId) -> Result<Option<Step>, Refusal> {
+    fn wait_for_name(&self, vpc: &VpcId) -> Result<(), Stop> {
         let at = self.observed.at;
-        let Some(conflict) = self.journal.conflict else { return Ok(None) };
+        let Some(conflict) = self.journal.conflict else { return Ok(()) };
         let waited = at.duration_since(conflict.since);
         if waited >= CONFLICT_PATIENCE {
-            let name = self.survey.service.as_ref().and_then(|service| service.private_dns_name.clone());
+            let name = self.survey.service()?.and_then(|service| service.private_dns_name.clone());
             let seen = join(self.observed.endpoints.iter().map(|e| format!("{} is {}", e.id, e.state)), ", ");
             return Err(Refusal::NameTaken {
                 minutes: waited.as_mins(),
                 vpc: vpc.clone(),
                 name: name.unwrap_or_default(),
                 seen: if seen.is_empty() { "EC2 shows none".to_owned() } else { seen },
-            });
+            }
+            .into());
         }
         let pausing = at.duration_since(conflict.last) < CONFLICT_PAUSE;
-        Ok(pausing.then(|| wait(Reason::NameTaken, POLL)))
+        if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
     }
 
     /// An endpoint is there: hold it, and bring it to what is wanted as far as it may be changed.
-    fn converge(&self, endpoint: &Endpoint, placement: Option<&Placement>) -> Result<Step, Refusal> {
+    fn converge(&self, endpoint: &Endpoint) -> Result<Step, Stop> {
+        let placement = self.placement(Some(endpoint))?;
         let (at, id) = (self.observed.at, endpoint.id.clone());
         let holder = &self.request.holder;
         if !holder.is_in(&endpoint.tags) {
             return self.join(endpoint);
         }
-        if let Some(step) = self.heed_leavers(endpoint) {
-            return Ok(step);
-        }
+        self.heed_leavers(endpoint)?;
         if endpoint.state == EndpointState::PendingAcceptance {
-            return Err(Refusal::AcceptanceRequired { service: endpoint.service_name.clone() });
-        }
-        if endpoint.state != EndpointState::Available {
-            return Ok(wait(Reason::Pending(id, endpoint.state.clone()), POLL));
+            return Err(Refusal::AcceptanceRequired { service: endpoint.service_name.clone() }.into());
         }
         let relation = self.relation(endpoint);
-        let wanted_groups = match relation {
-            Relation::Foreign => self.spec.group_ids.clone(),
-            Relation::OursAlone | Relation::OursShared => match self.groups_for(&endpoint.vpc_id, relation)? {
-                ControlFlow::Continue(group_ids) => group_ids,
-                ControlFlow::Break(step) => return Ok(step),
-            },
+        let own_group = self.own_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign);
+        if endpoint.state != EndpointState::Available {
+            own_group.map_or(Ok(()), |own| own.open_made())?;
+            return Ok(wait(Reason::Pending(id, endpoint.state.clone()), pending_poll(endpoint, at)));
+        }
+        let wanted_groups = match own_group {
+            Some(own) => vec![own.for_endpoint(relation)?],
+            None => self.spec.group_ids.clone(),
         };
-        let Difference { change, tags, mut warnings } =
-            difference(self.spec, self.dropped_tags(), &wanted_groups, (placement, self.survey), endpoint, relation);
+        let Difference { change, tags, mut warnings } = difference(
+            self.spec,
+            self.dropped_tags(),
+            &wanted_groups,
+            (placement.as_ref(), self.survey),
+            endpoint,
+            relation,
+        );
         if let Some(modified) = self.journal.modified.get(&id) {
             if Journal::may_be_stale(at, modified.at) {
                 return Ok(wait(Reason::ReadLag(id), LAG_POLL));
             }
             if modified.attempts >= CHANGE_ATTEMPTS_MAX && change.as_ref() == Some(&modified.change) {
                 let (change, attempts) = (modified.change.to_string(), modified.attempts);
-                return Err(Refusal::ChangeWithoutEffect { endpoint: id, change, attempts });
+                return Err(Refusal::ChangeWithoutEffect { endpoint: id, change, attempts }.into());
             }
         }
         if let Some(change) = change {
-            let waiting = if change.private_dns == Some(true) { self.wait_for_name(&endpoint.vpc_id)? } else { None };
-            return Ok(waiting.unwrap_or(Step::Modify(id, change)));
+            if change.private_dns == Some(true) {
+                self.wait_for_name(&endpoint.vpc_id)?;
+            }
+            return Ok(Step::Modify(id, change));
         }
         if let Some(tags) = tags.filter(|_| !self.journal.tagged.contains(&id)) {
             return Ok(Step::Tag(id, tags));
         }
         if endpoint.aws_entries().is_empty() {
             return if endpoint.subnet_ids.is_empty() {
-                Err(Refusal::NoAddress { endpoint: id })
+                Err(Refusal::NoAddress { endpoint: id }.into())
             } else {
                 Ok(wait(Reason::DnsNames(id), POLL))
             };
@@ -375,17 +289,13 @@ impl Present<'_> {
         if matches!(self.request.verb, Verb::Update { .. }) && Journal::may_be_stale(at, self.journal.started) {
             return Ok(wait(Reason::ReadLag(id), LAG_POLL));
         }
-        if let Some(step) = self.release_others(&id) {
-            return Ok(step);
+        self.release_others(&id)?;
+        clean_up(self.group_places(), Some(endpoint), (self.survey, self.observed, self.journal))?;
+        warnings.extend(self.port_closed(endpoint)?);
+        warnings.extend(self.warning_of_place(endpoint)?);
+        if endpoint.private_dns && endpoint.private_entry().is_none() {
+            self.survey.service()?;
         }
-        if let Some(step) = clean_up(Some(endpoint), self.observed, self.journal) {
-            return Ok(step);
-        }
-        match self.port_closed(endpoint) {
-            ControlFlow::Continue(warning) => warnings.extend(warning),
-            ControlFlow::Break(step) => return Ok(step),
-        }
-        warnings.extend(self.warnings_of_place(endpoint));
         Ok(Step::Done(Outcome::Ready(Box::new(Ready {
             endpoint: endpoint.clone(),
             way: self.way(endpoint),
@@ -405,7 +315,7 @@ impl Present<'_> {
         }
     }
 
-    fn join(&self, endpoint: &Endpoint) -> Result<Step, Refusal> {
+    fn join(&self, endpoint: &Endpoint) -> Result<Step, Stop> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT {
             let holders = self.request.holder.others(&endpoint.tags);
@@ -414,17 +324,17 @@ impl Present<'_> {
                 more => format!(" and {more} more"),
             };
             let holders = join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more;
-            return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders });
+            return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
         Ok(Step::Reference(endpoint.id.clone()))
     }
 
     /// A look after the reference was written: a fresh `leaving` tag means that another stack may still delete the
     /// endpoint, and an expired one that its writer has crashed.
-    fn heed_leavers(&self, endpoint: &Endpoint) -> Option<Step> {
+    fn heed_leavers(&self, endpoint: &Endpoint) -> Result<(), Stop> {
         // Nobody deletes what is not the product's, and the role may take nothing but references from it.
         if !endpoint.is_owned() {
-            return None;
+            return Ok(());
         }
         let at = self.observed.at;
         let leavers = Leavers::at(at, &endpoint.tags);
@@ -433,10 +343,10 @@ impl Present<'_> {
             swept.is_some_and(|when| Journal::may_be_stale(at, *when))
         };
         if leavers.fresh.iter().any(|key| !shown_late(key)) {
-            return Some(wait(Reason::Leaver(endpoint.id.clone()), LAG_POLL));
+            return Err(wait(Reason::Leaver(endpoint.id.clone()), LAG_POLL).into());
         }
         let keys: Vec<String> = leavers.expired.into_iter().filter(|key| !shown_late(key)).collect();
-        (!keys.is_empty()).then(|| Step::Sweep { endpoint: endpoint.id.clone(), keys })
+        if keys.is_empty() { Ok(()) } else { Err(Step::Sweep { endpoint: endpoint.id.clone(), keys }.into()) }
     }
 
     fn relation(&self, endpoint: &Endpoint) -> Relation {
@@ -461,55 +371,19 @@ impl Present<'_> {
         }
     }
 
-    /// The groups that an endpoint of ours shall have: those given, else the product's own. Breaks with what has to be
-    /// done before it has one.
-    fn groups_for(&self, vpc: &VpcId, relation: Relation) -> Result<ControlFlow<Step, Vec<GroupId>>, Refusal> {
-        if !self.spec.group_ids.is_empty() {
-            return Ok(ControlFlow::Continue(self.spec.group_ids.clone()));
-        }
-        let seen = (self.survey, self.observed, self.journal);
-        let own = prepare(&self.request.holder, vpc, self.spec, relation, seen)?;
-        Ok(own.map_continue(|id| vec![id]))
-    }
-
-    /// Whether the endpoint's groups, all together, keep everybody out. Breaks if their rules must be read first.
-    fn port_closed(&self, endpoint: &Endpoint) -> ControlFlow<Step, Option<Warning>> {
-        let known = || self.survey.groups.iter().chain(&self.observed.groups);
-        let is_known = |id: &GroupId| known().any(|group| group.id == *id) || self.journal.groups_read.contains(id);
-        let unread: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !is_known(id)).cloned().collect();
-        if !unread.is_empty() {
-            return ControlFlow::Break(Step::ReadGroups(unread));
-        }
-        let blocks = self.survey.vpc.as_ref().map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
-        let sources = wanted_sources(self.spec, blocks);
-        let groups: Vec<&Group> = known().filter(|group| endpoint.group_ids.contains(&group.id)).collect();
-        // A rule that this event has written may not be shown yet.
-        let just_opened = endpoint.group_ids.iter().any(|id| self.journal.opened.contains(id));
-        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return ControlFlow::Continue(None) };
-        if just_opened || lets_in(groups.iter().copied(), self.spec.port, &sources) {
-            return ControlFlow::Continue(None);
-        }
-        let from = match source {
-            Source::Group(id) => format!("--source-group {id}"),
-            block @ (Source::Block(_) | Source::PrefixList(_)) => format!("--cidr {block}"),
-        };
-        let port = self.spec.port;
-        ControlFlow::Continue(Some(Warning::PortClosed {
-            groups: join(groups.iter().map(|group| &group.id), ", "),
-            port,
-            sources: join(&sources, ", "),
-            command: format!(
-                "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
-                group.id
-            ),
-        }))
+    /// Where a group of the product's may be left that nothing needs any more.
+    fn group_places(&self) -> Vec<GroupPlace> {
+        let wanted = self.spec.vpc_id.iter().map(|vpc| (vpc.clone(), own_name(&self.spec.service_name)));
+        let may_be_left = matches!(self.request.verb, Verb::Update { .. }) || !self.journal.groups_made.is_empty();
+        let left = self.journal.group_places().filter(|_| !self.journal.released.is_empty());
+        wanted.filter(|_| may_be_left).chain(left).collect()
     }
 
     /// References of this resource on third endpoints: left by an Update that failed half-way, or by a Create that has
     /// moved to an older endpoint. The one that the physical id names is released by the Delete that CloudFormation
     /// sends for it. One that was made for this resource and that nobody holds has lost its reference to a delivery that
     /// crashed before it came to delete it.
-    fn release_others(&self, target: &EndpointId) -> Option<Step> {
+    fn release_others(&self, target: &EndpointId) -> Result<(), Stop> {
         let keep = |id: &EndpointId| id == target || self.request.current() == Some(id);
         let others = self.observed.endpoints.iter().filter(|endpoint| {
             let (id, holder) = (&endpoint.id, &self.request.holder);
@@ -518,65 +392,25 @@ impl Present<'_> {
             let left_over = holder.is_in(&endpoint.tags) || holder.has_orphaned(&endpoint.tags);
             !keep(id) && (begun || (left_over && !self.journal.is_doomed(id)))
         });
-        others.map(|endpoint| release(&self.request.holder, endpoint, self.observed.at, self.journal)).find_map(
-            |release| match release {
-                Release::Step(step) => Some(step),
-                Release::Finished => None,
-            },
-        )
-    }
-
-    fn warnings_of_place(&self, endpoint: &Endpoint) -> Option<Warning> {
-        if !self.is_here(endpoint) {
-            return Some(Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() });
+        for endpoint in others {
+            if let Release::Step(step) = release(&self.request.holder, endpoint, self.observed.at, self.journal) {
+                return Err(step.into());
+            }
         }
-        let dns = self.survey.vpc_dns?;
-        (endpoint.private_dns && !(dns.support && dns.hostnames))
-            .then(|| Warning::VpcDnsOff { vpc: endpoint.vpc_id.clone() })
+        Ok(())
     }
+}
+
+/// How long until the next look at an endpoint that EC2 is making or changing. EC2 takes a minute or two, so there is no
+/// hurry at first. The endpoint's references tell how many functions may be waiting for it: all together they shall not
+/// spend more than a fifth of the account's Describe bucket, 4 calls a second.
+fn pending_poll(endpoint: &Endpoint, at: Timestamp) -> SignedDuration {
+    let young = endpoint.created_at.is_some_and(|made| at.duration_since(made) < USUAL_MAKING);
+    let (least, each) = if young { POLL_YOUNG } else { POLL_READY };
+    least.max(each * i32::try_from(holders(&endpoint.tags)).unwrap_or(i32::MAX))
 }
 
 fn lost(endpoint: &Endpoint) -> Refusal {
     let reason = endpoint.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
     Refusal::EndpointLost { endpoint: endpoint.id.clone(), state: endpoint.state.to_string(), reason }
-}
-
-/// The decision for a resource that wants nothing any more.
-fn absent(
-    holder: &Holder,
-    named: Option<&EndpointId>,
-    nothing_made: bool,
-    observed: &Observed,
-    journal: &Journal,
-) -> Step {
-    let concerns = |endpoint: &&Endpoint| match named {
-        Some(id) => endpoint.id == *id,
-        // One that was made for this resource may have lost its reference to a delivery of this Delete that crashed.
-        None => {
-            holder.is_in(&endpoint.tags)
-                || journal.release_calls.contains_key(&endpoint.id)
-                || reference::owner(&endpoint.tags) == Some(holder.hash.as_str())
-        }
-    };
-    let mut released = None;
-    for endpoint in observed.endpoints.iter().filter(concerns) {
-        match release(holder, endpoint, observed.at, journal) {
-            Release::Step(step) => return step,
-            Release::Finished => released = Some(&endpoint.id),
-        }
-    }
-    let outcome = match (journal.deleted.keys().next(), released) {
-        (Some(id), _) => Outcome::Deleted(id.clone()),
-        (None, Some(id)) if observed.find(id).is_some_and(|endpoint| endpoint.state == EndpointState::Deleted) => {
-            Outcome::Deleted(id.clone())
-        }
-        (None, Some(id)) => Outcome::Released(id.clone()),
-        // A reference may have been written just before this Delete came, and not be shown yet.
-        (None, None) if !nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
-            return wait(Reason::NothingYet, READ_LAG_AND_A_BIT);
-        }
-        (None, None) => Outcome::Absent,
-    };
-    let groups = if matches!(outcome, Outcome::Released(_)) { None } else { clean_up(None, observed, journal) };
-    groups.unwrap_or(Step::Done(outcome))
 }

@@ -6,19 +6,19 @@ use crate::difference::TagChange;
 use crate::ec2::{Ec2, Find, no_answer};
 use crate::endpoint::Endpoint;
 use crate::failure::{Ec2Error, ErrorKind, Failure, Whereabouts};
-use crate::group::own_name;
-use crate::ids::{EndpointId, VpcId};
+use crate::ids::EndpointId;
 use crate::journal::Journal;
 use crate::plan::next_step;
 use crate::properties::ReuseScope;
 use crate::reference::{OWNED, READ_LAG, Tags, hex_digest};
 use crate::refusal::Refusal;
 use crate::release::CALL_LIMIT;
-use crate::request::{EndpointSpec, Request, Verb};
+use crate::request::{Request, Verb};
 use crate::step::{Home, Observed, Outcome, Step};
-use crate::survey::Survey;
+use crate::survey::{Fact, Finding, Survey};
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tracing::{info, warn};
 
 /// The first pause after an error that may go away; it doubles with each further one.
@@ -26,13 +26,16 @@ const BACKOFF: SignedDuration = SignedDuration::from_secs(1);
 /// The longest such pause. EC2 refills its bucket for creating, changing and deleting endpoints at 0.3 a second.
 const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(20);
 
+/// For how long a look serves for another decision, when nothing was done since that it would show.
+const LOOK_SERVES: SignedDuration = SignedDuration::from_secs(2);
+
 /// What is known of an event's work while it runs, and still when it was cut off.
 #[derive(Debug, Clone)]
 pub struct Progress {
     /// What was seen and done.
     pub journal: Journal,
-    /// The facts about service and VPC, once they are read.
-    pub survey: Option<Survey>,
+    /// The facts that were asked for.
+    pub survey: Survey,
     /// How far it has come.
     pub whereabouts: Whereabouts,
     /// Errors in a row that were waited out.
@@ -48,7 +51,7 @@ impl Progress {
     #[must_use]
     pub fn new(started: Timestamp) -> Self {
         let (journal, whereabouts) = (Journal::new(started), Whereabouts::default());
-        Self { journal, survey: None, whereabouts, troubles: 0, denied_since: None, pauses: 0 }
+        Self { journal, survey: Survey::default(), whereabouts, troubles: 0, denied_since: None, pauses: 0 }
     }
 }
 
@@ -79,42 +82,62 @@ struct Reconciler<'a> {
 
 impl Reconciler<'_> {
     async fn run(&mut self) -> Result<Outcome, Failure> {
+        // Nothing is decided for a wish without these, so they need not be asked for.
+        let has_vpc = self.request.spec().is_some_and(|spec| spec.vpc_id.is_some());
+        let mut facts = if has_vpc { vec![Fact::Subnets] } else { Vec::new() };
+        let mut seen = None;
         loop {
-            let (observed, survey) = match Box::pin(self.look()).await {
-                Ok(seen) => seen,
+            let looked = match seen.take() {
+                Some(observed) => Ok(observed),
+                None => Box::pin(self.look(std::mem::take(&mut facts))).await,
+            };
+            let observed = match looked {
+                Ok(observed) => observed,
                 Err(error) => {
                     self.wait_out(error).await?;
                     continue;
                 }
             };
-            self.progress.journal.see(&self.request.holder, &observed);
-            if let Some(endpoint) = self.of_interest(&observed) {
-                self.progress.whereabouts.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
-            }
-            match next_step(self.request, self.home, &survey, &observed, &self.progress.journal) {
+            let Progress { journal, survey, .. } = &*self.progress;
+            match next_step(self.request, self.home, survey, &observed, journal) {
                 Ok(Step::Done(outcome)) => return Ok(outcome),
                 Ok(Step::Wait(wait)) => {
                     self.say(wait.reason.to_string(), "wait");
                     self.progress.troubles = 0;
                     self.pause(wait.at_least).await;
                 }
+                Ok(Step::Read(asked)) => match Box::pin(self.read(&asked)).await {
+                    Ok(()) => seen = self.still_fresh(observed),
+                    Err(error) => self.wait_out(error).await?,
+                },
                 // A call that is cut off may have its effect after the answer, when nobody looks any more.
                 Ok(step) if self.deadline.duration_since(self.clock.now()) < CALL_LIMIT => {
                     self.say(format!("no time left for {step}"), "wait");
                     self.pause(CALL_LIMIT).await;
                 }
-                Ok(step) => Box::pin(self.take(&step)).await?,
+                Ok(step) => {
+                    let done = Box::pin(self.take(&step)).await?;
+                    // The journal knows what became of the group, and no endpoint has changed.
+                    if done && step.is_about_a_group() {
+                        seen = self.still_fresh(observed);
+                    }
+                }
                 // What the stack has made a moment ago may not be shown yet.
                 Err(refusal)
                     if may_be_lag(&refusal) && Journal::may_be_stale(observed.at, self.progress.journal.started) =>
                 {
                     self.say(format!("looking again, because: {refusal}"), "wait");
-                    self.progress.survey = None;
+                    self.progress.survey = Survey::default();
                     self.pause(READ_LAG / 4).await;
                 }
                 Err(refusal) => return Err(Failure::Refused(refusal)),
             }
         }
+    }
+
+    /// A look, if it may serve for another decision: with the journal beside it, it is as good as a new one that lags.
+    fn still_fresh(&self, observed: Observed) -> Option<Observed> {
+        (self.clock.now().duration_since(observed.at) < LOOK_SERVES).then_some(observed)
     }
 
     /// The endpoint that people would ask about.
@@ -124,47 +147,54 @@ impl Reconciler<'_> {
         named.or_else(held).or(observed.endpoints.first())
     }
 
-    /// One look, at everything that the decision needs, all of it at the same time. The facts about service and VPC are
-    /// read with the first look only.
-    async fn look(&mut self) -> Result<(Observed, Survey), Ec2Error> {
+    /// One look at the endpoints; and facts that will be needed, at the same time.
+    async fn look(&mut self, facts: Vec<Fact>) -> Result<Observed, Ec2Error> {
         let at = self.clock.now();
         let finds = self.finds();
-        let known = self.progress.survey.clone();
-        let survey = async {
-            match (known, self.request.spec()) {
-                (Some(survey), _) => Ok(survey),
-                (None, Some(spec)) => Box::pin(survey(self.ec2, spec)).await,
-                (None, None) => Ok(Survey::default()),
-            }
-        };
-        let endpoints = futures_util::future::try_join_all(finds.iter().map(|find| self.ec2.find(find)));
-        let places = self.group_places();
-        let groups = places.iter().map(|(vpc, name)| self.ec2.groups_by_name(vpc, name));
-        let groups = futures_util::future::try_join_all(groups);
-        let both = Box::pin(async { tokio::try_join!(endpoints, survey, groups) });
+        let endpoints = try_join_all(finds.iter().map(|find| self.ec2.find(find)));
+        let findings = try_join_all(facts.iter().map(|fact| self.find_out(fact)));
+        let both = Box::pin(async { tokio::try_join!(endpoints, findings) });
         let seen = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let too_slow = || no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not answer in time");
-        let (found, survey, groups) = seen.unwrap_or_else(|| Err(too_slow()))?;
-        self.progress.survey = Some(survey.clone());
+        let (found, findings) = seen.unwrap_or_else(|| Err(too_slow()))?;
         let by_id: BTreeMap<EndpointId, Endpoint> =
             found.into_iter().flatten().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
-        let groups = groups.into_iter().flatten().collect();
-        Ok((Observed { at, endpoints: by_id.into_values().collect(), groups }, survey))
+        let observed = Observed { at, endpoints: by_id.into_values().collect() };
+        self.progress.survey.look_again();
+        findings.into_iter().for_each(|finding| self.progress.survey.learn(finding));
+        self.progress.journal.see(&self.request.holder, &observed);
+        if let Some(endpoint) = self.of_interest(&observed) {
+            self.progress.whereabouts.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
+        }
+        Ok(observed)
     }
 
-    /// Where to look for the product's group: where one is wanted, and where one may have to go.
-    fn group_places(&self) -> BTreeSet<(VpcId, String)> {
-        let journal = &self.progress.journal;
-        let wanted = match &self.request.verb {
-            Verb::Create(spec) if !spec.group_ids.is_empty() => None,
-            Verb::Create(spec) | Verb::Update { spec, .. } => {
-                spec.vpc_id.clone().map(|vpc| (vpc, spec.service_name.clone()))
+    /// Reads facts, all at the same time.
+    async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
+        let findings = try_join_all(facts.iter().map(|fact| self.find_out(fact))).await?;
+        findings.into_iter().for_each(|finding| self.progress.survey.learn(finding));
+        Ok(())
+    }
+
+    async fn find_out(&self, fact: &Fact) -> Result<Finding, Ec2Error> {
+        let spec = self.request.spec();
+        let vpc = spec.and_then(|spec| spec.vpc_id.as_ref());
+        match (fact, spec, vpc) {
+            (Fact::Service, Some(spec), _) => self.ec2.service(&spec.service_name).await.map(Finding::Service),
+            (Fact::Vpc, _, Some(vpc)) => self.ec2.vpc(vpc).await.map(Finding::Vpc),
+            (Fact::VpcDns, _, Some(vpc)) => self.ec2.vpc_dns(vpc).await.map(Finding::VpcDns),
+            (Fact::Subnets, _, Some(vpc)) => self.ec2.subnets(vpc).await.map(Finding::Subnets),
+            (Fact::Groups(ids), ..) => self.ec2.groups(ids).await.map(|groups| Finding::Groups(ids.clone(), groups)),
+            (Fact::OwnGroup(place), ..) => {
+                let found = self.ec2.group_by_name(&place.0, &place.1).await;
+                found.map(|group| Finding::OwnGroup(place.clone(), group))
             }
-            Verb::Delete { place, .. } => place.clone(),
-        };
-        let leaving = matches!(self.request.verb, Verb::Delete { .. }) || !journal.released.is_empty();
-        let places = wanted.into_iter().chain(journal.places.iter().filter(|_| leaving).cloned());
-        places.map(|(vpc, service)| (vpc, own_name(&service))).collect()
+            // Who names no VPC, or no service, has none.
+            (Fact::Service, None, _) => Ok(Finding::Service(None)),
+            (Fact::Vpc, _, None) => Ok(Finding::Vpc(None)),
+            (Fact::VpcDns, _, None) => Ok(Finding::VpcDns(None)),
+            (Fact::Subnets, _, None) => Ok(Finding::Subnets(Vec::new())),
+        }
     }
 
     /// Where to look: for a wish, at the service's endpoints in scope; for a resource that has something already, at what
@@ -206,17 +236,14 @@ impl Reconciler<'_> {
         [Find::TagKey(holder.ref_key()), Find::Tag(OWNED.to_owned(), holder.hash.clone())]
     }
 
-    async fn take(&mut self, step: &Step) -> Result<(), Failure> {
+    /// Takes a step; whether EC2 has done what was asked.
+    async fn take(&mut self, step: &Step) -> Result<bool, Failure> {
         self.say(step.to_string(), step.name());
-        self.progress.journal.changed |= !matches!(step, Step::ReadGroups(_));
+        let changed = std::mem::replace(&mut self.progress.journal.changed, true);
         let holder = &self.request.holder;
         let write = |key: String, value: String| TagChange { set: Tags::from([(key, value)]), unset: Vec::new() };
         let remove = |keys: Vec<String>| TagChange { set: Tags::new(), unset: keys };
         let result = match step {
-            Step::ReadGroups(ids) => {
-                let read = self.ec2.groups(ids).await;
-                read.map(|groups| self.progress.survey.get_or_insert_default().groups.extend(groups))
-            }
             Step::CreateGroup(new) => {
                 let made = self.ec2.create_group(new).await;
                 made.map(|id| self.progress.journal.made_group(id, self.clock.now()))
@@ -237,34 +264,41 @@ impl Reconciler<'_> {
                 self.ec2.tag(endpoint, &write(holder.leaving_key(*until), holder.name.clone())).await
             }
             Step::Delete(id) => self.ec2.delete(id).await,
-            Step::Wait(_) | Step::Done(_) => Ok(()),
+            Step::Read(_) | Step::Wait(_) | Step::Done(_) => Ok(()),
         };
         self.progress.journal.tried(holder, step, self.clock.now());
-        match result {
-            Ok(()) => {
-                self.progress.journal.did(step, self.clock.now());
-                self.progress.troubles = 0;
-                self.progress.denied_since = None;
-                Ok(())
-            }
-            Err(error) if error.kind == ErrorKind::NameTaken => {
-                self.progress.journal.conflicted(self.clock.now());
+        let Err(error) = result else {
+            self.progress.journal.did(step, self.clock.now());
+            self.progress.troubles = 0;
+            self.progress.denied_since = None;
+            return Ok(true);
+        };
+        let now = self.clock.now();
+        let journal = &mut self.progress.journal;
+        journal.changed = changed || error.kind.leaves_it_open();
+        match (error.kind, step) {
+            (ErrorKind::NameTaken, _) => {
+                journal.conflicted(now);
                 self.note(error);
-                Ok(())
+                return Ok(false);
             }
-            Err(error) if error.kind == ErrorKind::InUse => {
-                if let Step::DeleteGroup(id) = step {
-                    self.progress.journal.group_in_use(id, self.clock.now());
-                    warn!(step = step.name(), "{id} is still in use: {error}");
-                }
-                Ok(())
+            (ErrorKind::InUse, Step::DeleteGroup(id)) => {
+                journal.group_in_use(id, now);
+                warn!(step = step.name(), "{id} is still in use: {error}");
+                return Ok(false);
             }
-            Err(error) if error.kind == ErrorKind::GroupGone => {
-                self.forget_group(step);
-                self.wait_out(error).await
+            (ErrorKind::GroupExists, _) => journal.outrun = Some(now),
+            // The next decision asks for the attributes.
+            (ErrorKind::VpcDnsOff, _) if !journal.vpc_dns_refused => {
+                journal.vpc_dns_refused = true;
+                self.note(error);
+                return Ok(false);
             }
-            Err(error) => self.wait_out(error).await,
+            (ErrorKind::GroupGone, _) => self.forget_group(step),
+            _ => {}
         }
+        self.wait_out(error).await?;
+        Ok(false)
     }
 
     /// EC2 says that a group is not there. If it is the product's, another stack has deleted it, unless it was made a
@@ -284,7 +318,7 @@ impl Reconciler<'_> {
     async fn wait_out(&mut self, error: Ec2Error) -> Result<(), Failure> {
         let now = self.clock.now();
         let may_pass = match error.kind {
-            ErrorKind::Transient => true,
+            ErrorKind::Transient | ErrorKind::GroupExists => true,
             // What is denied may only be gone, or its tags, or the role's policy, too new for IAM to know.
             ErrorKind::Denied => Journal::may_be_stale(now, *self.progress.denied_since.get_or_insert(now)),
             // A group of the product's can be made again; one that was given may be too new.
@@ -292,6 +326,8 @@ impl Reconciler<'_> {
                 let given = self.request.spec().is_some_and(|spec| !spec.group_ids.is_empty());
                 !given || Journal::may_be_stale(now, self.progress.journal.started)
             }
+            // The attributes were on when they were read, so EC2 may have to notice yet.
+            ErrorKind::VpcDnsOff => Journal::may_be_stale(now, self.progress.journal.started),
             ErrorKind::NameTaken | ErrorKind::InUse | ErrorKind::Final => false,
         };
         if !may_pass {
@@ -344,30 +380,4 @@ fn may_be_lag(refusal: &Refusal) -> bool {
             | Refusal::UnknownGroup { .. }
             | Refusal::NothingToReuse { .. }
     )
-}
-
-/// Reads all the facts about service and VPC at the same time.
-async fn survey(ec2: &Ec2, spec: &EndpointSpec) -> Result<Survey, Ec2Error> {
-    let vpc_dns = async {
-        match &spec.vpc_id {
-            Some(vpc) => ec2.vpc_dns(vpc).await,
-            None => Ok(None),
-        }
-    };
-    let subnets = async {
-        match &spec.vpc_id {
-            Some(vpc) => ec2.subnets(vpc).await,
-            None => Ok(Vec::new()),
-        }
-    };
-    let groups = async { if spec.group_ids.is_empty() { Ok(Vec::new()) } else { ec2.groups(&spec.group_ids).await } };
-    let vpc = async {
-        match &spec.vpc_id {
-            Some(vpc) => ec2.vpc(vpc).await,
-            None => Ok(None),
-        }
-    };
-    let (service, vpc, vpc_dns, subnets, groups) =
-        tokio::try_join!(ec2.service(&spec.service_name), vpc, vpc_dns, subnets, groups)?;
-    Ok(Survey { service, vpc, vpc_dns, subnets, groups })
 }

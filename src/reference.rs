@@ -101,6 +101,12 @@ pub fn owner(tags: &Tags) -> Option<&str> {
     tags.get(OWNED).map(String::as_str)
 }
 
+/// How many resources hold an endpoint.
+#[must_use]
+pub fn holders(tags: &Tags) -> usize {
+    tags.keys().filter(|key| key.starts_with(REF)).count()
+}
+
 /// Tags that count against EC2's limit.
 #[must_use]
 pub fn counted(tags: &Tags) -> usize {

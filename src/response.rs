@@ -250,6 +250,6 @@ fn private_dns_name(ready: &Ready, survey: &Survey) -> String {
         return String::new();
     }
     let of_endpoint = ready.endpoint.private_entry().map(|entry| entry.name.clone());
-    let of_service = || survey.service.as_ref().and_then(|service| service.private_dns_name.clone());
+    let of_service = || survey.service().ok().flatten().and_then(|service| service.private_dns_name.clone());
     of_endpoint.or_else(of_service).unwrap_or_default()
 }

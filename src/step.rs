@@ -2,10 +2,12 @@
 
 use crate::difference::{Change, TagChange};
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::group::{Group, Opening};
+use crate::group::Opening;
 use crate::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, join};
 use crate::properties::IpAddressType;
 use crate::reference::{READ_LAG, Tags};
+use crate::refusal::Refusal;
+use crate::survey::Fact;
 use crate::warning::Warning;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
@@ -26,8 +28,6 @@ pub struct Observed {
     pub at: Timestamp,
     /// The endpoints that matter to the request.
     pub endpoints: Vec<Endpoint>,
-    /// The groups with the name of the product's own, in the VPCs that matter to the request.
-    pub groups: Vec<Group>,
 }
 
 impl Observed {
@@ -93,6 +93,8 @@ pub enum Reason {
     Deleting(EndpointId),
     /// Something still uses the product's group.
     GroupInUse(GroupId),
+    /// Another stack has made the product's group, and may be about to make the endpoint.
+    Rival(String),
 }
 
 impl fmt::Display for Reason {
@@ -108,6 +110,9 @@ impl fmt::Display for Reason {
             Self::Joiners(id) => write!(f, "waiting whether another stack joins {id} before it is deleted"),
             Self::Deleting(id) => write!(f, "waiting for {id} to be gone"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} any more"),
+            Self::Rival(group) => {
+                write!(f, "waiting for the endpoint of another stack, which has made the group {group} for it")
+            }
         }
     }
 }
@@ -124,8 +129,8 @@ pub struct Wait {
 /// The one thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Read what groups let in.
-    ReadGroups(Vec<GroupId>),
+    /// Read facts that the decision needs, all at the same time.
+    Read(Vec<Fact>),
     /// Make the product's group.
     CreateGroup(NewGroup),
     /// Let traffic in through the product's group.
@@ -167,6 +172,12 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether it changes the product's group, and no endpoint.
+    #[must_use]
+    pub fn is_about_a_group(&self) -> bool {
+        matches!(self, Self::CreateGroup(_) | Self::Open(..) | Self::Close(..) | Self::DeleteGroup(_))
+    }
+
     /// The groups that EC2 must have for it.
     #[must_use]
     pub fn group_ids(&self) -> &[GroupId] {
@@ -185,7 +196,7 @@ impl Step {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::ReadGroups(_) => "read groups",
+            Self::Read(_) => "read",
             Self::CreateGroup(_) => "create group",
             Self::Open(..) => "open group",
             Self::Close(..) => "close group",
@@ -210,7 +221,7 @@ impl fmt::Display for Step {
         let list =
             |openings: &[Opening]| join(openings.iter().map(|o| format!("{} on TCP {}", o.source, o.port)), ", ");
         match self {
-            Self::ReadGroups(ids) => write!(f, "reading the rules of {}", join(ids, ", ")),
+            Self::Read(facts) => write!(f, "reading {}", join(facts, ", ")),
             Self::CreateGroup(new) => write!(f, "making the group {} in {}", new.name, new.vpc_id),
             Self::Open(id, openings) => write!(f, "opening {id} for {}", list(openings)),
             Self::Close(id, openings) => write!(f, "closing {id} for {}", list(openings)),
@@ -288,6 +299,34 @@ pub struct Ready {
     pub way: Way,
     /// What is not as asked.
     pub warnings: Vec<Warning>,
+}
+
+/// Why a decision goes no further.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The wish is declined.
+    Refused(Refusal),
+    /// Something has to be done first.
+    First(Step),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Step> for Stop {
+    fn from(step: Step) -> Self {
+        Self::First(step)
+    }
+}
+
+/// The fact has to be read first.
+impl From<Fact> for Stop {
+    fn from(fact: Fact) -> Self {
+        Self::First(Step::Read(vec![fact]))
+    }
 }
 
 /// Nothing now, and why.

@@ -10,7 +10,7 @@ use tidb_private_endpoint::reference::{Holder, Tags};
 use tidb_private_endpoint::request::EndpointSpec;
 use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, Answer};
 use tidb_private_endpoint::step::{Outcome, Ready, Way};
-use tidb_private_endpoint::survey::{Service, Survey};
+use tidb_private_endpoint::survey::Survey;
 use tidb_private_endpoint::warning::Warning;
 
 const ID: &str = "vpce-0123456789abcdef0";
@@ -57,7 +57,7 @@ fn body(zones: usize, warnings: Vec<Warning>) -> Value {
         reuse_scope: ReuseScope::Vpc,
         tags: Tags::new(),
     };
-    let survey = Survey { service: Some(Service::default()), ..Survey::default() };
+    let survey = Survey::default();
     let outcome = Outcome::Ready(Box::new(Ready { endpoint: endpoint(zones), way: Way::Created, warnings }));
     let answer = Answer::success(&outcome, &Holder::new(STACK, "TiDB"), None, Some((&spec, &survey)));
     let to = ReplyTo {

@@ -1,7 +1,7 @@
 //! CloudFormation's side of a story: stacks send events, and every answer is held against the contract before the
 //! story sees it.
 
-use ec2_sim::{Ec2 as Sim, World};
+use ec2_sim::{Ec2 as Sim, Outcome, World};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -136,10 +136,15 @@ impl Cloud {
         self.sim.log().iter().filter(|call| call.action == action).count()
     }
 
-    /// Calls so far that were to change something.
+    /// Calls so far that were to change something, and that EC2 did not refuse.
     pub(crate) fn changes(&self) -> Vec<String> {
-        let reads = |action: &str| action.starts_with("Describe");
-        self.sim.log().iter().filter(|call| !reads(&call.action)).map(|call| call.action.clone()).collect()
+        let made = |call: &&ec2_sim::Call| !call.action.starts_with("Describe") && call.outcome == Some(Outcome::Ok);
+        self.sim.log().iter().filter(made).map(|call| call.action.clone()).collect()
+    }
+
+    /// The calls from the `from`-th on.
+    pub(crate) fn calls(&self, from: usize) -> Vec<String> {
+        self.sim.log().iter().skip(from).map(|call| call.action.clone()).collect()
     }
 
     /// Nothing of the product's is left, and it asked EC2 for nothing that EC2 does not know.

@@ -382,3 +382,66 @@ async fn a_retried_deployment_that_reuses_its_request_id_makes_a_new_endpoint() 
     assert_ne!(second.physical_id, first.physical_id);
     assert_eq!(cloud.endpoint().id, second.physical_id);
 }
+
+/// All that is asked of EC2 until the endpoint is there: each thing once, and nothing that is not needed.
+#[tokio::test(start_paused = true)]
+async fn a_create_asks_for_each_thing_once() {
+    let up_to = |calls: Vec<String>, last: &str| {
+        let end = calls.iter().position(|action| action == last).unwrap();
+        let mut calls = calls.into_iter().take(end + 1).collect::<Vec<_>>();
+        calls[..end].sort();
+        calls
+    };
+    let own = with(properties(), json!({ "SecurityGroupIds": null }));
+    let named = with(own.clone(), json!({ "AllowedCidrs": ["10.0.0.0/8"] }));
+    for (wish, more) in [
+        (properties(), &["DescribeSecurityGroups"][..]),
+        (own, &["CreateSecurityGroup", "DescribeSecurityGroups"]),
+        (named, &["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"]),
+    ] {
+        let cloud = Cloud::new();
+        cloud.stack("orders").create(&wish).await.succeeded();
+        let reads = ["DescribeSubnets", "DescribeVpcEndpointServices", "DescribeVpcEndpoints"];
+        let mut expected = [more, &reads].concat();
+        expected.sort_unstable();
+        expected.push("CreateVpcEndpoint");
+        assert_eq!(up_to(cloud.calls(0), "CreateVpcEndpoint"), expected);
+    }
+}
+
+/// A join looks before and after it writes its reference, and at what decides who gets in.
+#[tokio::test(start_paused = true)]
+async fn a_join_is_five_calls() {
+    let own = with(properties(), json!({ "SecurityGroupIds": null }));
+    for wish in [properties(), own] {
+        let cloud = Cloud::of(|world| {
+            // Every zone of the VPC is one of the service's.
+            world.subnets.retain(|subnet| subnet.vpc_id != VPC || [SUBNET_AZ1, SUBNET_AZ2].contains(&&*subnet.id));
+            world.knobs.read_lag_ms = ec2_sim::Span::exactly(0);
+        });
+        cloud.stack("orders").create(&wish).await.succeeded();
+        cloud.pass(10).await;
+        let before = cloud.sim.log().len();
+        cloud.stack("billing").create(&wish).await.succeeded();
+        let mut calls = cloud.calls(before);
+        calls.sort_unstable();
+        let expected =
+            ["CreateTags", "DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcEndpoints"];
+        assert_eq!(calls, expected);
+    }
+}
+
+/// Beside the looks that the protocol waits for.
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_five_calls_and_the_waiting() {
+    let own = with(properties(), json!({ "SecurityGroupIds": null }));
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let id = stack.create(&own).await.succeeded().physical_id;
+    let before = cloud.sim.log().len();
+    stack.delete(&id).await.succeeded();
+    let mut calls = cloud.calls(before);
+    calls.retain(|action| action != "DescribeVpcEndpoints");
+    let expected = ["DeleteTags", "CreateTags", "DeleteVpcEndpoints", "DescribeSecurityGroups", "DeleteSecurityGroup"];
+    assert_eq!(calls, expected);
+}

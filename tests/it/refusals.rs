@@ -89,6 +89,14 @@ async fn a_vpc_without_dns() {
     refused(&cloud, &wish, &["enableDnsSupport and enableDnsHostnames are off", "--enable-dns-support && ", hostnames])
         .await;
 
+    // With a group of the product's own, that is made before EC2 is asked; the rollback takes it back.
+    let own = with(wish.clone(), json!({ "SecurityGroupIds": null }));
+    let (stack, groups) = (cloud.stack("own"), cloud.sim.groups());
+    let failed = stack.create(&own).await;
+    cloud.deliver(&stack.delete_event(&failed.physical_id, &own)).await.succeeded();
+    assert!(failed.failed().contains("enableDnsSupport and enableDnsHostnames are off"));
+    assert_eq!(cloud.sim.groups(), groups);
+
     let without = with(wish, json!({ "PrivateDnsEnabled": false }));
     cloud.stack("plain").create(&without).await.succeeded();
 }

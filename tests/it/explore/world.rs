@@ -11,8 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use tidb_private_endpoint::endpoint::Endpoint;
 use tidb_private_endpoint::event::{Event, ReplyTo, RequestType, ResponseUrl};
-use tidb_private_endpoint::group::{Group, Rule, Source};
-use tidb_private_endpoint::ids::EndpointId;
+use tidb_private_endpoint::group::{Group, Rule, Source, own_name};
+use tidb_private_endpoint::ids::{EndpointId, ServiceName};
 use tidb_private_endpoint::journal::{Journal, Left};
 use tidb_private_endpoint::plan::next_step;
 use tidb_private_endpoint::reference::{self, Holder, LEAVING_SETTLE, OWNED, Tags};
@@ -20,7 +20,7 @@ use tidb_private_endpoint::refusal::Refusal;
 use tidb_private_endpoint::release::CALL_LIMIT;
 use tidb_private_endpoint::request::{Request, Verb};
 use tidb_private_endpoint::step::{Home, NewEndpoint, Observed, Outcome, Reason, Step};
-use tidb_private_endpoint::survey::{Service, Subnet, Survey, Vpc, VpcDns};
+use tidb_private_endpoint::survey::{Finding, Service, Subnet, Survey, Vpc, VpcDns};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNET: &str = "subnet-00000000000000001";
@@ -435,11 +435,7 @@ impl World {
                 _ => {}
             }
         }
-        let mut observed = Observed {
-            at: self.deliveries[number].clock(now),
-            endpoints: self.ec2.look(now, choices),
-            groups: Vec::new(),
-        };
+        let mut observed = Observed { at: self.deliveries[number].clock(now), endpoints: self.ec2.look(now, choices) };
         let delivery = &mut self.deliveries[number];
         observed.endpoints.retain(|endpoint| concerns(delivery, endpoint));
         delivery.journal.see(&delivery.request.holder, &observed);
@@ -560,7 +556,7 @@ impl World {
                 self.ec2.delete(id, now);
                 Ok(None)
             }
-            Step::ReadGroups(_) | Step::CreateGroup(_) | Step::Open(..) | Step::Close(..) | Step::DeleteGroup(_) => {
+            Step::Read(_) | Step::CreateGroup(_) | Step::Open(..) | Step::Close(..) | Step::DeleteGroup(_) => {
                 unreachable!("every wish gives its groups, so there is no '{}'", step.name())
             }
         };
@@ -803,25 +799,35 @@ fn decide(planted: &Planted, delivery: &Delivery, observed: &Observed) -> Result
     Ok((planted.take)(step))
 }
 
+/// Everything is known from the start: reading is not what the protocol is about.
 fn survey() -> Survey {
-    Survey {
-        service: Some(Service {
-            acceptance_required: false,
-            zone_ids: vec![ZONE.into()],
-            zone_names: Vec::new(),
-            private_dns_name: Some("gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com".to_owned()),
-            private_dns_verified: true,
-        }),
-        vpc: Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() }),
-        vpc_dns: Some(VpcDns { support: true, hostnames: true }),
-        subnets: vec![Subnet {
-            id: SUBNET.into(),
-            zone_id: ZONE.into(),
-            zone_name: String::new(),
-            free_addresses: 100,
-        }],
-        groups: GROUPS.iter().map(|id| group(id)).collect(),
+    let gateway = Service {
+        acceptance_required: false,
+        zone_ids: vec![ZONE.into()],
+        zone_names: Vec::new(),
+        private_dns_name: Some("gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com".to_owned()),
+        private_dns_verified: true,
+    };
+    let subnet = Subnet {
+        id: SUBNET.into(),
+        owner_id: ACCOUNT.to_owned(),
+        zone_id: ZONE.into(),
+        zone_name: String::new(),
+        blocks: vec!["10.0.0.0/24".parse().unwrap()],
+        free_addresses: 100,
+    };
+    let groups: Vec<Group> = GROUPS.iter().map(|id| group(id)).collect();
+    let mut survey = Survey::default();
+    survey.learn(Finding::Service(Some(gateway)));
+    survey.learn(Finding::Vpc(Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() })));
+    survey.learn(Finding::VpcDns(Some(VpcDns { support: true, hostnames: true })));
+    survey.learn(Finding::Subnets(vec![subnet]));
+    for number in 1..=2 {
+        let place = (VPC.into(), own_name(&ServiceName::from(service(number))));
+        survey.learn(Finding::OwnGroup(place, None));
     }
+    survey.learn(Finding::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
+    survey
 }
 
 /// A group that lets everybody in, so that nothing about groups is left to decide.

@@ -1,0 +1,65 @@
+//! The decision for a resource that wants nothing any more.
+
+use crate::endpoint::{Endpoint, EndpointState};
+use crate::group::own_name;
+use crate::ids::{EndpointId, ServiceName, VpcId};
+use crate::journal::Journal;
+use crate::own_group::clean_up;
+use crate::reference::{self, Holder};
+use crate::release::{Release, release};
+use crate::step::{Observed, Outcome, READ_LAG_AND_A_BIT, Reason, Step, Stop, wait};
+use crate::survey::Survey;
+
+pub(super) struct Absent<'a> {
+    pub(super) holder: &'a Holder,
+    /// The endpoint that the physical id names.
+    pub(super) endpoint: Option<&'a EndpointId>,
+    /// VPC and service of the properties, where they can be read.
+    pub(super) place: Option<&'a (VpcId, ServiceName)>,
+    pub(super) nothing_made: bool,
+    pub(super) survey: &'a Survey,
+    pub(super) observed: &'a Observed,
+    pub(super) journal: &'a Journal,
+}
+
+impl Absent<'_> {
+    pub(super) fn step(&self) -> Result<Step, Stop> {
+        let Self { observed, journal, .. } = *self;
+        let mut released = None;
+        for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
+            match release(self.holder, endpoint, observed.at, journal) {
+                Release::Step(step) => return Ok(step),
+                Release::Finished => released = Some(&endpoint.id),
+            }
+        }
+        let outcome = match (journal.deleted.keys().next(), released) {
+            (Some(id), _) => Outcome::Deleted(id.clone()),
+            (None, Some(id)) if observed.find(id).is_some_and(|endpoint| endpoint.state == EndpointState::Deleted) => {
+                Outcome::Deleted(id.clone())
+            }
+            (None, Some(id)) => Outcome::Released(id.clone()),
+            // A reference may have been written just before this Delete came, and not be shown yet.
+            (None, None) if !self.nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
+                return Ok(wait(Reason::NothingYet, READ_LAG_AND_A_BIT));
+            }
+            (None, None) => Outcome::Absent,
+        };
+        if !matches!(outcome, Outcome::Released(_)) && !self.nothing_made {
+            let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), own_name(service)));
+            clean_up(named.chain(journal.group_places()), None, (self.survey, observed, journal))?;
+        }
+        Ok(Step::Done(outcome))
+    }
+
+    fn concerns(&self, endpoint: &Endpoint) -> bool {
+        match self.endpoint {
+            Some(id) => endpoint.id == *id,
+            // One that was made for this resource may have lost its reference to a delivery of this Delete that crashed.
+            None => {
+                self.holder.is_in(&endpoint.tags)
+                    || self.journal.release_calls.contains_key(&endpoint.id)
+                    || reference::owner(&endpoint.tags) == Some(self.holder.hash.as_str())
+            }
+        }
+    }
+}
