@@ -37,14 +37,6 @@ impl Callback {
         Self { client }
     }
 
-    /// An HTTP client for answers. The process's default TLS provider must be installed.
-    ///
-    /// # Errors
-    /// If the system has no root certificates.
-    pub fn client() -> Result<Client, reqwest::Error> {
-        Client::builder().timeout(ATTEMPT).build()
-    }
-
     /// Puts an answer, again and again until `deadline`. No content type: the URL's signature covers an empty one.
     ///
     /// # Errors
@@ -60,7 +52,7 @@ impl Callback {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let request = self.client.put(url.expose()).body(body.to_owned()).send();
+            let request = self.client.put(url.expose()).timeout(ATTEMPT).body(body.to_owned()).send();
             let last = match clock.until(deadline, request).await {
                 Some(Ok(answer)) if answer.status().is_success() => return Ok(()),
                 Some(Ok(answer)) => format!("status {}", answer.status()),

@@ -28,9 +28,10 @@
 //!
 //! * [`log`]: what all of them write their progress to.
 //! * [`clock`]: the event's time.
+//! * [`http`]: the HTTP client for both ways out.
 //! * [`ec2`]: EC2; nothing else knows the SDK.
 //! * [`reconcile`]: the loop.
-//! * [`callback`]: the answer's way back; nothing else knows HTTP.
+//! * [`callback`]: the answer's way back.
 //! * [`handler`]: one event from arrival to answer.
 //!
 //! # Words
@@ -48,6 +49,7 @@ pub mod event;
 pub mod failure;
 pub mod group;
 pub mod handler;
+pub mod http;
 pub mod ids;
 pub mod journal;
 pub mod log;

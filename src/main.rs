@@ -2,9 +2,6 @@
 
 use aws_config::BehaviorVersion;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
@@ -12,6 +9,7 @@ use tidb_private_endpoint::callback::Callback;
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
+use tidb_private_endpoint::http::Http;
 use tidb_private_endpoint::log::subscriber;
 use tidb_private_endpoint::step::Home;
 use tracing::subscriber::set_global_default;
@@ -24,17 +22,23 @@ async fn main() -> Result<(), Error> {
         log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
     };
     set_global_default(subscriber(&function.log_level, std::io::stdout))?;
-    // Without this, the TLS of the answer would not know which provider to use.
+    // Without this, TLS would not know which provider to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = Http::new()?;
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+        .http_client(http.clone())
         .load()
         .await;
     let region = config.region().map(ToString::to_string).unwrap_or_default();
     let ec2 = Ec2::new(&config);
-    let callback = Callback::new(Callback::client()?);
+    let url = match environment("AWS_ENDPOINT_URL_EC2") {
+        url if url.is_empty() => Ec2::endpoint_url(&config).await,
+        url => Some(url),
+    };
+    http.warm_up(&url.unwrap_or_default()).await;
+    let callback = Callback::new(http.client());
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;
         // arn:aws:lambda:us-east-1:123456789012:function:NAME

@@ -61,7 +61,7 @@ async fn put(url: &str, seconds: i64) -> Result<(), Undelivered> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let start: Timestamp = "2026-11-23T09:00:00Z".parse().unwrap();
     let clock = Clock::starting_at(start);
-    let callback = Callback::new(Callback::client().unwrap());
+    let callback = Callback::new(Http::new().map(|http| http.client()).unwrap());
     callback
         .put(&ResponseUrl::new(url), "{\"Status\":\"SUCCESS\"}", &clock, start + SignedDuration::from_secs(seconds))
         .await

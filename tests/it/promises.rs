@@ -32,14 +32,14 @@ fn first_cells(readme: &str, heading: &str) -> Vec<String> {
 fn the_modules_keep_to_their_side() {
     let lib = file("src/lib.rs");
     let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    let effects = ["clock", "ec2", "reconcile", "callback", "handler", "log"];
+    let effects = ["clock", "http", "ec2", "reconcile", "callback", "handler", "log"];
     assert!(modules.len() > effects.len());
     for module in modules {
         assert!(lib.contains(&format!("[`{module}`]")), "the map in lib.rs has {module}");
         let source = file(&format!("src/{module}.rs"));
         for (word, doors) in [
             ("aws_sdk_ec2", &["ec2"][..]),
-            ("reqwest", &["callback"]),
+            ("reqwest", &["http", "callback"]),
             ("std::env", &[]),
             ("SystemTime", &[]),
             ("Timestamp::now", &[]),
