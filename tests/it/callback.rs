@@ -9,6 +9,7 @@ use std::thread;
 use tidb_private_endpoint::callback::{Callback, Undelivered};
 use tidb_private_endpoint::clock::Clock;
 use tidb_private_endpoint::event::ResponseUrl;
+use tidb_private_endpoint::http::Http;
 
 /// What the server does with one connection.
 #[derive(Clone, Copy)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tidb_private_endpoint::callback::Callback;
 use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::http::Http;
 use tidb_private_endpoint::log::subscriber;
 use tidb_private_endpoint::metrics::{Ending, Metrics, NAMESPACE};
 use tidb_private_endpoint::reference::Holder;
@@ -81,7 +82,7 @@ fn a_line_is_what_cloudwatch_makes_metrics_of() {
 async fn lines_of(cloud: &Cloud, event: &Value, url: &str) -> Vec<Value> {
     let lines = Lines::default();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let callback = Callback::new(Callback::client().unwrap());
+    let callback = Callback::new(Http::new().map(|http| http.client()).unwrap());
     let clock = Clock::starting_at(cloud.sim.now());
     {
         let _guard = tracing::subscriber::set_default(subscriber("ERROR", lines.clone()));
