@@ -75,8 +75,9 @@ pub fn next_step(
         .step(),
     };
     match decided {
-        Ok(step) | Err(Stop::First(step)) => Ok(step),
-        Err(Stop::Refused(refusal)) => Err(refusal),
+        Ok(step) => Ok(step),
+        Err(Stop::First(step)) => Ok(*step),
+        Err(Stop::Refused(refusal)) => Err(*refusal),
     }
 }
 

@@ -161,7 +161,9 @@ impl Reconciler<'_> {
             found.into_iter().flatten().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
         let observed = Observed { at, endpoints: by_id.into_values().collect() };
         self.progress.survey.look_again();
-        findings.into_iter().for_each(|finding| self.progress.survey.learn(finding));
+        for finding in findings {
+            self.progress.survey.learn(finding);
+        }
         self.progress.journal.see(&self.request.holder, &observed);
         if let Some(endpoint) = self.of_interest(&observed) {
             self.progress.whereabouts.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
@@ -172,7 +174,9 @@ impl Reconciler<'_> {
     /// Reads facts, all at the same time.
     async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
         let findings = try_join_all(facts.iter().map(|fact| self.find_out(fact))).await?;
-        findings.into_iter().for_each(|finding| self.progress.survey.learn(finding));
+        for finding in findings {
+            self.progress.survey.learn(finding);
+        }
         Ok(())
     }
 

@@ -305,27 +305,27 @@ pub struct Ready {
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The wish is declined.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Something has to be done first.
-    First(Step),
+    First(Box<Step>),
 }
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        Self::Refused(Box::new(refusal))
     }
 }
 
 impl From<Step> for Stop {
     fn from(step: Step) -> Self {
-        Self::First(step)
+        Self::First(Box::new(step))
     }
 }
 
 /// The fact has to be read first.
 impl From<Fact> for Stop {
     fn from(fact: Fact) -> Self {
-        Self::First(Step::Read(vec![fact]))
+        Step::Read(vec![fact]).into()
     }
 }
 
