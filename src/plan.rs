@@ -17,7 +17,7 @@
 use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
 use crate::group::{Group, Source, lets_in, wanted_sources};
-use crate::ids::{EndpointId, GroupId, VpcId, join};
+use crate::ids::{EndpointId, GroupId, ServiceName, VpcId, join};
 use crate::journal::Journal;
 use crate::own_group::{clean_up, prepare};
 use crate::placement::{Placement, place};
@@ -58,8 +58,9 @@ pub fn next_step(
         Verb::Create(spec) | Verb::Update { spec, .. } => {
             Present { request, spec, home, survey, observed, journal }.step()
         }
-        Verb::Delete { endpoint, nothing_made, .. } => {
-            Ok(absent(&request.holder, endpoint.as_ref(), *nothing_made, observed, journal))
+        Verb::Delete { endpoint, place, nothing_made } => {
+            let named = (endpoint.as_ref(), place.as_ref().filter(|_| !nothing_made));
+            Ok(absent(&request.holder, named, *nothing_made, observed, journal))
         }
     }
 }
@@ -532,11 +533,17 @@ fn lost(endpoint: &Endpoint) -> Refusal {
 /// The decision for a resource that wants nothing any more.
 fn absent(
     holder: &Holder,
-    named: Option<&EndpointId>,
+    (named, place): (Option<&EndpointId>, Option<&(VpcId, ServiceName)>),
     nothing_made: bool,
     observed: &Observed,
     journal: &Journal,
 ) -> Step {
+    // A delivery of this Delete that crashed may have been the last to let go of an endpoint that was made for another,
+    // and nothing on it tells. So whatever nobody holds where this resource had its endpoint is let go of.
+    let is_left_over = |endpoint: &Endpoint| {
+        let here = place.is_some_and(|(vpc, service)| endpoint.vpc_id == *vpc && endpoint.service_name == *service);
+        here && endpoint.state.is_usable() && endpoint.is_owned() && !reference::is_held(&endpoint.tags)
+    };
     let concerns = |endpoint: &&Endpoint| match named {
         Some(id) => endpoint.id == *id,
         // One that was made for this resource may have lost its reference to a delivery of this Delete that crashed.
@@ -544,6 +551,8 @@ fn absent(
             holder.is_in(&endpoint.tags)
                 || journal.release_calls.contains_key(&endpoint.id)
                 || reference::owner(&endpoint.tags) == Some(holder.hash.as_str())
+                || is_left_over(endpoint)
+                || !journal.announcements(&endpoint.id).is_empty()
         }
     };
     let mut released = None;
