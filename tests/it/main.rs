@@ -23,6 +23,7 @@ mod least_privilege;
 mod lifecycle;
 mod log;
 mod networking;
+mod one_answer;
 mod promises;
 mod properties;
 mod refusals;
