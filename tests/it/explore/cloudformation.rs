@@ -234,10 +234,10 @@ impl World {
         let before = stack.physical_id.clone();
         let wish_before = stack.wish;
         match (act, result) {
-            (Act::Delete, Ok(_)) => {
+            (Act::Delete, Ok(outcome)) => {
                 stack.gone = true;
                 // It has found nothing of this resource's, though it may have deleted what others have left over.
-                if !stack.released {
+                if *outcome == Outcome::Absent || !stack.released {
                     self.excuse(number);
                 }
             }
