@@ -572,6 +572,10 @@ fn absent(
         (None, None) if !nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
             return wait(Reason::NothingYet, READ_LAG_AND_A_BIT);
         }
+        // What this Delete has taken the reference from may not be shown yet either: it was made a moment ago.
+        (None, None) if journal.release_calls.values().any(|when| Journal::may_be_stale(observed.at, *when)) => {
+            return wait(Reason::NothingYet, LAG_POLL);
+        }
         (None, None) => Outcome::Absent,
     };
     let groups = if matches!(outcome, Outcome::Released(_)) { None } else { clean_up(None, observed, journal) };
