@@ -236,8 +236,8 @@ impl World {
         match (act, result) {
             (Act::Delete, Ok(outcome)) => {
                 stack.gone = true;
-                // It has found nothing of this resource's, though it may have deleted what others have left over.
-                if *outcome == Outcome::Absent || !stack.released {
+                // It has found nothing of this resource's, though without an id it may have deleted what others left over.
+                if *outcome == Outcome::Absent || (stack.physical_id.is_none() && !stack.released) {
                     self.excuse(number);
                 }
             }

@@ -167,8 +167,8 @@ pub(super) const ALL: [Planted; 15] = [
         ..NONE
     },
     Planted {
-        name: "a Delete with an unknown id looks only once",
-        shows_in: "a Delete overtakes the Create, which joins, calm, in steps of 5 s",
+        name: "a Delete looks only once",
+        shows_in: "both use somebody else's endpoint, calm, in steps of 5 s",
         know: |journal| journal.started -= READ_LAG,
         ..NONE
     },
