@@ -163,7 +163,7 @@ fn for_as_long_as_told() {
     let (mut total, mut complete) = (Seen::default(), 0);
     for (n, scenario) in scenarios.iter().enumerate() {
         let left = (time * 3 / 4).saturating_sub(started.elapsed());
-        let until = Instant::now() + left / u32::try_from(scenarios.len() - n).unwrap_or(1) * 4;
+        let until = Instant::now() + left / u32::try_from(scenarios.len() - n).unwrap_or(1) * 2;
         let seen = exhaust(scenario, |seen| seen.transitions.is_multiple_of(64) && Instant::now() > until)
             .unwrap_or_else(|broken| panic!("{}", told(scenario, &broken)));
         println!("{}: {seen}", scenario.title());
