@@ -28,7 +28,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore bench build package deploy credentials audit fmt clean tools
+.PHONY: help demo test lint unit sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,13 @@ cdk/.venv/requirements.txt: cdk/test/python/requirements.txt
 explore: tools ## Look for holes in the sharing protocol for EXPLORE_SECONDS (300), twice: on a model, and on the wire
 	$(CARGO) test --test it -- every_call_of_every_story --ignored --nocapture
 	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
+
+# The same compiler as for all else: without a sanitizer, for there is no unsafe code to watch, stable Rust will do.
+fuzz: tools ## Throw bytes at the function for FUZZ_SECONDS (300); this needs cargo-fuzz
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz@0.13.2"; exit 1; }
+	@echo "Building everything for libFuzzer, the AWS SDK too: some 10 minutes on 2 cores the first time."
+	@mkdir -p fuzz/corpus/event
+	RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_PROFILE_HINT_MOSTLY_UNUSED=true cargo fuzz run --dev --sanitizer none event fuzz/corpus/event events -- -max_total_time=$${FUZZ_SECONDS:-300}
 
 # Commands, not tests: nothing fails because a machine is slow.
 bench: tools target/bench/venv/stamp ## Measure the function beside its peers, into docs/performance.md; QUICK=1 prints only

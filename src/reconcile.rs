@@ -202,7 +202,8 @@ impl Reconciler<'_> {
     }
 
     /// Where to look: for a wish, at the service's endpoints in scope; for a resource that has something already, at what
-    /// carries its reference too; and always at what this event has touched, which may carry no reference any more.
+    /// carries its reference too; for one that may have had anything, at both; and always at what this event has touched,
+    /// which may carry no reference any more.
     fn finds(&self) -> Vec<Find> {
         let mut finds = Vec::new();
         if let Some(spec) = self.request.spec() {
@@ -218,9 +219,11 @@ impl Reconciler<'_> {
                 finds.extend(self.of_the_resource());
                 current.clone()
             }
-            Verb::Delete { endpoint, .. } => {
+            Verb::Delete { endpoint, place, nothing_made } => {
                 if endpoint.is_none() {
                     finds.extend(self.of_the_resource());
+                    let place = place.iter().filter(|_| !nothing_made).cloned();
+                    finds.extend(place.map(|(vpc, service)| Find::Service(service, Some(vpc))));
                 }
                 endpoint.clone()
             }

@@ -75,7 +75,7 @@ impl Holder {
     /// Whether the endpoint was made for this resource and nobody holds it.
     #[must_use]
     pub fn has_orphaned(&self, tags: &Tags) -> bool {
-        owner(tags) == Some(self.hash.as_str()) && !tags.keys().any(|key| key.starts_with(REF))
+        owner(tags) == Some(self.hash.as_str()) && !is_held(tags)
     }
 
     /// The names of the other holders, in the order of their hashes.
@@ -105,6 +105,12 @@ pub fn owner(tags: &Tags) -> Option<&str> {
 #[must_use]
 pub fn holders(tags: &Tags) -> usize {
     tags.keys().filter(|key| key.starts_with(REF)).count()
+}
+
+/// Whether anybody holds the endpoint.
+#[must_use]
+pub fn is_held(tags: &Tags) -> bool {
+    tags.keys().any(|key| key.starts_with(REF))
 }
 
 /// Tags that count against EC2's limit.

@@ -7,7 +7,7 @@ use crate::journal::Journal;
 use crate::own_group::clean_up;
 use crate::reference::{self, Holder};
 use crate::release::{Release, release};
-use crate::step::{Observed, Outcome, READ_LAG_AND_A_BIT, Reason, Step, Stop, wait};
+use crate::step::{LAG_POLL, Observed, Outcome, READ_LAG_AND_A_BIT, Reason, Step, Stop, wait};
 use crate::survey::Survey;
 
 pub(super) struct Absent<'a> {
@@ -42,6 +42,10 @@ impl Absent<'_> {
             (None, None) if !self.nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
                 return Ok(wait(Reason::NothingYet, READ_LAG_AND_A_BIT));
             }
+            // What this Delete has taken the reference from may not be shown yet either: it was made a moment ago.
+            (None, None) if journal.release_calls.values().any(|when| Journal::may_be_stale(observed.at, *when)) => {
+                return Ok(wait(Reason::NothingYet, LAG_POLL));
+            }
             (None, None) => Outcome::Absent,
         };
         if !matches!(outcome, Outcome::Released(_)) && !self.nothing_made {
@@ -59,7 +63,17 @@ impl Absent<'_> {
                 self.holder.is_in(&endpoint.tags)
                     || self.journal.release_calls.contains_key(&endpoint.id)
                     || reference::owner(&endpoint.tags) == Some(self.holder.hash.as_str())
+                    || self.is_left_over(endpoint)
+                    || !self.journal.announcements(&endpoint.id).is_empty()
             }
         }
+    }
+
+    /// A delivery of this Delete that crashed may have been the last to let go of an endpoint that was made for another,
+    /// and nothing on it tells. So whatever nobody holds where this resource had its endpoint is let go of.
+    fn is_left_over(&self, endpoint: &Endpoint) -> bool {
+        let place = self.place.filter(|_| !self.nothing_made);
+        let here = place.is_some_and(|(vpc, service)| endpoint.vpc_id == *vpc && endpoint.service_name == *service);
+        here && endpoint.state.is_usable() && endpoint.is_owned() && !reference::is_held(&endpoint.tags)
     }
 }

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
-/// The most calls to EC2 that one delivery may need: 40 looks of three calls at an announcement that holds it up, and what
-/// comes before and after.
-const CALLS_MAX: usize = 200;
+/// The most calls to EC2 that one delivery may need: 40 looks of an Update's four calls at an announcement that holds it up,
+/// and what comes before and after.
+const CALLS_MAX: usize = 250;
 /// When Lambda delivers again what a function did not end.
 const REDELIVERY: u64 = 60;
 

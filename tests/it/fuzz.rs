@@ -1,9 +1,9 @@
-//! Whatever JSON arrives as an event: nothing panics, and wherever there is a response URL, there is one valid answer.
+//! Whatever JSON arrives as an event, and whatever is changed in one.
 
 use crate::cloud::*;
+use crate::one_answer::check;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tidb_private_endpoint::handler::Handled;
 
 /// Any JSON, with the texts that events are made of and some that nobody expects.
 fn anything() -> impl Strategy<Value = Value> {
@@ -91,43 +91,6 @@ fn event(cloud: &Cloud, kind: usize) -> Value {
         2 => stack.delete_event("vpce-0123456789abcdef0", &full),
         _ => stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &full),
     }
-}
-
-/// Handles an event and holds the answer against what CloudFormation takes.
-fn check(raw: impl FnOnce(&Cloud) -> Value) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let cloud = Cloud::of(|world| world.knobs.instant());
-        let raw = raw(&cloud);
-        let url = raw.get("ResponseURL").and_then(Value::as_str).filter(|url| url.starts_with("http"));
-        match cloud.deliver_raw(&raw, jiff::SignedDuration::from_secs(900)).await {
-            Handled::Answer(to, answer, _) => {
-                assert_eq!(Some(to.response_url.expose()), url);
-                let body = answer.body(&to);
-                let answer: Value = serde_json::from_str(&body).unwrap();
-                let ids = ["StackId", "RequestId", "LogicalResourceId"];
-                let repeated: usize =
-                    ids.iter().filter_map(|id| raw.get(id)?.as_str()).map(|id| json!(id).to_string().len()).sum();
-                let physical = answer["PhysicalResourceId"].as_str().unwrap();
-                assert!(!physical.is_empty());
-                assert!(body.len() <= 4_096 || repeated + json!(physical).to_string().len() > 3_000, "{}", body.len());
-                for id in ids {
-                    assert_eq!(answer[id], raw.get(id).filter(|id| id.is_string()).cloned().unwrap_or(json!("")));
-                }
-                match answer["Status"].as_str() {
-                    Some("SUCCESS") => assert!(answer.get("Reason").is_none()),
-                    Some("FAILED") => {
-                        let reason = answer["Reason"].as_str().unwrap();
-                        assert!(!reason.is_empty() && !reason.contains("has a bug"), "{reason}");
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-            Handled::Nobody(_) => assert_eq!(url, None),
-            Handled::Expired => assert!(url.is_some_and(|url| url.contains("Expires="))),
-        }
-        cloud.assert_understood();
-    });
 }
 
 proptest! {

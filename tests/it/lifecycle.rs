@@ -277,8 +277,9 @@ async fn a_delete_with_an_invented_id_finds_the_endpoint_by_its_reference() {
 #[tokio::test(start_paused = true)]
 async fn a_delete_of_nothing_succeeds_after_a_second_look() {
     let cloud = Cloud::new();
-    // Without an endpoint's id, what carries the reference and what was made for the resource are two calls.
-    for (physical_id, calls) in [("orders-TiDB-1KJH2LKJ3H4LK", 2 * 2), ("vpce-0123456789abcdef0", 2)] {
+    // Without an endpoint's id, what carries the reference, what was made for the resource and what is there for its
+    // service are three calls.
+    for (physical_id, calls) in [("orders-TiDB-1KJH2LKJ3H4LK", 2 * 3), ("vpce-0123456789abcdef0", 2)] {
         let before = cloud.count("DescribeVpcEndpoints");
         cloud.stack("orders").delete(physical_id).await.succeeded();
         assert_eq!(cloud.count("DescribeVpcEndpoints") - before, calls, "{physical_id}");

@@ -25,6 +25,7 @@ mod lifecycle;
 mod log;
 mod metrics;
 mod networking;
+mod one_answer;
 mod promises;
 mod properties;
 mod refusals;

@@ -281,6 +281,21 @@ async fn a_delete_that_crashed_at_any_point_is_finished_by_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_delete_that_does_not_know_the_id_and_crashed_leaves_nothing_over_that_was_made_for_another() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let id = orders.create(&properties()).await.succeeded().physical_id;
+    billing.create(&properties()).await.succeeded();
+    orders.delete(&id).await.succeeded();
+    let event = billing.delete_event("billing-TiDB-1KJH2LKJ3H4LK", &properties());
+    assert!(cloud.deliver_raw_for(&event, 8).await.is_none());
+    assert!(!cloud.endpoint().tags.contains_key(&billing.ref_key()), "it was killed after it removed its reference");
+    cloud.pass(60).await;
+    cloud.deliver(&event).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_room_for_another_reference() {
     let cloud = Cloud::new();
     let first = cloud.stack("orders").create(&properties()).await.succeeded();

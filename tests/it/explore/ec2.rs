@@ -1,76 +1,34 @@
 //! The model of EC2: as little of it as the protocol touches. Writes take effect at one moment; a read may show, for the
 //! endpoint itself and for each of its tags by itself, any value that was true less than the read lag ago.
 
+use super::same::Keys;
 use super::search::Choices;
+use super::versions::{FOREVER, Versions};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
+use std::rc::Rc;
 use tidb_private_endpoint::difference::Change;
 use tidb_private_endpoint::endpoint::{DnsEntry, Endpoint, EndpointState};
 use tidb_private_endpoint::ids::{EndpointId, GroupId, ServiceName, SubnetId};
 use tidb_private_endpoint::reference::{READ_LAG, Tags};
+use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::step::NewEndpoint;
 
 /// A moment of the model, in seconds.
 pub(super) type Moment = i64;
 
-/// Long before everything.
-const FOREVER: Moment = -1_000_000;
 pub(super) const LAG: Moment = READ_LAG.as_secs();
 /// How long an endpoint takes to become available, to be changed, to be deleted, and then to be listed no more. Shorter
 /// than EC2's, because nothing is decided meanwhile.
 const MAKING: Moment = 6;
 const ENDING: Moment = 6;
 const LISTED: Moment = 12;
+/// Older than any endpoint that there is no hurry to look at.
+const OLD: Moment = 1_000;
 
 pub(super) fn timestamp(at: Moment) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_800_000_000 + at)
-}
-
-/// Something and what it has been, the oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Versions<T>(Vec<(Moment, T)>);
-
-impl<T: Clone + PartialEq> Versions<T> {
-    fn starting_with(at: Moment, value: T) -> Self {
-        Self(vec![(at, value)])
-    }
-
-    fn at(&self, moment: Moment) -> Option<&T> {
-        self.0.iter().rev().find(|(since, _)| *since <= moment).map(|(_, value)| value)
-    }
-
-    /// Every value that a read may show, the newest first; `None` is from before there was any.
-    fn shown(&self, moment: Moment) -> Vec<Option<&T>> {
-        let mut values = vec![self.at(moment)];
-        let in_the_lag = self.0.iter().rev().filter(|(since, _)| moment - LAG < *since && *since <= moment);
-        for (since, _) in in_the_lag {
-            let before = self.at(since - 1);
-            if !values.contains(&before) {
-                values.push(before);
-            }
-        }
-        values
-    }
-
-    /// A new value, in place of all that was to come.
-    fn set(&mut self, at: Moment, value: T) {
-        self.0.retain(|(since, _)| *since <= at);
-        self.0.push((at, value));
-    }
-
-    fn later(&mut self, at: Moment, value: T) {
-        self.0.push((at, value));
-    }
-
-    /// Forgets what no read will show any more, and when the rest of it began.
-    fn forget(&mut self, now: Moment) {
-        let old = self.0.iter().take_while(|(since, _)| *since <= now - LAG).count();
-        self.0.drain(..old.saturating_sub(1));
-        if let (1.., Some(first)) = (old, self.0.first_mut()) {
-            first.0 = FOREVER;
-        }
-    }
 }
 
 /// What a change of the endpoint changes, its tags aside.
@@ -118,6 +76,24 @@ impl Record {
         self.tags.iter().filter_map(|(key, versions)| Some((key.clone(), value(versions)?))).collect()
     }
 
+    /// Whether there is something that no read will show any more.
+    fn is_old(&self, now: Moment) -> bool {
+        self.body.is_old(now) || self.tags.values().any(|versions| versions.is_old(now))
+    }
+
+    fn forget(&mut self, now: Moment) {
+        self.body.forget(now);
+        for versions in self.tags.values_mut() {
+            versions.forget(now);
+        }
+        self.tags.retain(|_, versions| *versions != Versions::starting_with(FOREVER, None));
+    }
+
+    /// Whether no look will ever show it again.
+    fn is_history(&self) -> bool {
+        matches!(self.body.all(), [(FOREVER, body)] if body.state == State::Unlisted)
+    }
+
     /// Whether it was made in this history.
     pub(super) fn made(&self) -> bool {
         self.made_at > FOREVER
@@ -139,7 +115,7 @@ pub(super) enum Refused {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ec2 {
-    pub(super) endpoints: BTreeMap<EndpointId, Record>,
+    pub(super) endpoints: BTreeMap<EndpointId, Rc<Record>>,
     tokens: BTreeMap<String, EndpointId>,
 }
 
@@ -158,7 +134,8 @@ impl Ec2 {
         versions.later(now + MAKING, body(State::Available));
         let tags = new.tags.iter().map(|(key, value)| (key.clone(), Versions::starting_with(now, Some(value.clone()))));
         let service = new.service_name.clone();
-        self.endpoints.insert(id.clone(), Record { service, made_at: now, body: versions, tags: tags.collect() });
+        let record = Record { service, made_at: now, body: versions, tags: tags.collect() };
+        self.endpoints.insert(id.clone(), Rc::new(record));
         id
     }
 
@@ -166,7 +143,7 @@ impl Ec2 {
         if let Some(id) = self.tokens.get(&new.client_token) {
             return Ok(id.clone());
         }
-        let has_name = |record: &Record| {
+        let has_name = |record: &Rc<Record>| {
             record.service == new.service_name
                 && record.body(now).is_some_and(|body| body.private_dns)
                 && matches!(record.state(now), State::Pending | State::Available | State::Deleting)
@@ -181,7 +158,11 @@ impl Ec2 {
 
     fn find(&mut self, id: &EndpointId, now: Moment) -> Result<&mut Record, Refused> {
         let record = self.endpoints.get_mut(id).ok_or(Refused::NotFound)?;
-        if matches!(record.state(now), State::Deleted | State::Unlisted) { Err(Refused::NotFound) } else { Ok(record) }
+        if matches!(record.state(now), State::Deleted | State::Unlisted) {
+            Err(Refused::NotFound)
+        } else {
+            Ok(Rc::make_mut(record))
+        }
     }
 
     pub(super) fn tag(&mut self, id: &EndpointId, key: &str, value: &str, now: Moment) -> Result<(), Refused> {
@@ -221,31 +202,45 @@ impl Ec2 {
         record.body.later(now + ENDING + LISTED, with(State::Unlisted));
     }
 
-    /// What there is and what reads may show of it, with moments counted from now.
-    pub(super) fn fingerprint(&self, now: Moment, hasher: &mut DefaultHasher) {
+    /// The keys of all tags that a look may show.
+    pub(super) fn tag_keys(&self) -> impl Iterator<Item = &String> {
+        self.endpoints.values().flat_map(|record| record.tags.keys())
+    }
+
+    /// What there is and what reads may show of it from the next moment on.
+    pub(super) fn fingerprint(&self, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
+        let since = |since: Moment| if since == FOREVER { FOREVER } else { since - next };
         self.tokens.hash(hasher);
         for (id, record) in &self.endpoints {
-            (id, &record.service, (record.made_at - now).max(-LAG)).hash(hasher);
-            for (since, body) in &record.body.0 {
-                (since_now(*since, now), body).hash(hasher);
+            if record.is_history() {
+                continue;
+            }
+            (id, &record.service, (record.made_at - next).max(-LAG)).hash(hasher);
+            for (at, body) in record.body.all() {
+                (since(*at), body).hash(hasher);
             }
             for (key, versions) in &record.tags {
-                super::world::relative(key, now).hash(hasher);
-                for (since, value) in &versions.0 {
-                    (since_now(*since, now), value).hash(hasher);
+                keys.stand_in(key).hash(hasher);
+                for (at, value) in versions.all() {
+                    (since(*at), value).hash(hasher);
                 }
+            }
+        }
+        self.endpoints.len().hash(hasher);
+    }
+
+    /// Forgets what no look will show any more.
+    pub(super) fn forget(&mut self, now: Moment) {
+        for record in self.endpoints.values_mut() {
+            if record.is_old(now) {
+                Rc::make_mut(record).forget(now);
             }
         }
     }
 
-    pub(super) fn forget(&mut self, now: Moment) {
-        for record in self.endpoints.values_mut() {
-            record.body.forget(now);
-            for versions in record.tags.values_mut() {
-                versions.forget(now);
-            }
-            record.tags.retain(|_, versions| *versions != Versions::starting_with(FOREVER, None));
-        }
+    /// Forgets the tokens of an event that will not come again.
+    pub(super) fn forget_tokens(&mut self, request: &Request) {
+        self.tokens.retain(|token, _| (0..4).all(|attempt| request.client_token(attempt) != *token));
     }
 
     /// What one look shows; where the lag leaves it open, the choices decide.
@@ -258,7 +253,7 @@ impl Ec2 {
             };
             let mut tags = Tags::new();
             // An endpoint comes into being together with its tags, and so they are never shown later than itself.
-            let born = |versions: &Versions<_>| versions.0.first().is_some_and(|(at, _)| *at == record.made_at);
+            let born = |versions: &Versions<_>| versions.all().first().is_some_and(|(at, _)| *at == record.made_at);
             for (key, versions) in &record.tags {
                 let mut values = versions.shown(now);
                 if born(versions) {
@@ -277,7 +272,7 @@ impl Ec2 {
 fn endpoint(id: &EndpointId, record: &Record, body: &Body, tags: Tags) -> Endpoint {
     Endpoint {
         id: id.clone(),
-        vpc_id: super::world::VPC.into(),
+        vpc_id: super::decision::VPC.into(),
         service_name: record.service.clone(),
         state: match body.state {
             State::Pending => EndpointState::Pending,
@@ -288,11 +283,12 @@ fn endpoint(id: &EndpointId, record: &Record, body: &Body, tags: Tags) -> Endpoi
         private_dns: body.private_dns,
         requester_managed: false,
         ip_address_type: String::new(),
-        subnet_ids: vec![SubnetId::from(super::world::SUBNET)],
+        subnet_ids: vec![SubnetId::from(super::decision::SUBNET)],
         group_ids: body.groups.clone(),
         network_interface_ids: Vec::new(),
         dns_entries: vec![DnsEntry { name: format!("{id}.vpce.amazonaws.com"), hosted_zone_id: String::new() }],
-        created_at: Some(timestamp(record.made_at)),
+        // So old that EC2 may be through with it at any moment; of their order nothing is lost.
+        created_at: Some(timestamp(record.made_at - OLD)),
         last_error: None,
         tags,
     }
@@ -302,8 +298,4 @@ impl Body {
     pub(super) fn has_private_dns(&self) -> bool {
         self.private_dns
     }
-}
-
-fn since_now(since: Moment, now: Moment) -> Moment {
-    if since == FOREVER { FOREVER } else { since - now }
 }

@@ -1,8 +1,18 @@
 //! What is explored.
 
+use super::cloudformation::{Act, Planned, WISH, Wish, plan};
 use super::ec2::Moment;
 use super::planted::NONE;
-use super::world::{Act, Planned, SLOWEST, Scenario, WISH, Wish, plan};
+use super::world::{SLOWEST, Scenario};
+
+impl Scenario {
+    /// What tells it from all others.
+    pub(super) fn title(&self) -> String {
+        let calm = if self.troubles == 0 { ", calm" } else { "" };
+        let coarse = if self.grid > 1 { ", in steps of 5 s" } else { "" };
+        format!("{}{calm}{coarse}", self.name)
+    }
+}
 
 const QUICK: Scenario = Scenario {
     name: "",
@@ -12,6 +22,7 @@ const QUICK: Scenario = Scenario {
     troubles: 0,
     redelivery: Vec::new(),
     skew: Vec::new(),
+    grid: 1,
     planted: NONE,
 };
 
@@ -35,6 +46,7 @@ fn delete(after: &[Moment]) -> Planned {
 pub(super) fn two() -> Vec<Scenario> {
     let join = every(5, 70);
     vec![
+        Scenario { troubles: 1, ..base("both create", vec![vec![create(&[0])], vec![create(&every(5, 30))]]) },
         Scenario {
             endpoints: vec![(vec![0], true, WISH)],
             delays: vec![0, 7, SLOWEST],
@@ -110,11 +122,19 @@ pub(super) fn updates() -> Vec<Scenario> {
             endpoints: vec![(vec![0], true, WISH)],
             troubles: 1,
             ..base(
-                "one moves to another service while the other joins the old one",
+                "one moves to another service and goes while the other comes and goes",
                 vec![
                     vec![plan(Act::Update(elsewhere), &[0]), delete(&[5])],
                     vec![create(&every(10, 40)), delete(&[5])],
                 ],
+            )
+        },
+        Scenario {
+            endpoints: vec![(vec![0], true, WISH)],
+            troubles: 1,
+            ..base(
+                "one moves to another service while the other joins",
+                vec![vec![plan(Act::Update(elsewhere), &[0])], vec![create(&every(10, 40))]],
             )
         },
         Scenario {
@@ -140,6 +160,7 @@ pub(super) fn one() -> Vec<Scenario> {
         },
         Scenario {
             endpoints: vec![holder(1)],
+            troubles: 1,
             ..base(
                 "a Delete overtakes the Create, which joins",
                 vec![vec![create(&[0]), overtaking(&every(1, 40))], vec![delete(&[0, 20])]],
@@ -227,17 +248,39 @@ pub(super) fn three() -> Vec<Scenario> {
     ]
 }
 
-/// Two holders without crashes, small enough to be gone through to the end.
-pub(super) fn calm() -> Vec<Scenario> {
-    let small = [0, 1, 2, 3, 7];
-    two()
-        .into_iter()
-        .enumerate()
-        .filter(|(n, _)| small.contains(n))
-        .map(|(_, s)| Scenario { troubles: 0, delays: vec![0, 14], ..s })
-        .collect()
+/// The same without crashes, lost answers and failures of EC2's.
+pub(super) fn calm(scenario: Scenario) -> Scenario {
+    Scenario { troubles: 0, ..scenario }
+}
+
+/// The same with everything on multiples of five seconds: looks are never early, and so only later; what may happen at
+/// several moments happens a little earlier. The lag is two of these steps, so that what was written one step ago may be
+/// shown or not.
+pub(super) fn coarse(scenario: Scenario) -> Scenario {
+    const STEP: Moment = 5;
+    let onto = |moments: &mut Vec<Moment>| {
+        for moment in moments.iter_mut() {
+            *moment -= *moment % STEP;
+        }
+        moments.dedup();
+    };
+    let mut scenario = Scenario { grid: STEP, ..scenario };
+    onto(&mut scenario.delays);
+    onto(&mut scenario.redelivery);
+    for planned in scenario.stacks.iter_mut().flatten() {
+        onto(&mut planned.after);
+        onto(&mut planned.again);
+    }
+    scenario
 }
 
 pub(super) fn all() -> Vec<Scenario> {
     [two(), updates(), one(), three()].concat()
+}
+
+/// A scenario by its title.
+pub(super) fn titled(title: &str) -> Option<Scenario> {
+    let ways: [fn(Scenario) -> Scenario; 4] = [|s| s, calm, coarse, |s| calm(coarse(s))];
+    let every = all().into_iter().flat_map(|scenario| ways.map(|way| way(scenario.clone())));
+    every.into_iter().find(|scenario| scenario.title() == title)
 }
