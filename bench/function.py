@@ -28,7 +28,7 @@ class Answered:
 class Function:
     """One process. It starts at once, with a full core."""
 
-    def __init__(self, program, stage, megabytes, share=None):
+    def __init__(self, program, stage, megabytes, share=None, environment=()):
         self._wire, self._share = stage.wire, share
         self._api, self._answers = self._wire.listen(), stage.answers_port
         environment = {
@@ -39,7 +39,7 @@ class Function:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/bench",
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
             "AWS_REGION": world.REGION, "AWS_DEFAULT_REGION": world.REGION, "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "nobody", "AWS_SESSION_TOKEN": "nobody", **stage.environment, **program.environment,
+            "AWS_SECRET_ACCESS_KEY": "nobody", "AWS_SESSION_TOKEN": "nobody", **stage.environment, **program.environment, **dict(environment),
         }
         command = [str(part) for part in program.command]
         with open(stage.log, "ab") as log:

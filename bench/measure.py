@@ -3,6 +3,7 @@
 import statistics
 
 import cpu
+import programs
 import world
 from function import Function
 from stage import Stage
@@ -25,13 +26,20 @@ def median(numbers):
     return statistics.median(numbers)
 
 
-def starts(programs, rounds):
-    """Seconds from the start of the process to its first request for work, and the CPU time of that."""
-    taken = {program.key: [] for program in programs}
+#: The product without the connection to EC2 that it opens before its first event: nobody listens there, and of the roots
+#: that the handshake needs only one is there to read.
+ALONE = {"AWS_ENDPOINT_URL_EC2": "https://127.0.0.1:9", "SSL_CERT_FILE": str(programs.WORK / "tls" / "authority.pem")}
+
+
+def starts(all_programs, rounds):
+    """Seconds from the start of the process to its first request for work, and the CPU time of that. The product's also
+    without the connection that it opens, as `alone`."""
+    ways = [(program.key, program, {}) for program in all_programs] + [("alone", all_programs[0], ALONE)]
+    taken = {key: [] for key, _, _ in ways}
     with Stage(world.world(1)) as stage:
-        for program in turns(programs, rounds):
-            with Function(program, stage, 256) as function:
-                taken[program.key].append((function.start, function.start_cpu))
+        for key, program, environment in turns(ways, rounds):
+            with Function(program, stage, 256, environment=environment) as function:
+                taken[key].append((function.start, function.start_cpu))
     return {key: {"time": median(time for time, _ in all_), "cpu": median(used for _, used in all_),
                   "shortest": min(time for time, _ in all_)}
             for key, all_ in taken.items()}
