@@ -8,6 +8,8 @@
 //!                      └────────────────────────────────┘
 //! ```
 //!
+//! What a decision has to know and no look at endpoints shows, it asks for: to read it is then the next step.
+//!
 //! The modules in the order of that flow. A module uses only those above it. First the pure half, which knows neither
 //! EC2's SDK nor the network nor the clock, and can be tried case by case:
 //!
