@@ -17,10 +17,11 @@
 mod absent;
 mod checks;
 mod choice;
+mod create;
 
 use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
-use crate::group::{named_sources, own_name};
+use crate::group::own_name;
 use crate::ids::{EndpointId, VpcId, join};
 use crate::journal::Journal;
 use crate::own_group::{OwnGroup, clean_up};
@@ -28,15 +29,11 @@ use crate::reference::{self, Leavers, TAG_LIMIT, counted, holders};
 use crate::refusal::Refusal;
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
-use crate::step::{Home, LAG_POLL, NewEndpoint, Observed, Outcome, POLL, Ready, Reason, Step, Stop, Way, wait};
-use crate::survey::{Fact, GroupPlace, Survey};
+use crate::step::{Home, LAG_POLL, Observed, Outcome, POLL, Ready, Reason, Step, Stop, Way, wait};
+use crate::survey::{GroupPlace, Survey};
 use absent::Absent;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a refused private name is waited for before it counts as somebody else's.
-pub const CONFLICT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-/// How long to leave EC2 alone after a refused private name; the look in between costs less than another refusal.
-const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 /// How often the same change is asked of EC2.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
 /// EC2 hardly ever makes an endpoint faster.
@@ -134,94 +131,6 @@ impl Present<'_> {
 
     fn is_here(&self, endpoint: &Endpoint) -> bool {
         Some(&endpoint.vpc_id) == self.spec.vpc_id.as_ref()
-    }
-
-    /// No endpoint will do: make one, unless the private name is still taken.
-    fn create(&self) -> Result<Step, Stop> {
-        self.read_together()?;
-        let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, self.placement(None)?) else {
-            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() }.into());
-        };
-        let requester_managed = |endpoint: &&Endpoint| {
-            self.is_here(endpoint) && endpoint.requester_managed && endpoint.private_dns && endpoint.state.is_usable()
-        };
-        if self.spec.private_dns
-            && let Some(endpoint) = self.observed.endpoints.iter().find(requester_managed)
-        {
-            return Err(Refusal::RequesterManaged { endpoint: endpoint.id.clone(), vpc: vpc.clone() }.into());
-        }
-        let going_away = |endpoint: &&Endpoint| {
-            self.is_here(endpoint)
-                && endpoint.service_name == self.spec.service_name
-                && endpoint.private_dns
-                && endpoint.state == EndpointState::Deleting
-        };
-        if self.spec.private_dns
-            && let Some(endpoint) = self.observed.endpoints.iter().find(going_away)
-        {
-            return Ok(wait(Reason::GoingAway(endpoint.id.clone()), POLL));
-        }
-        self.wait_for_name(vpc)?;
-        let group_ids = match self.own_group(vpc) {
-            None => self.spec.group_ids.clone(),
-            Some(own) => {
-                let id = own.for_new_endpoint(self.observed)?;
-                // EC2 may refuse a source that is named, and then no endpoint shall be there yet. The VPC's own blocks it
-                // takes; they are let in while it makes the endpoint.
-                if !named_sources(self.spec).is_empty() {
-                    own.open(&id, Relation::OursShared)?;
-                }
-                vec![id]
-            }
-        };
-        let mut tags = self.spec.tags.clone();
-        tags.insert(reference::OWNED.to_owned(), self.request.holder.hash.clone());
-        tags.insert(self.request.holder.ref_key(), self.request.holder.name.clone());
-        Ok(Step::Create(Box::new(NewEndpoint {
-            service_name: self.spec.service_name.clone(),
-            vpc_id: vpc.clone(),
-            subnet_ids: placement.subnets,
-            group_ids,
-            private_dns: self.spec.private_dns,
-            ip_address_type: self.spec.ip_address_type,
-            tags,
-            client_token: self.request.client_token(self.journal.tokens_spent(self.observed.at)),
-        })))
-    }
-
-    /// All that an endpoint is made by, asked for at once.
-    fn read_together(&self) -> Result<(), Stop> {
-        let Some(vpc) = &self.spec.vpc_id else { return Ok(()) };
-        let groups = self.own_group(vpc).map_or(Some(Fact::Groups(self.spec.group_ids.clone())), |own| own.fact());
-        let unread = self.survey.unread([Fact::Subnets, Fact::Service].into_iter().chain(groups));
-        if unread.is_empty() { Ok(()) } else { Err(Step::Read(unread).into()) }
-    }
-
-    /// The product's own group in the VPC, if no other is given.
-    fn own_group<'a>(&'a self, vpc: &'a VpcId) -> Option<OwnGroup<'a>> {
-        let Self { spec, survey, journal, request, .. } = *self;
-        spec.group_ids.is_empty().then_some(OwnGroup { holder: &request.holder, vpc, spec, survey, journal })
-    }
-
-    /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still going away; or, if
-    /// nothing shows up, a hosted zone of the customer's has the name.
-    fn wait_for_name(&self, vpc: &VpcId) -> Result<(), Stop> {
-        let at = self.observed.at;
-        let Some(conflict) = self.journal.conflict else { return Ok(()) };
-        let waited = at.duration_since(conflict.since);
-        if waited >= CONFLICT_PATIENCE {
-            let name = self.survey.service()?.and_then(|service| service.private_dns_name.clone());
-            let seen = join(self.observed.endpoints.iter().map(|e| format!("{} is {}", e.id, e.state)), ", ");
-            return Err(Refusal::NameTaken {
-                minutes: waited.as_mins(),
-                vpc: vpc.clone(),
-                name: name.unwrap_or_default(),
-                seen: if seen.is_empty() { "EC2 shows none".to_owned() } else { seen },
-            }
-            .into());
-        }
-        let pausing = at.duration_since(conflict.last) < CONFLICT_PAUSE;
-        if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
     }
 
     /// An endpoint is there: hold it, and bring it to what is wanted as far as it may be changed.
@@ -370,6 +279,12 @@ impl Present<'_> {
             Verb::Update { dropped_tags, .. } => dropped_tags,
             Verb::Create(_) | Verb::Delete { .. } => &[],
         }
+    }
+
+    /// The product's own group in the VPC, if no other is given.
+    fn own_group<'a>(&'a self, vpc: &'a VpcId) -> Option<OwnGroup<'a>> {
+        let Self { spec, survey, journal, request, .. } = *self;
+        spec.group_ids.is_empty().then_some(OwnGroup { holder: &request.holder, vpc, spec, survey, journal })
     }
 
     /// Where a group of the product's may be left that nothing needs any more.
