@@ -80,6 +80,11 @@ fn every_schedule_of_three_calm_holders() {
 }
 
 #[test]
+fn every_schedule_of_three_holders_and_a_crash() {
+    to_the_end(scenarios::three_and_a_crash());
+}
+
+#[test]
 fn some_schedules_of_every_scenario() {
     for scenario in scenarios::all() {
         if let Err(broken) = exhaust(&scenario, |seen| seen.states >= 3_000) {

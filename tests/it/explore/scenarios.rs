@@ -248,6 +248,39 @@ pub(super) fn three() -> Vec<Scenario> {
     ]
 }
 
+/// Three holders and a trouble, small enough to be brought to an end: calls take no time, and few moments are tried.
+pub(super) fn three_and_a_crash() -> Vec<Scenario> {
+    let small = |scenario| coarse(Scenario { delays: vec![0], troubles: 1, ..scenario });
+    vec![
+        small(base("three create", vec![vec![create(&[0])], vec![create(&[0, 10])], vec![create(&[0, 10, 20])]])),
+        small(Scenario {
+            endpoints: vec![(vec![0, 1], true, WISH)],
+            ..base(
+                "two leave while the third joins, and every call is fast",
+                vec![vec![delete(&[0])], vec![delete(&every(5, 40))], vec![create(&every(5, 70))]],
+            )
+        }),
+        small(Scenario {
+            endpoints: vec![(vec![0], true, WISH)],
+            ..base(
+                "one leaves, one comes and goes, one joins, and every call is fast",
+                vec![vec![delete(&[0])], vec![create(&every(20, 40)), delete(&[5])], vec![create(&every(20, 60))]],
+            )
+        }),
+        small(Scenario {
+            endpoints: vec![(vec![0, 1], true, WISH)],
+            ..base(
+                "one moves to another service, one leaves and one joins, and every call is fast",
+                vec![
+                    vec![plan(Act::Update(Wish { service: 2, ..WISH }), &[0])],
+                    vec![delete(&every(10, 30))],
+                    vec![create(&every(10, 40))],
+                ],
+            )
+        }),
+    ]
+}
+
 /// The same without crashes, lost answers and failures of EC2's.
 pub(super) fn calm(scenario: Scenario) -> Scenario {
     Scenario { troubles: 0, ..scenario }
@@ -282,5 +315,5 @@ pub(super) fn all() -> Vec<Scenario> {
 pub(super) fn titled(title: &str) -> Option<Scenario> {
     let ways: [fn(Scenario) -> Scenario; 4] = [|s| s, calm, coarse, |s| calm(coarse(s))];
     let every = all().into_iter().flat_map(|scenario| ways.map(|way| way(scenario.clone())));
-    every.into_iter().find(|scenario| scenario.title() == title)
+    every.into_iter().chain(three_and_a_crash()).find(|scenario| scenario.title() == title)
 }
