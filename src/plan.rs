@@ -25,23 +25,25 @@ use crate::group::own_name;
 use crate::ids::{EndpointId, VpcId, join};
 use crate::journal::Journal;
 use crate::own_group::{OwnGroup, clean_up};
-use crate::reference::{self, Leavers, TAG_LIMIT, counted, holders};
+use crate::reference::{self, Leavers, TAG_LIMIT, counted};
 use crate::refusal::Refusal;
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
 use crate::step::{Home, LAG_POLL, Observed, Outcome, POLL, Ready, Reason, Step, Stop, Way, wait};
 use crate::survey::{GroupPlace, Survey};
 use absent::Absent;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// How often the same change is asked of EC2.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
 /// EC2 hardly ever makes an endpoint faster.
-const USUAL_MAKING: SignedDuration = SignedDuration::from_secs(50);
+const USUAL_MAKING: SignedDuration = SignedDuration::from_secs(60);
 /// The least time between two looks at an endpoint that is hardly ready yet, and how much of it for each holder.
-const POLL_YOUNG: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(4), SignedDuration::from_millis(350));
+const POLL_YOUNG: SignedDuration = SignedDuration::from_secs(4);
+const TURN_YOUNG: SignedDuration = SignedDuration::from_millis(1_500);
 /// The same for one that may be ready at any moment.
-const POLL_READY: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_millis(190));
+const POLL_READY: SignedDuration = SignedDuration::from_secs(1);
+const TURN: SignedDuration = SignedDuration::from_millis(147);
 /// How many holders a sentence names.
 const NAMED_HOLDERS_MAX: usize = 5;
 
@@ -149,7 +151,7 @@ impl Present<'_> {
         let own_group = self.own_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign);
         if endpoint.state != EndpointState::Available {
             own_group.map_or(Ok(()), |own| own.open_made())?;
-            return Ok(wait(Reason::Pending(id, endpoint.state.clone()), pending_poll(endpoint, at)));
+            return Ok(wait(Reason::Pending(id, endpoint.state.clone()), self.pending_poll(endpoint)));
         }
         let wanted_groups = match own_group {
             Some(own) => vec![own.for_endpoint(relation)?],
@@ -222,6 +224,24 @@ impl Present<'_> {
             Way::Created
         } else {
             Way::Joined
+        }
+    }
+
+    /// How long until the next look at an endpoint that EC2 is making or changing. EC2 takes a minute or two, so there is
+    /// no hurry at first. The endpoint's references tell how many functions may be waiting for it: they take turns, so
+    /// that all together spend no more than a fifth of the account's Describe bucket, 4 calls a second over the whole wait.
+    fn pending_poll(&self, endpoint: &Endpoint) -> SignedDuration {
+        let references = || endpoint.tags.keys().filter(|key| key.starts_with(reference::REF));
+        let times = |turn: SignedDuration, count: usize| turn * i32::try_from(count).unwrap_or(i32::MAX);
+        let (all, before) =
+            (references().count(), references().filter(|key| **key < self.request.holder.ref_key()).count());
+        let ready_in = endpoint
+            .created_at
+            .map_or(SignedDuration::ZERO, |made| USUAL_MAKING - self.observed.at.duration_since(made));
+        if ready_in > POLL_READY {
+            POLL_YOUNG.max(times(TURN_YOUNG, all)).min(ready_in + times(TURN, before))
+        } else {
+            POLL_READY.max(times(TURN, all))
         }
     }
 
@@ -315,15 +335,6 @@ impl Present<'_> {
         }
         Ok(())
     }
-}
-
-/// How long until the next look at an endpoint that EC2 is making or changing. EC2 takes a minute or two, so there is no
-/// hurry at first. The endpoint's references tell how many functions may be waiting for it: all together they shall not
-/// spend more than a fifth of the account's Describe bucket, 4 calls a second.
-fn pending_poll(endpoint: &Endpoint, at: Timestamp) -> SignedDuration {
-    let young = endpoint.created_at.is_some_and(|made| at.duration_since(made) < USUAL_MAKING);
-    let (least, each) = if young { POLL_YOUNG } else { POLL_READY };
-    least.max(each * i32::try_from(holders(&endpoint.tags)).unwrap_or(i32::MAX))
 }
 
 fn lost(endpoint: &Endpoint) -> Refusal {

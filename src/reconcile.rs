@@ -353,13 +353,13 @@ impl Reconciler<'_> {
         self.progress.whereabouts.trouble = Some(error);
     }
 
-    /// Sleeps for the span and up to as much again, at most two seconds more: many functions that wait for the same
+    /// Sleeps for the span and up to as much again, at most a second more: many functions that wait for the same
     /// thing must not ask at the same moment. The jitter is the same for the same event, so that a run can be repeated.
     async fn pause(&mut self, at_least: SignedDuration) {
         self.progress.pauses = self.progress.pauses.wrapping_add(1);
         let digest = hex_digest(&[&self.request.client_token(0), &self.progress.pauses.to_string()]);
         let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
-        let spread = at_least.min(if self.progress.troubles > 0 { BACKOFF_MAX } else { SignedDuration::from_secs(2) });
+        let spread = at_least.min(if self.progress.troubles > 0 { BACKOFF_MAX } else { SignedDuration::from_secs(1) });
         self.clock.sleep(at_least + spread * draw / 0xffff).await;
     }
 

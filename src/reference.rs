@@ -13,7 +13,7 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On every endpoint that the product made. Value: the hash of the resource that it was made for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Before the holder's hash: this resource uses the endpoint. Value: stack name and logical id.
-const REF: &str = "tidb-private-endpoint:ref:";
+pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Before the leaver's hash, a colon and the moment after which it will not: this resource is about to delete the
 /// endpoint. Value: stack name and logical id. Every announcement has a key of its own, so that whoever removes one that
 /// has expired cannot hit a newer one, be it of another delivery of the same event.
@@ -99,12 +99,6 @@ pub fn hex_digest(parts: &[&str]) -> String {
 #[must_use]
 pub fn owner(tags: &Tags) -> Option<&str> {
     tags.get(OWNED).map(String::as_str)
-}
-
-/// How many resources hold an endpoint.
-#[must_use]
-pub fn holders(tags: &Tags) -> usize {
-    tags.keys().filter(|key| key.starts_with(REF)).count()
 }
 
 /// Whether anybody holds the endpoint.
