@@ -32,6 +32,12 @@ impl Absent<'_> {
                 Release::Finished => released = Some(&endpoint.id),
             }
         }
+        // What this Delete has taken a reference from, and is not shown, may have been made a moment ago.
+        let unseen = |id: &EndpointId| observed.find(id).is_none() && !journal.is_doomed(id);
+        let mut let_go = journal.release_calls.iter().filter(|(id, _)| unseen(id));
+        if let_go.any(|(_, when)| Journal::may_be_stale(observed.at, *when)) {
+            return Ok(wait(Reason::NothingYet, LAG_POLL));
+        }
         let outcome = match (journal.deleted.keys().next(), released) {
             (Some(id), _) => Outcome::Deleted(id.clone()),
             (None, Some(id)) if observed.find(id).is_some_and(|endpoint| endpoint.state == EndpointState::Deleted) => {
@@ -41,10 +47,6 @@ impl Absent<'_> {
             // A reference may have been written just before this Delete came, and not be shown yet.
             (None, None) if !self.nothing_made && Journal::may_be_stale(observed.at, journal.started) => {
                 return Ok(wait(Reason::NothingYet, READ_LAG_AND_A_BIT));
-            }
-            // What this Delete has taken the reference from may not be shown yet either: it was made a moment ago.
-            (None, None) if journal.release_calls.values().any(|when| Journal::may_be_stale(observed.at, *when)) => {
-                return Ok(wait(Reason::NothingYet, LAG_POLL));
             }
             (None, None) => Outcome::Absent,
         };

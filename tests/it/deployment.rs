@@ -120,7 +120,7 @@ impl Deployment {
 
     /// Delivers an event until it is answered; `None` if it was killed and is not to come again.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
-        for _ in 0..4 {
+        for _ in 0..12 {
             let calls = self.cloud.sim.log().len();
             let handled = tokio::select! {
                 biased;
@@ -138,7 +138,7 @@ impl Deployment {
                 None => return None,
             }
         }
-        panic!("killed four times");
+        panic!("killed twelve times");
     }
 
     fn promise(&self) {
@@ -163,7 +163,7 @@ impl Deployment {
     /// Deploys the stack; what fails is taken back and tried again.
     pub(crate) async fn create(&mut self, properties: &Value) -> Option<Answered> {
         self.properties = properties.clone();
-        for _ in 0..4 {
+        for _ in 0..12 {
             let answered = self.send(&self.stack.event("Create", properties), true).await?;
             self.physical_id.clone_from(&answered.physical_id);
             if answered.reason.is_none() {
@@ -179,7 +179,7 @@ impl Deployment {
 
     /// Updates the stack, and cleans up what was replaced. What fails is taken back and tried again.
     pub(crate) async fn update(&mut self, properties: &Value) {
-        for _ in 0..4 {
+        for _ in 0..12 {
             if self.try_update(properties).await {
                 return;
             }
@@ -195,7 +195,7 @@ impl Deployment {
             }
             return true;
         }
-        for _ in 0..4 {
+        for _ in 0..12 {
             if self.change(&old, properties).await {
                 return false;
             }
@@ -209,7 +209,7 @@ impl Deployment {
         let old = self.properties.clone();
         let (before, changed) = (self.physical_id.clone(), self.change(properties, &old).await);
         let new = self.physical_id.clone();
-        for _ in 0..4 {
+        for _ in 0..12 {
             if self.change(&old, properties).await {
                 break;
             }
@@ -239,7 +239,7 @@ impl Deployment {
     }
 
     pub(crate) async fn delete_id(&self, id: &str) {
-        for _ in 0..4 {
+        for _ in 0..12 {
             let answered = self.send(&self.stack.delete_event(id, &self.properties), true).await;
             if answered.is_some_and(|answered| answered.reason.is_none()) {
                 return;
