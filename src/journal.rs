@@ -109,6 +109,8 @@ pub struct Journal {
     pub groups_made: BTreeMap<GroupId, Timestamp>,
     /// Groups of the product's that this event has written missing rules into.
     pub opened: BTreeSet<GroupId>,
+    /// Groups that this event has tried to write rules into, and that may have these or others all the same.
+    pub rules_unknown: BTreeSet<GroupId>,
     /// Groups of the product's that this event has taken surplus rules from.
     pub closed: BTreeSet<GroupId>,
     /// Groups of the product's that are gone, whatever a look shows.
@@ -148,6 +150,7 @@ impl Journal {
             places: BTreeSet::new(),
             groups_made: BTreeMap::new(),
             opened: BTreeSet::new(),
+            rules_unknown: BTreeSet::new(),
             closed: BTreeSet::new(),
             groups_gone: BTreeSet::new(),
             groups_in_use: BTreeMap::new(),

@@ -96,7 +96,8 @@ impl OwnGroup<'_> {
     pub(crate) fn open(&self, id: &GroupId, relation: Relation) -> Result<(), Stop> {
         // What this event has written may not be shown yet.
         let (opened, closed) = (self.journal.opened.contains(id), self.journal.closed.contains(id));
-        let made = self.made() == Some(id);
+        // A group that was made a moment ago has no rules, unless another stack has written them since.
+        let made = self.made() == Some(id) && !self.journal.rules_unknown.contains(id);
         let narrow = relation == Relation::OursAlone && !closed && !made;
         if opened && !narrow {
             return Ok(());

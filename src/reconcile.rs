@@ -295,6 +295,7 @@ impl Reconciler<'_> {
                 return Ok(false);
             }
             (ErrorKind::GroupExists, _) => journal.outrun = Some(now),
+            (ErrorKind::Transient, Step::Open(id, _)) => drop(journal.rules_unknown.insert(id.clone())),
             // The next decision asks for the attributes.
             (ErrorKind::VpcDnsOff, _) if !journal.vpc_dns_refused => {
                 journal.vpc_dns_refused = true;

@@ -37,8 +37,8 @@ STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-
 OWN_GROUP = "tidb-private-endpoint-vpce-svc-0123456789abcdef0"
 #: What a refusal may take, from create_stack to the end of the rollback: of properties that are wrong whatever EC2 has,
 REFUSED_UNSEEN_WITHIN_SECONDS = 15
-#: and of what EC2 shows, where it is looked at for ten seconds in case it is only not shown yet.
-REFUSED_WITHIN_SECONDS = 30
+#: and of what EC2 shows, where it is looked at for ten seconds in case it is only not shown yet, and again by the Delete.
+REFUSED_WITHIN_SECONDS = 45
 #: The argument with which make says that Node.js is not here.
 WITHOUT_CDK = "--without-cdk"
 

@@ -1,7 +1,7 @@
 //! Subnets, security groups and names: that the endpoint can be reached, or that it is said why not.
 
 use crate::cloud::*;
-use ec2_sim::{EndpointSpec, Rule, Source, State, Verdict};
+use ec2_sim::{EndpointSpec, Loss, Rule, Source, State, Verdict};
 use serde_json::{Value, json};
 
 /// The name of the product's group for the service of most stories.
@@ -64,6 +64,21 @@ async fn without_a_group_the_product_makes_one_that_lets_the_vpc_in() {
     stack.delete(&created.physical_id).await.succeeded();
     assert_eq!(cloud.own_groups().await, [""; 0], "the group goes after the endpoint");
     cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_is_there_already_is_no_obstacle() {
+    let cloud = Cloud::new();
+    let mut first = true;
+    cloud.sim.on_call(move |call| {
+        let open = call.action == "AuthorizeSecurityGroupIngress" && std::mem::take(&mut first);
+        if open { Verdict::LoseAnswer(Loss::Reset) } else { Verdict::Proceed }
+    });
+    let begun = cloud.sim.now();
+    let created = cloud.stack("orders").create(&plain()).await.succeeded();
+    assert_eq!(created.data["Warnings"], "");
+    assert!(cloud.sim.now().duration_since(begun).as_mins() < 3);
+    assert!(cloud.count("AuthorizeSecurityGroupIngress") < 6, "EC2 is not asked again and again");
 }
 
 #[tokio::test(start_paused = true)]
