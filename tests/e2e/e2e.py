@@ -35,10 +35,6 @@ WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing":
 STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
 #: The name of the product's own security group for SERVICE.
 OWN_GROUP = "tidb-private-endpoint-vpce-svc-0123456789abcdef0"
-#: What a refusal may take, from create_stack to the end of the rollback: of properties that are wrong whatever EC2 has,
-REFUSED_UNSEEN_WITHIN_SECONDS = 15
-#: and of what EC2 shows, where it is looked at for ten seconds in case it is only not shown yet, and again by the Delete.
-REFUSED_WITHIN_SECONDS = 45
 #: The argument with which make says that Node.js is not here.
 WITHOUT_CDK = "--without-cdk"
 
@@ -350,14 +346,12 @@ class Run:
         self.equal("rollback: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
     def bad_properties(self):
-        stack, started = self.cloud.stack("bad-properties"), time.monotonic()
+        stack = self.cloud.stack("bad-properties")
         self.deployed("bad properties: refused", stack, application(
             {"VpcId": "vpc-zzz", "ServicName": SERVICE, "Port": "70000", "PrivateDnsEnabled": "perhaps"}),
             "ROLLBACK_COMPLETE")
-        took = time.monotonic() - started
         for word in ("VpcId", "vpc-zzz", "ServicName", "ServiceName", "Port", "70000", "PrivateDnsEnabled", "perhaps"):
             self.check(f"bad properties: the reason names {word}", word in stack.reason, stack.reason)
-        self.check("bad properties: rolled back in seconds", took < REFUSED_UNSEEN_WITHIN_SECONDS, f"{took:.1f} s")
         answers = [one["answer"] for one in self.exchanges(stack)]
         self.check("bad properties: the physical id tells the Delete that there is nothing to look for",
                    all(one["PhysicalResourceId"].startswith("nothing-made-") for one in answers), answers)
@@ -366,15 +360,13 @@ class Run:
         self.equal("bad properties: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
     def dns_hostnames(self):
-        vpc, stack, started = Vpc("no-dns-hostnames"), self.cloud.stack("no-dns-hostnames"), time.monotonic()
+        vpc, stack = Vpc("no-dns-hostnames"), self.cloud.stack("no-dns-hostnames")
         self.deployed("DNS hostnames off: refused", stack, application(wanted(vpc)),
                       "ROLLBACK_COMPLETE")
-        took = time.monotonic() - started
         self.check("DNS hostnames off: the reason holds the command that turns them on",
                    "modify-vpc-attribute" in stack.reason and "enable-dns-hostnames" in stack.reason
                    and vpc.id in stack.reason, stack.reason)
         self.equal("DNS hostnames off: nothing was made", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
-        self.check("DNS hostnames off: rolled back in seconds", took < REFUSED_WITHIN_SECONDS, f"{took:.1f} s")
         self.equal("DNS hostnames off: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
     # What must hold over everything.

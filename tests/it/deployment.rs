@@ -23,11 +23,13 @@ pub(crate) struct Watch {
     /// The endpoint that each stack has been told is its.
     promised: Arc<Mutex<BTreeMap<String, String>>>,
     broken: Arc<Mutex<Vec<String>>>,
+    /// The reasons of all answers that were FAILED.
+    pub(crate) failures: Arc<Mutex<Vec<String>>>,
 }
 
 impl Watch {
     pub(crate) fn new(cloud: &Cloud) -> Self {
-        Self { sim: cloud.sim.clone(), promised: Arc::default(), broken: Arc::default() }
+        Self { sim: cloud.sim.clone(), promised: Arc::default(), broken: Arc::default(), failures: Arc::default() }
     }
 
     pub(crate) fn check(&self, call: &Call) {
@@ -132,7 +134,11 @@ impl Deployment {
                 self.watch.complain(format!("{calls} calls for one {}", event["RequestType"]));
             }
             match handled {
-                Some(Handled::Answer(to, answer, _)) => return Some(Answered::check(event, &answer.body(&to))),
+                Some(Handled::Answer(to, answer, _)) => {
+                    let answered = Answered::check(event, &answer.body(&to));
+                    self.watch.failures.lock().unwrap().extend(answered.reason.clone());
+                    return Some(answered);
+                }
                 Some(other) => panic!("no answer but {other:?}"),
                 None if again => self.cloud.pass(REDELIVERY).await,
                 None => return None,
