@@ -15,7 +15,6 @@ use crate::step::{NewEndpoint, NewGroup};
 use crate::survey::{Service, Subnet, Vpc, VpcDns};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
 use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
@@ -93,14 +92,6 @@ impl Ec2 {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.0.load(Ordering::Relaxed)
-    }
-
-    /// The address that EC2 has in the configuration's region, unless the configuration names one.
-    pub async fn endpoint_url(config: &SdkConfig) -> Option<String> {
-        let params = Params::builder().set_region(config.region().map(ToString::to_string));
-        let params = params.set_endpoint(config.endpoint_url().map(str::to_owned)).build().ok()?;
-        let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.ok()?;
-        Some(endpoint.url().to_owned())
     }
 
     /// Finds interface endpoints. What a filter says is checked again in code, because stand-ins for EC2 ignore filters.

@@ -1,7 +1,8 @@
 //! The Lambda function: the one place that reads the environment and puts the parts together.
 
-use aws_config::BehaviorVersion;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::SharedCredentialsProvider;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
@@ -25,19 +26,22 @@ async fn main() -> Result<(), Error> {
     // Without this, TLS would not know which provider to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = Http::new()?;
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(EnvironmentVariableRegionProvider::new())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .http_client(http.clone())
-        .load()
-        .await;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    let ec2 = Ec2::new(&config);
-    let url = match environment("AWS_ENDPOINT_URL_EC2") {
-        url if url.is_empty() => Ec2::endpoint_url(&config).await,
-        url => Some(url),
+    let region = environment("AWS_REGION");
+    let elsewhere = Some(environment("AWS_ENDPOINT_URL_EC2")).filter(|url| !url.is_empty());
+    let url = elsewhere.clone().unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com"));
+    let opening = async {
+        // The connection is on its way then, and leaves time for the SDK, which reads a table of all regions.
+        tokio::task::yield_now().await;
+        // Nothing from profile files or the instance's metadata: a Lambda function has neither.
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .http_client(http.clone());
+        config.set_endpoint_url(elsewhere);
+        Ec2::new(&config.build())
     };
-    http.warm_up(&url.unwrap_or_default()).await;
+    let ((), ec2) = tokio::join!(biased; http.warm_up(&url), opening);
     let callback = Callback::new(http.client());
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;

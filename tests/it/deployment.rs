@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// The most calls to EC2 that one delivery may need: 40 looks of an Update's four calls at an announcement that holds it up,
 /// and what comes before and after.
-const CALLS_MAX: usize = 250;
+const CALLS_MAX: usize = 200;
 /// When Lambda delivers again what a function did not end.
 const REDELIVERY: u64 = 60;
 
@@ -122,7 +122,7 @@ impl Deployment {
 
     /// Delivers an event until it is answered; `None` if it was killed and is not to come again.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
-        for _ in 0..12 {
+        for _ in 0..4 {
             let calls = self.cloud.sim.log().len();
             let handled = tokio::select! {
                 biased;

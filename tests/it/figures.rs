@@ -26,7 +26,8 @@ fn for_the_table() {
     let figures = json!({
         "calls": calls(),
         "creates": creates,
-        "added": { "product": added(3_000, false), "simple": added(3_000, true) },
+        "added": { "product": added(2_000, false), "simple": added(2_000, true) },
+        "added_with_more_lag": { "product": added(3_000, false), "simple": added(3_000, true) },
         "added_without_lag": { "product": added(0, false), "simple": added(0, true) },
         "crowds": crowds,
         "crowd": { "product": crowd_of(crowds, 3_000, false), "simple": crowd_of(crowds, 3_000, true) },

@@ -1,7 +1,9 @@
 //! Stories of one stack: create, update, replace, delete, and what goes wrong in between.
 
 use crate::cloud::*;
+use jiff::SignedDuration;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn create_makes_a_working_endpoint_and_delete_removes_it() {
@@ -241,6 +243,36 @@ async fn a_create_that_runs_out_of_time_says_where_it_was() {
     cloud.assert_clean();
 }
 
+/// EC2's Describe bucket is shared with all else in the account, and refills at 20 a second.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_wait_is_seen_at_once_and_the_wait_itself_asks_little() {
+    for made_in in [50, 65, 100, 149, 400] {
+        let cloud = Cloud::of(|world| {
+            world.knobs.create_ms = ec2_sim::Span::exactly(made_in * 1_000);
+            world.knobs.read_lag_ms = ec2_sim::Span::exactly(0);
+        });
+        cloud.stack("orders").create(&properties()).await.succeeded();
+        let endpoint = cloud.endpoint();
+        let available = endpoint.created_at + SignedDuration::from_secs(made_in.try_into().unwrap());
+        let late = cloud.sim.now().duration_since(available).as_millis();
+        // EC2 makes hardly any endpoint in less than a minute, and few take more than two.
+        let allowed = if (60..150).contains(&made_in) { 500 } else { 10_000 };
+        assert!(late < allowed, "{late} ms after an endpoint that took {made_in} s");
+
+        let looks = |from: u64, to: u64| {
+            let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
+            let log = cloud.sim.log();
+            log.iter().filter(|call| call.action == "DescribeVpcEndpoints" && (from..to).contains(&call.at)).count()
+        };
+        for (from, to, in_ten_seconds) in [(0, 50, 4), (60, 150, 68), (160, 400, 10)] {
+            for begin in (from..to).step_by(10) {
+                let seen = looks(begin, begin + 10);
+                assert!(seen <= in_ten_seconds, "{seen} looks from {begin} s on, at one that takes {made_in} s");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_begun_that_might_end_after_the_answer() {
     let mut changes = 0;
@@ -256,7 +288,7 @@ async fn nothing_is_begun_that_might_end_after_the_answer() {
         cloud.stack("orders").create(&wish).await.failed();
         let answered = cloud.sim.now().duration_since(begun).unsigned_abs();
         for call in cloud.sim.log().iter().filter(|call| !call.action.starts_with("Describe")) {
-            let over = call.at + std::time::Duration::from_secs(15);
+            let over = call.at + Duration::from_secs(15);
             assert!(over <= answered, "with {timeout} s, {} at {:?} is cut off at {answered:?}", call.action, call.at);
             changes += 1;
         }

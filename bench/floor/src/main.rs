@@ -1,9 +1,10 @@
 //! The floor: a function that asks for work and answers, and does nothing else. It has no SDK, and makes what it needs
-//! for the answer only then.
+//! for the answer only then; or before, with the connection to EC2 that the product opens too, to tell what that costs.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -12,6 +13,9 @@ static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    if let Ok(url) = std::env::var("FLOOR_CONNECTS_TO") {
+        let _ = CLIENT.head(url).timeout(Duration::from_secs(1)).send().await;
+    }
     run(service_fn(answer)).await
 }
 
