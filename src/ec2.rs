@@ -4,12 +4,14 @@
 //! The SDK's own retries are off. An error that may go away leads to another look and a new decision, which a blind
 //! repetition could not make.
 
+mod errors;
+mod shapes;
+
 use crate::difference::{Change, TagChange};
-use crate::endpoint::{DnsEntry, Endpoint, EndpointState};
+use crate::endpoint::Endpoint;
 use crate::failure::{Ec2Error, ErrorKind};
-use crate::group::{Group, Opening, RULE_DESCRIPTION, Rule, Source};
+use crate::group::{Group, Opening};
 use crate::ids::{EndpointId, GroupId, ServiceName, VpcId, join};
-use crate::reference::Tags;
 use crate::release::CALL_LIMIT;
 use crate::step::{NewEndpoint, NewGroup};
 use crate::survey::{Service, Subnet, Vpc, VpcDns};
@@ -19,16 +21,14 @@ use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_ec2::error::BoxError;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, DnsNameState, Filter, IpAddressType, IpPermission, IpRange, Ipv6Range, PrefixListId,
-    ResourceType, SecurityGroup, ServiceDetail, Tag, TagSpecification, UserIdGroupPair, VpcAttributeName, VpcEndpoint,
-    VpcEndpointType,
+    AttributeBooleanValue, IpAddressType, ResourceType, Tag, TagSpecification, VpcAttributeName, VpcEndpointType,
 };
-use ipnet::IpNet;
-use jiff::Timestamp;
+pub(crate) use errors::no_answer;
+use errors::{ec2_error, is_not_found, kind_of};
+use shapes::{endpoint, filter, group, permission, sdk_tags, service, texts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -381,198 +381,5 @@ impl Ec2 {
             message: error.message().unwrap_or_default().to_owned(),
             request_id: answer.request_id().unwrap_or_default().to_owned(),
         })
-    }
-}
-
-fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
-    Filter::builder().name(name).set_values(Some(values.into_iter().map(str::to_owned).collect())).build()
-}
-
-fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
-    ids.iter().map(ToString::to_string).collect()
-}
-
-fn sdk_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
-}
-
-/// `None` for what is not an interface endpoint, or lacks what every endpoint has.
-fn endpoint(from: &VpcEndpoint) -> Option<Endpoint> {
-    if from.vpc_endpoint_type()?.as_str() != VpcEndpointType::Interface.as_str() {
-        return None;
-    }
-    let entries = from.dns_entries().iter().map(|entry| DnsEntry {
-        name: entry.dns_name().unwrap_or_default().to_owned(),
-        hosted_zone_id: entry.hosted_zone_id().unwrap_or_default().to_owned(),
-    });
-    let last_error = from.last_error().map(|error| {
-        format!("{}: {}", error.code().unwrap_or("Unknown"), error.message().unwrap_or_default().trim_end_matches('.'))
-    });
-    Some(Endpoint {
-        id: from.vpc_endpoint_id()?.into(),
-        vpc_id: from.vpc_id()?.into(),
-        service_name: from.service_name()?.into(),
-        state: EndpointState::read(from.state()?.as_str()),
-        private_dns: from.private_dns_enabled().unwrap_or_default(),
-        requester_managed: from.requester_managed().unwrap_or_default(),
-        ip_address_type: from.ip_address_type().map(|kind| kind.as_str().to_ascii_lowercase()).unwrap_or_default(),
-        subnet_ids: from.subnet_ids().iter().map(|id| id.as_str().into()).collect(),
-        group_ids: from.groups().iter().filter_map(|group| group.group_id().map(Into::into)).collect(),
-        network_interface_ids: from.network_interface_ids().to_vec(),
-        dns_entries: entries.collect(),
-        created_at: from
-            .creation_timestamp()
-            .and_then(|at| Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()),
-        last_error: last_error.or_else(|| from.failure_reason().map(str::to_owned)),
-        tags: product_tags(from.tags()),
-    })
-}
-
-fn service(from: &ServiceDetail) -> Service {
-    let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
-    Service {
-        acceptance_required: from.acceptance_required().unwrap_or_default(),
-        zone_ids: from.availability_zone_ids().iter().map(|id| id.as_str().into()).collect(),
-        zone_names: from.availability_zones().to_vec(),
-        private_dns_name: from.private_dns_name().or(names.into_iter().next()).map(str::to_owned),
-        private_dns_verified: from
-            .private_dns_name_verification_state()
-            .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),
-    }
-}
-
-fn group(from: &SecurityGroup) -> Option<Group> {
-    let rules = from.ip_permissions().iter().flat_map(|permission| {
-        let ports = permission.from_port().zip(permission.to_port()).filter(|(first, _)| *first >= 0);
-        let rule = move |source: Source, description: Option<&str>| Rule {
-            protocol: permission.ip_protocol().unwrap_or_default().to_owned(),
-            ports,
-            source,
-            ours: description == Some(RULE_DESCRIPTION),
-        };
-        let v4 = permission.ip_ranges().iter().filter_map(|range| Some((range.cidr_ip()?, range.description())));
-        let v6 = permission.ipv6_ranges().iter().filter_map(|range| Some((range.cidr_ipv6()?, range.description())));
-        let blocks = v4.chain(v6).filter_map(|(block, text)| Some((Source::Block(block.parse().ok()?), text)));
-        let lists = permission.prefix_list_ids().iter();
-        let lists =
-            lists.filter_map(|list| Some((Source::PrefixList(list.prefix_list_id()?.to_owned()), list.description())));
-        let groups = permission.user_id_group_pairs().iter();
-        let groups = groups.filter_map(|pair| Some((Source::Group(pair.group_id()?.into()), pair.description())));
-        blocks
-            .chain(lists)
-            .chain(groups)
-            .map(move |(source, description)| rule(source, description))
-            .collect::<Vec<_>>()
-    });
-    Some(Group {
-        id: from.group_id()?.into(),
-        vpc_id: from.vpc_id()?.into(),
-        name: from.group_name().unwrap_or_default().to_owned(),
-        tags: product_tags(from.tags()),
-        rules: rules.collect(),
-    })
-}
-
-fn permission(opening: &Opening) -> IpPermission {
-    let port = i32::from(opening.port);
-    let permission = IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
-    let described = RULE_DESCRIPTION;
-    match &opening.source {
-        Source::Block(block @ IpNet::V4(_)) => {
-            permission.ip_ranges(IpRange::builder().cidr_ip(block.to_string()).description(described).build())
-        }
-        Source::Block(block @ IpNet::V6(_)) => {
-            permission.ipv6_ranges(Ipv6Range::builder().cidr_ipv6(block.to_string()).description(described).build())
-        }
-        Source::PrefixList(id) => {
-            permission.prefix_list_ids(PrefixListId::builder().prefix_list_id(id).description(described).build())
-        }
-        Source::Group(id) => permission
-            .user_id_group_pairs(UserIdGroupPair::builder().group_id(id.as_str()).description(described).build()),
-    }
-    .build()
-}
-
-fn product_tags(tags: &[Tag]) -> Tags {
-    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
-}
-
-fn is_not_found(code: &str) -> bool {
-    // Describing and deleting spell it differently.
-    matches!(code, "InvalidVpcEndpointId.NotFound" | "InvalidVpcEndpoint.NotFound")
-}
-
-/// What an error code means (EC2 API reference, "Error codes"; those of sharers from terraform-provider-aws).
-fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
-    match code {
-        "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
-        "InvalidParameter" if message.contains("enableDnsSupport") => ErrorKind::VpcDnsOff,
-        "DependencyViolation" => ErrorKind::InUse,
-        "InvalidGroup.Duplicate" => ErrorKind::GroupExists,
-        // Errors of the EC2 API reference spell it in several ways.
-        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound" => ErrorKind::GroupGone,
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
-        // The next look shows what became of it: still to come, gone, or made by an earlier delivery.
-        "InvalidVpcEndpointId.NotFound"
-        | "InvalidVpcEndpoint.NotFound"
-        | "InvalidID"
-        | "IncorrectState"
-        // Another stack has written the rule, or removed it.
-        | "InvalidPermission.Duplicate"
-        | "InvalidPermission.NotFound"
-        | "IdempotentParameterMismatch"
-        // Others work on the same endpoint.
-        | "OperationInProgress"
-        | "ConcurrentTagAccess"
-        // The account calls too often.
-        | "RequestLimitExceeded"
-        | "Throttling"
-        | "ThrottlingException"
-        | "EC2ThrottledException"
-        | "SlowDown"
-        | "RequestTimeout" => ErrorKind::Transient,
-        _ if status >= 500 || status == 429 => ErrorKind::Transient,
-        _ => ErrorKind::Final,
-    }
-}
-
-fn ec2_error<E>(action: &'static str, subject: String, error: &SdkError<E>) -> Ec2Error
-where
-    E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
-{
-    if let SdkError::ServiceError(answer) = error {
-        let code = answer.err().code().unwrap_or("Unknown");
-        let message = answer.err().message().unwrap_or_default();
-        return Ec2Error {
-            action,
-            subject,
-            kind: kind_of(code, message, answer.raw().status().as_u16()),
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id: answer.err().request_id().unwrap_or_default().to_owned(),
-        };
-    }
-    // Worded here, because the SDK's own words for these hold raw requests and answers.
-    let why = match error {
-        SdkError::ConstructionFailure(_) => "the request could not be made",
-        SdkError::TimeoutError(_) => "EC2 did not answer in time",
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
-        SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
-        SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
-    };
-    no_answer(action, subject, why)
-}
-
-/// What is said when EC2 has not answered, or not in a way that can be read. Whether the call had its effect is unknown,
-/// and the next look tells.
-pub(crate) fn no_answer(action: &'static str, subject: String, why: &str) -> Ec2Error {
-    Ec2Error {
-        action,
-        subject,
-        kind: ErrorKind::Transient,
-        code: "NoAnswer".to_owned(),
-        message: why.to_owned(),
-        request_id: String::new(),
     }
 }

@@ -61,7 +61,7 @@ pub enum Left {
 }
 
 /// What this event has seen and done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
     /// When the event arrived.
     pub started: Timestamp,
@@ -127,36 +127,7 @@ impl Journal {
     /// An empty journal.
     #[must_use]
     pub fn new(started: Timestamp) -> Self {
-        Self {
-            started,
-            changed: false,
-            created: BTreeMap::new(),
-            replayed_dead: BTreeSet::new(),
-            seen: BTreeSet::new(),
-            doomed: BTreeSet::new(),
-            referenced: BTreeMap::new(),
-            released: BTreeMap::new(),
-            release_calls: BTreeMap::new(),
-            leaving: BTreeMap::new(),
-            swept: BTreeMap::new(),
-            deleted: BTreeMap::new(),
-            announcements: BTreeSet::new(),
-            withdrawals: BTreeMap::new(),
-            create_call: None,
-            delete_calls: BTreeMap::new(),
-            modified: BTreeMap::new(),
-            tagged: BTreeSet::new(),
-            conflict: None,
-            places: BTreeSet::new(),
-            groups_made: BTreeMap::new(),
-            opened: BTreeSet::new(),
-            rules_unknown: BTreeSet::new(),
-            closed: BTreeSet::new(),
-            groups_gone: BTreeSet::new(),
-            groups_in_use: BTreeMap::new(),
-            outrun: None,
-            vpc_dns_refused: false,
-        }
+        Self { started, ..Self::default() }
     }
 
     /// Takes note of a look.

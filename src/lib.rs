@@ -21,6 +21,7 @@
 //! * [`endpoint`], [`group`], [`survey`]: what EC2 shows of endpoints, of security groups, and of service and VPC.
 //! * [`refusal`], [`warning`]: what the product declines to do, and what it warns of, in words.
 //! * [`placement`], [`difference`]: where an endpoint belongs, and what it lacks.
+//! * [`outcome`]: how an event can end well.
 //! * [`step`]: what a look shows, and what can be done next.
 //! * [`plan`], [`journal`], [`release`], [`own_group`]: the decision, from what is wanted, what is seen and what this event has done.
 //! * [`failure`], [`response`]: how an event can end, and what CloudFormation is told.
@@ -56,6 +57,7 @@ pub mod ids;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+pub mod outcome;
 pub mod own_group;
 pub mod placement;
 pub mod plan;

@@ -18,34 +18,25 @@ mod absent;
 mod checks;
 mod choice;
 mod create;
+mod turns;
 
 use crate::difference::{Difference, Relation, difference};
 use crate::endpoint::{Endpoint, EndpointState};
 use crate::group::own_name;
 use crate::ids::{EndpointId, VpcId, join};
 use crate::journal::Journal;
+use crate::outcome::{Outcome, Ready, Way};
 use crate::own_group::{OwnGroup, clean_up};
 use crate::reference::{self, Leavers, TAG_LIMIT, counted};
 use crate::refusal::Refusal;
 use crate::release::{Release, release};
 use crate::request::{EndpointSpec, Request, Verb};
-use crate::step::{Home, LAG_POLL, Observed, Outcome, POLL, Ready, Reason, Step, Stop, Way, wait};
+use crate::step::{Home, LAG_POLL, Observed, POLL, Reason, Step, Stop, wait};
 use crate::survey::{GroupPlace, Survey};
 use absent::Absent;
-use jiff::SignedDuration;
 
 /// How often the same change is asked of EC2.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
-/// EC2 hardly ever makes an endpoint faster, and seldom takes longer.
-const USUAL_MAKING: SignedDuration = SignedDuration::from_secs(60);
-const LONG_MAKING: SignedDuration = SignedDuration::from_secs(150);
-/// The least time between two looks at an endpoint that is hardly ready yet, and how much of it for each holder.
-const POLL_YOUNG: SignedDuration = SignedDuration::from_secs(4);
-const TURN_YOUNG: SignedDuration = SignedDuration::from_millis(1_500);
-/// How much of it for each holder of one that may be ready at any moment.
-const TURN: SignedDuration = SignedDuration::from_millis(147);
-/// The least time between two looks at one that takes longer than usual, or is being changed.
-const POLL_LATE: SignedDuration = SignedDuration::from_secs(1);
 /// How many holders a sentence names.
 const NAMED_HOLDERS_MAX: usize = 5;
 
@@ -226,25 +217,6 @@ impl Present<'_> {
             Way::Created
         } else {
             Way::Joined
-        }
-    }
-
-    /// How long until the next look at an endpoint that EC2 is making or changing. EC2 takes a minute or two, so there is
-    /// no hurry at first, and most of it when that minute is over. The endpoint's references tell how many functions may be
-    /// waiting for it: they take turns, so that all together spend no more than a fifth of the account's Describe bucket,
-    /// 4 calls a second over the whole wait.
-    fn pending_poll(&self, endpoint: &Endpoint) -> SignedDuration {
-        let references = || endpoint.tags.keys().filter(|key| key.starts_with(reference::REF));
-        let times = |turn: SignedDuration, count: usize| turn * i32::try_from(count).unwrap_or(i32::MAX);
-        let (all, before) =
-            (references().count(), references().filter(|key| **key < self.request.holder.ref_key()).count());
-        let age = endpoint.created_at.map_or(SignedDuration::MAX, |made| self.observed.at.duration_since(made));
-        if age < USUAL_MAKING - POLL_LATE {
-            POLL_YOUNG.max(times(TURN_YOUNG, all)).min(USUAL_MAKING - age + times(TURN, before))
-        } else if age < LONG_MAKING {
-            times(TURN, all)
-        } else {
-            POLL_LATE.max(times(TURN, all))
         }
     }
 

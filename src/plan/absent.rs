@@ -4,10 +4,11 @@ use crate::endpoint::{Endpoint, EndpointState};
 use crate::group::own_name;
 use crate::ids::{EndpointId, ServiceName, VpcId};
 use crate::journal::Journal;
+use crate::outcome::Outcome;
 use crate::own_group::clean_up;
 use crate::reference::{self, Holder};
 use crate::release::{Release, release};
-use crate::step::{LAG_POLL, Observed, Outcome, READ_LAG_AND_A_BIT, Reason, Step, Stop, wait};
+use crate::step::{LAG_POLL, Observed, READ_LAG_AND_A_BIT, Reason, Step, Stop, wait};
 use crate::survey::Survey;
 
 pub(super) struct Absent<'a> {

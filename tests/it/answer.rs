@@ -5,11 +5,11 @@ use serde_json::Value;
 use tidb_private_endpoint::endpoint::{DnsEntry, Endpoint, EndpointState};
 use tidb_private_endpoint::event::{ReplyTo, ResponseUrl};
 use tidb_private_endpoint::ids::SubnetId;
+use tidb_private_endpoint::outcome::{Outcome, Ready, Way};
 use tidb_private_endpoint::properties::ReuseScope;
 use tidb_private_endpoint::reference::{Holder, Tags};
 use tidb_private_endpoint::request::EndpointSpec;
 use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, Answer};
-use tidb_private_endpoint::step::{Outcome, Ready, Way};
 use tidb_private_endpoint::survey::Survey;
 use tidb_private_endpoint::warning::Warning;
 

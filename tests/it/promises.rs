@@ -16,6 +16,13 @@ fn file(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// What is in the folder of a module.
+fn parts(module: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    entries.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
+}
+
 fn sample(name: &str) -> Value {
     serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap()
 }
@@ -36,7 +43,7 @@ fn the_modules_keep_to_their_side() {
     assert!(modules.len() > effects.len());
     for module in modules {
         assert!(lib.contains(&format!("[`{module}`]")), "the map in lib.rs has {module}");
-        let source = file(&format!("src/{module}.rs"));
+        let source = file(&format!("src/{module}.rs")) + &parts(module);
         for (word, doors) in [
             ("aws_sdk_ec2", &["ec2"][..]),
             ("reqwest", &["http", "callback"]),
@@ -119,9 +126,9 @@ fn the_readme_has_every_metric_and_every_outcome() {
         let (names, _) = names.split_once("\n    }\n").unwrap();
         names.split("=> \"").skip(1).map(|arm| arm.split('"').next().unwrap().to_owned()).collect()
     };
-    let step = file("src/step.rs");
-    let mut outcomes = words(&step, "impl Way {");
-    outcomes.extend(words(&step, "impl Outcome {"));
+    let outcome = file("src/outcome.rs");
+    let mut outcomes = words(&outcome, "impl Way {");
+    outcomes.extend(words(&outcome, "impl Outcome {"));
     outcomes.extend(words(&file("src/failure.rs"), "impl Failure {"));
     outcomes.extend(["expired", "undelivered"].map(str::to_owned));
     assert_eq!(told, outcomes.iter().map(String::as_str).collect());
@@ -149,7 +156,7 @@ fn the_readme_has_the_settings_of_the_function() {
 #[test]
 fn the_failures_in_the_readme_are_what_the_code_says() {
     let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
-    let code = ["src/refusal.rs", "src/failure.rs", "src/warning.rs", "src/properties.rs", "src/request.rs"]
+    let code = ["src/refusal.rs", "src/failure.rs", "src/warning.rs", "src/properties/reader.rs", "src/request.rs"]
         .map(words)
         .join(" ");
     let cells = first_cells(&file("README.md"), "## When it fails");
@@ -215,7 +222,7 @@ fn troubleshooting_has_every_sentence_and_no_other() {
     {
         assert!(rows.iter().any(|row| row == code), "docs/troubleshooting.md has the code {code}");
     }
-    let others = ["src/failure.rs", "src/properties.rs", "src/request.rs"].map(file).join(" ");
+    let others = ["src/failure.rs", "src/properties/reader.rs", "src/request.rs"].map(file).join(" ");
     let others = others.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
     for row in &rows {
         assert!(said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others), "nothing says: {row}");

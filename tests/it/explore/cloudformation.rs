@@ -9,10 +9,10 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 use tidb_private_endpoint::ids::EndpointId;
 use tidb_private_endpoint::journal::{Journal, Left};
+use tidb_private_endpoint::outcome::Outcome;
 use tidb_private_endpoint::reference::Holder;
 use tidb_private_endpoint::refusal::Refusal;
 use tidb_private_endpoint::request::Verb;
-use tidb_private_endpoint::step::Outcome;
 
 /// What a template asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

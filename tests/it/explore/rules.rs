@@ -5,8 +5,9 @@ use super::decision::service;
 use super::ec2::{Body, LAG, State};
 use super::world::{LEAVING, REFERENCE, Verdict, World};
 use tidb_private_endpoint::ids::EndpointId;
+use tidb_private_endpoint::outcome::{Ready, Way};
 use tidb_private_endpoint::reference::{self, Tags};
-use tidb_private_endpoint::step::{Ready, Step, Way};
+use tidb_private_endpoint::step::Step;
 
 impl World {
     /// The known limit: a delivery of a Create that CloudFormation has given up on writes for the first time when the

@@ -12,9 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use std::rc::Rc;
 use tidb_private_endpoint::endpoint::Endpoint;
 use tidb_private_endpoint::journal::Journal;
+use tidb_private_endpoint::outcome::Outcome;
 use tidb_private_endpoint::release::CALL_LIMIT;
 use tidb_private_endpoint::request::Request;
-use tidb_private_endpoint::step::{Observed, Outcome, Reason, Step};
+use tidb_private_endpoint::step::{Observed, Reason, Step};
 
 pub(super) const REFERENCE: &str = "tidb-private-endpoint:ref:";
 pub(super) const LEAVING: &str = "tidb-private-endpoint:leaving:";
