@@ -1,7 +1,7 @@
 //! CloudFormation's side of a story: stacks send events, and every answer is held against the contract before the
 //! story sees it.
 
-use ec2_sim::{Ec2 as Sim, Outcome, World};
+use ec2_sim::{Ec2 as Sim, EndpointSpec, Outcome, State, World};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -46,6 +46,19 @@ pub(crate) fn with(base: Value, over: Value) -> Value {
     base.extend(over);
     base.retain(|_, value| !value.is_null());
     Value::Object(base)
+}
+
+/// An endpoint of somebody else's.
+pub(crate) fn foreign() -> EndpointSpec {
+    EndpointSpec {
+        vpc_id: VPC.to_owned(),
+        service_name: SERVICE.to_owned(),
+        state: State::Available,
+        private_dns_enabled: true,
+        subnet_ids: vec![SUBNET_AZ1.to_owned()],
+        group_ids: vec![GROUP.to_owned()],
+        ..EndpointSpec::default()
+    }
 }
 
 /// A simulated EC2 and the function beside it.

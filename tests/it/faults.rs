@@ -136,7 +136,7 @@ async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
             billing.delete().await;
         }
         Story::UseForeign => {
-            cloud.sim.create_foreign_endpoint(crate::sharing::foreign());
+            cloud.sim.create_foreign_endpoint(foreign());
             cloud.pass(10).await;
             orders.create(&properties()).await;
         }

@@ -1,7 +1,7 @@
 //! Subnets, security groups and names: that the endpoint can be reached, or that it is said why not.
 
 use crate::cloud::*;
-use ec2_sim::{EndpointSpec, Loss, Rule, Source, State, Verdict};
+use ec2_sim::{EndpointSpec, Loss, Rule, Source, Verdict};
 use serde_json::{Value, json};
 
 /// The name of the product's group for the service of most stories.
@@ -177,15 +177,13 @@ async fn a_group_that_something_else_uses_is_left() {
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
     let group = cloud.own_groups().await.remove(0);
-    let other = EndpointSpec {
-        vpc_id: VPC.to_owned(),
-        service_name: SERVICE_2.to_owned(),
-        state: State::Available,
-        subnet_ids: vec![SUBNET_AZ2.to_owned()],
+    let (service_name, subnet_ids) = (SERVICE_2.to_owned(), vec![SUBNET_AZ2.to_owned()]);
+    cloud.sim.create_foreign_endpoint(EndpointSpec {
+        service_name,
+        subnet_ids,
         group_ids: vec![group.clone()],
-        ..EndpointSpec::default()
-    };
-    cloud.sim.create_foreign_endpoint(other);
+        ..foreign()
+    });
     stack.delete(&created.physical_id).await.succeeded();
     assert_eq!(cloud.own_groups().await, [group]);
     assert_eq!(cloud.sim.endpoints().len(), 1);
@@ -221,16 +219,8 @@ async fn warned(rules: &[Ingress], wish: &Value) -> String {
             })
             .collect();
     });
-    let spec = EndpointSpec {
-        vpc_id: VPC.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
-        subnet_ids: vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()],
-        group_ids: vec![GROUP.to_owned()],
-        ..EndpointSpec::default()
-    };
-    cloud.sim.create_foreign_endpoint(spec);
+    let subnet_ids = vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()];
+    cloud.sim.create_foreign_endpoint(EndpointSpec { subnet_ids, ..foreign() });
     cloud.pass(10).await;
     cloud.stack("orders").create(wish).await.succeeded().data["Warnings"].clone()
 }
@@ -274,15 +264,7 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
     let cloud = Cloud::new();
-    let id = cloud.sim.create_foreign_endpoint(EndpointSpec {
-        vpc_id: VPC.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
-        requester_managed: true,
-        subnet_ids: vec![SUBNET_AZ1.to_owned()],
-        ..EndpointSpec::default()
-    });
+    let id = cloud.sim.create_foreign_endpoint(EndpointSpec { requester_managed: true, ..foreign() });
     cloud.pass(10).await;
     let begun = cloud.sim.now();
     let reason = cloud.stack("orders").create(&plain()).await.failed();
@@ -294,15 +276,7 @@ async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
 #[tokio::test(start_paused = true)]
 async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
     let cloud = Cloud::new();
-    let id = cloud.sim.create_foreign_endpoint(EndpointSpec {
-        vpc_id: VPC.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
-        subnet_ids: vec![SUBNET_AZ1.to_owned()],
-        group_ids: vec![GROUP.to_owned()],
-        ..EndpointSpec::default()
-    });
+    let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
     let stack = cloud.stack("orders");
     let joined = stack.create(&with(plain(), json!({ "IpAddressType": "dualstack" }))).await.succeeded();
@@ -363,11 +337,9 @@ async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
     let cloud = Cloud::new();
     let spec = |vpc: &str, subnet: &str| EndpointSpec {
         vpc_id: vpc.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
         subnet_ids: vec![subnet.to_owned()],
-        ..EndpointSpec::default()
+        group_ids: Vec::new(),
+        ..foreign()
     };
     let oldest = cloud.sim.create_foreign_endpoint(spec(VPC_2, "subnet-0d4c44444444444c4"));
     cloud.pass(60).await;

@@ -6,18 +6,6 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-pub(crate) fn foreign() -> EndpointSpec {
-    EndpointSpec {
-        vpc_id: VPC.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
-        subnet_ids: vec![SUBNET_AZ1.to_owned()],
-        group_ids: vec![GROUP.to_owned()],
-        ..EndpointSpec::default()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_second_stack_joins_and_the_last_one_deletes() {
     let cloud = Cloud::new();
