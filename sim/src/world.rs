@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     endpoint::{Kind, State},
@@ -110,7 +110,7 @@ pub struct Subnet {
 }
 
 /// A security group.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// `sg-` and hex digits.
@@ -131,7 +131,7 @@ pub struct Group {
 }
 
 /// An ingress rule of a security group.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// `sgr-` and hex digits; made up, if absent.
@@ -156,7 +156,7 @@ pub struct Rule {
 }
 
 /// Where a rule lets traffic come from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// An IPv4 block.

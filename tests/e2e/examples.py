@@ -47,8 +47,7 @@ def cloudformation(run):
     for stack in (sharing, importing):
         run.equal(f"CloudFormation: the stack {stack.name} is deleted", stack.delete().status, "DELETE_COMPLETE")
     run.gone("CloudFormation: the stack with the VPC", network, vpc)
-    left = run.cloud.ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [vpc.id]}])["Vpcs"]
-    run.equal("CloudFormation: and with the endpoint the VPC", left, [])
+    run.equal("CloudFormation: and with the endpoint the VPC", run.cloud.left("vpc", vpc.id), [])
 
 
 def sam(run):
@@ -83,8 +82,7 @@ def sam(run):
 
     made = stack.physical_id("FunctionGroup")
     run.gone("SAM", stack, vpc)
-    left = run.cloud.ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": [made]}])["SecurityGroups"]
-    run.equal("SAM: and the function's own group with the stack", left, [])
+    run.equal("SAM: and the function's own group with the stack", run.cloud.left("group", made), [])
 
 
 def constructs(run):

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from engine import BOOTSTRAP, ROOT
+from engine import BOOTSTRAP, ROOT, get_json
 from scene import REGION
 
 BUCKET = "deployment"
@@ -18,8 +18,6 @@ TEMPLATE = ROOT / "template.yaml"
 POLL_SECONDS = 0.05
 #: Several times what the slowest operation takes here.
 PATIENCE_SECONDS = 300
-#: EC2's reads may be this old here; see the knobs of ec2-sim.
-READ_LAG_SECONDS = 0.3
 
 
 def zipped(files):
@@ -107,6 +105,8 @@ class Cloud:
     """The deployer's view of AWS."""
 
     def __init__(self, aws, ec2):
+        self.simulator = ec2
+
         def client(service, url=aws):
             return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test",
                                 aws_secret_access_key="test", config=Config(s3={"addressing_style": "path"}))
@@ -142,23 +142,32 @@ class Cloud:
         return {"Tracing": self.functions.get_function_configuration(FunctionName=name)["TracingConfig"]["Mode"],
                 **{key: config.get(key) for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")}}
 
+    def left(self, kind, id):
+        """What EC2 still shows of a thing that is gone, when it has had time to show that."""
+        describe, name = {"vpc": (self.ec2.describe_vpcs, "Vpcs"),
+                          "group": (self.ec2.describe_security_groups, "SecurityGroups")}[kind]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            shown = describe(Filters=[{"Name": f"{kind}-id", "Values": [id]}])[name]
+            if not shown or time.monotonic() > deadline:
+                return shown
+            time.sleep(POLL_SECONDS)
+
     def own_groups(self, *vpcs):
         """The security groups that the product has in these VPCs: id, name, tags, and who gets in where."""
-        time.sleep(READ_LAG_SECONDS)  # so that what was written last is shown
-        pages = self.ec2.get_paginator("describe_security_groups").paginate(
-            Filters=[{"Name": "vpc-id", "Values": [vpc.id for vpc in vpcs]}])
-        groups = [group for page in pages for group in page["SecurityGroups"]]
+        groups = [group for group in get_json(f"{self.simulator}/_sim/groups")
+                  if group["vpc_id"] in [vpc.id for vpc in vpcs]]
 
-        def opening(rule, block):
-            first, last = rule["FromPort"], rule["ToPort"]
-            return f"{rule['IpProtocol']} {first if first == last else f'{first}-{last}'} for {block['CidrIp']}"
+        def opening(rule):
+            first, last = rule["from_port"], rule["to_port"]
+            return f"{rule['protocol']} {first if first == last else f'{first}-{last}'} for {rule['source']['cidr']}"
 
         return [{
-            "id": group["GroupId"],
-            "name": group["GroupName"],
-            "tags": {tag["Key"]: tag["Value"] for tag in group["Tags"]},
-            "opens": sorted(opening(rule, block) for rule in group["IpPermissions"] for block in rule["IpRanges"]),
-        } for group in groups if group["GroupName"].startswith("tidb-private-endpoint")]
+            "id": group["id"],
+            "name": group["name"],
+            "tags": group["tags"],
+            "opens": sorted(opening(rule) for rule in group["ingress"]),
+        } for group in groups if group["name"].startswith("tidb-private-endpoint")]
 
     def log_lines(self, group):
         """What the functions wrote, oldest first, without Lambda's own lines. None if there is no such group."""

@@ -3,6 +3,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `GET endpoints` | | every endpoint as it is |
+//! | `GET groups` | | every security group as it is |
 //! | `GET log` | | every call |
 //! | `GET complaints` | | what was asked that the simulation does not know |
 //! | `POST foreign-endpoint` | an endpoint as in a world file | `{"id": …}` |
@@ -54,6 +55,7 @@ impl Control {
     pub(super) fn handle(&self, method: &Method, name: &str, body: &[u8]) -> (StatusCode, Value) {
         let result = match (method.as_str(), name) {
             ("GET", "endpoints") => Ok(json!(self.ec2.endpoints())),
+            ("GET", "groups") => Ok(json!(self.ec2.groups())),
             ("GET", "log") => Ok(json!(self.ec2.log())),
             ("GET", "complaints") => Ok(json!(self.ec2.complaints())),
             ("POST", "foreign-endpoint") => read(body).and_then(|spec| self.create(spec)),
