@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
     let http = Http::new()?;
     let region = environment("AWS_REGION");
     let elsewhere = Some(environment("AWS_ENDPOINT_URL_EC2")).filter(|url| !url.is_empty());
+    // In a partition where EC2 has another name, this connection is of no use, and nothing is lost.
     let url = elsewhere.clone().unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com"));
     let opening = async {
         // The connection is on its way then, and leaves time for the SDK, which reads a table of all regions.
