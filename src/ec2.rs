@@ -10,7 +10,7 @@ mod shapes;
 use crate::difference::{Change, TagChange};
 use crate::endpoint::Endpoint;
 use crate::failure::{Ec2Error, ErrorKind};
-use crate::group::{Group, Opening};
+use crate::group::{Group, Opening, Source};
 use crate::ids::{EndpointId, GroupId, ServiceName, VpcId, join};
 use crate::release::CALL_LIMIT;
 use crate::step::{NewEndpoint, NewGroup};
@@ -254,12 +254,20 @@ impl Ec2 {
     /// Writes rules.
     ///
     /// # Errors
-    /// [`Ec2Error`].
+    /// [`Ec2Error`]; of the kind [`ErrorKind::SourceUnknown`] if it seems to be about a group that is to be let in.
     pub async fn open(&self, id: &GroupId, openings: &[Opening]) -> Result<()> {
         let rules = openings.iter().map(permission).collect();
         let call = self.client.authorize_security_group_ingress().group_id(id.as_str()).set_ip_permissions(Some(rules));
         let answer = call.send().await;
-        answer.map(drop).map_err(|error| ec2_error("AuthorizeSecurityGroupIngress", id.to_string(), &error))
+        answer.map(drop).map_err(|error| {
+            let error = ec2_error("AuthorizeSecurityGroupIngress", id.to_string(), &error);
+            // EC2 does not always say which group it means.
+            let names_sources = openings.iter().any(|opening| matches!(opening.source, Source::Group(_)));
+            let ours = !names_sources || error.message.contains(id.as_str());
+            let is_source = error.kind == ErrorKind::GroupGone && !ours;
+            let kind = if is_source { ErrorKind::SourceUnknown } else { error.kind };
+            Ec2Error { kind, ..error }
+        })
     }
 
     /// Removes rules.

@@ -12,12 +12,18 @@ use std::fmt;
 pub enum ErrorKind {
     /// It may go away by itself, or the next look tells more: look again after a pause.
     Transient,
+    /// The account calls too often.
+    Throttled,
+    /// The client token has made an endpoint with other parameters.
+    TokenUsed,
     /// The private name is taken in the VPC.
     NameTaken,
     /// A group cannot be deleted, because something uses it.
     InUse,
     /// A group is not there, or not yet.
     GroupGone,
+    /// A group that a rule lets in is not there, or not in reach.
+    SourceUnknown,
     /// Another stack has made the group.
     GroupExists,
     /// Private DNS needs DNS attributes of the VPC that are off.
@@ -67,7 +73,7 @@ impl Ec2Error {
 }
 
 /// What to do about errors of EC2's that people can mend.
-const CURES: [(&str, &str); 11] = [
+const CURES: [(&str, &str); 12] = [
     (
         "VpcEndpointLimitExceeded",
         "Delete endpoints that nobody uses, or ask for a higher quota (Service Quotas, Amazon VPC, Interface VPC endpoints per VPC)",
@@ -92,6 +98,10 @@ const CURES: [(&str, &str); 11] = [
     (
         "TagPolicyViolation",
         "Your organisation's tag policy forbids one of the tags: change Tags, or the policy for keys that begin with tidb-private-endpoint:",
+    ),
+    (
+        "InvalidGroup.NotFound",
+        "Give groups that exist in the endpoint's VPC; those in AllowedSecurityGroupIds may be in one that is peered with it",
     ),
     ("InvalidServiceName", "Copy the service name again from TiDB Cloud (Connect > Private Endpoint)"),
     ("RequestExpired", "The function's credentials have expired: deploy again"),

@@ -119,6 +119,10 @@ pub struct Journal {
     pub groups_in_use: BTreeMap<GroupId, Obstacle>,
     /// When EC2 last said that another stack has made the product's group.
     pub outrun: Option<Timestamp>,
+    /// Client tokens of which EC2 said that they have made an endpoint with other parameters, and when first.
+    pub tokens_used: BTreeMap<String, Timestamp>,
+    /// Whether EC2 has said that the account calls too often.
+    pub throttled: bool,
     /// Whether EC2 refused private DNS because of the VPC's DNS attributes.
     pub vpc_dns_refused: bool,
 }
@@ -289,11 +293,13 @@ impl Journal {
             || self.created.get(id).is_some_and(|made| !self.seen.contains(id) && !Self::may_be_stale(at, *made))
     }
 
-    /// How many client tokens this event has used up: what they made is no longer there.
+    /// How many client tokens this event has used up: what they made is no longer there. What a token has made with other
+    /// parameters would be shown by now, with the reference, and be joined.
     #[must_use]
     pub fn tokens_spent(&self, at: Timestamp) -> u32 {
         let spent = self.created.keys().filter(|id| self.is_dead_replay(id, at) || self.is_doomed(id));
-        u32::try_from(spent.count()).unwrap_or(u32::MAX)
+        let used = self.tokens_used.values().filter(|when| !Self::may_be_stale(at, **when));
+        u32::try_from(spent.count() + used.count()).unwrap_or(u32::MAX)
     }
 
     /// Endpoints that this resource holds as far as this event knows, and since when it knows.

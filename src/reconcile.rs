@@ -105,7 +105,13 @@ impl Reconciler<'_> {
                     self.pause(wait.at_least).await;
                 }
                 Ok(Step::Read(asked)) => match Box::pin(self.read(&asked)).await {
-                    Ok(()) => seen = self.still_fresh(observed),
+                    Ok(()) => {
+                        seen = self.still_fresh(observed);
+                        if seen.is_none() {
+                            // The look took too long, and so did the facts: they come beside the next one.
+                            facts = self.progress.survey.passing();
+                        }
+                    }
                     Err(error) => self.wait_out(error).await?,
                 },
                 // A call that is cut off may have its effect after the answer, when nobody looks any more.
@@ -190,6 +196,9 @@ impl Reconciler<'_> {
                 return Ok(false);
             }
             (ErrorKind::GroupExists, _) => journal.outrun = Some(now),
+            (ErrorKind::TokenUsed, Step::Create(new)) => {
+                journal.tokens_used.entry(new.client_token.clone()).or_insert(now);
+            }
             (ErrorKind::Transient, Step::Open(id, _)) => drop(journal.rules_unknown.insert(id.clone())),
             // The next decision asks for the attributes.
             (ErrorKind::VpcDnsOff, _) if !journal.vpc_dns_refused => {
@@ -221,7 +230,7 @@ impl Reconciler<'_> {
     async fn wait_out(&mut self, error: Ec2Error) -> Result<(), Failure> {
         let now = self.clock.now();
         let may_pass = match error.kind {
-            ErrorKind::Transient | ErrorKind::GroupExists => true,
+            ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::TokenUsed | ErrorKind::GroupExists => true,
             // What is denied may only be gone, or its tags, or the role's policy, too new for IAM to know.
             ErrorKind::Denied => Journal::may_be_stale(now, *self.progress.denied_since.get_or_insert(now)),
             // A group of the product's can be made again; one that was given may be too new.
@@ -229,8 +238,10 @@ impl Reconciler<'_> {
                 let given = self.request.spec().is_some_and(|spec| !spec.group_ids.is_empty());
                 !given || Journal::may_be_stale(now, self.progress.journal.started)
             }
-            // The attributes were on when they were read, so EC2 may have to notice yet.
-            ErrorKind::VpcDnsOff => Journal::may_be_stale(now, self.progress.journal.started),
+            // The attributes were on when they were read, and the group was there: EC2 may have to notice yet.
+            ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown => {
+                Journal::may_be_stale(now, self.progress.journal.started)
+            }
             ErrorKind::NameTaken | ErrorKind::InUse | ErrorKind::Final => false,
         };
         if !may_pass {
@@ -245,6 +256,7 @@ impl Reconciler<'_> {
     }
 
     fn note(&mut self, error: Ec2Error) {
+        self.progress.journal.throttled |= error.kind == ErrorKind::Throttled;
         info!(step = "retry", error = %error, "EC2 is not ready for this; looking again");
         self.progress.whereabouts.trouble = Some(error);
     }

@@ -164,8 +164,10 @@ pub enum Refusal {
         vpc: VpcId,
     },
     /// A group that does not exist.
-    #[error("SecurityGroupIds has {group}, which EC2 does not show. Give a group of the VPC {vpc}.")]
+    #[error("{property} has {group}, which EC2 does not show. Give a group of the VPC {vpc}.")]
     UnknownGroup {
+        /// `SecurityGroupIds` or `AllowedSecurityGroupIds`.
+        property: &'static str,
         /// The group.
         group: GroupId,
         /// The VPC that it should be in.

@@ -273,7 +273,7 @@ pub(crate) fn wait(reason: Reason, at_least: SignedDuration) -> Step {
     Step::Wait(Wait { reason, at_least })
 }
 
-/// How long between two looks at an endpoint that is being made, changed or deleted. EC2 takes a minute or two, and its
+/// How long between two looks at an endpoint that is going away, or has no names yet. EC2 takes a minute or two, and its
 /// Describe bucket (20 a second) is shared with everything else in the account.
 pub(crate) const POLL: SignedDuration = SignedDuration::from_secs(5);
 /// How long between two looks when only the read lag is waited for.

@@ -4,6 +4,7 @@
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
+use crate::reference::{self, Holder};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -212,6 +213,19 @@ impl Survey {
             Fact::OwnGroup(place) => self.own_group(place).err(),
         };
         facts.into_iter().filter_map(unread).collect()
+    }
+
+    /// What has been read and will be forgotten by the next look.
+    #[must_use]
+    pub fn passing(&self) -> Vec<Fact> {
+        self.own_groups.keys().cloned().map(Fact::OwnGroup).collect()
+    }
+
+    /// Whether a group of the product's that has been read was made for a holder.
+    #[must_use]
+    pub fn has_group_of(&self, holder: &Holder) -> bool {
+        let owner = |group: &Group| reference::owner(&group.tags) == Some(holder.hash.as_str());
+        self.own_groups.values().flatten().any(owner)
     }
 
     /// Forgets what a new look may show otherwise.

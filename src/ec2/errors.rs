@@ -16,6 +16,7 @@ pub(super) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         "InvalidParameter" if message.contains("enableDnsSupport") => ErrorKind::VpcDnsOff,
         "DependencyViolation" => ErrorKind::InUse,
         "InvalidGroup.Duplicate" => ErrorKind::GroupExists,
+        "IdempotentParameterMismatch" => ErrorKind::TokenUsed,
         // Errors of the EC2 API reference spell it in several ways.
         "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound" => ErrorKind::GroupGone,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
@@ -27,18 +28,15 @@ pub(super) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         // Another stack has written the rule, or removed it.
         | "InvalidPermission.Duplicate"
         | "InvalidPermission.NotFound"
-        | "IdempotentParameterMismatch"
         // Others work on the same endpoint.
         | "OperationInProgress"
         | "ConcurrentTagAccess"
-        // The account calls too often.
-        | "RequestLimitExceeded"
-        | "Throttling"
-        | "ThrottlingException"
-        | "EC2ThrottledException"
-        | "SlowDown"
         | "RequestTimeout" => ErrorKind::Transient,
-        _ if status >= 500 || status == 429 => ErrorKind::Transient,
+        "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" | "SlowDown" => {
+            ErrorKind::Throttled
+        }
+        _ if status == 429 => ErrorKind::Throttled,
+        _ if status >= 500 => ErrorKind::Transient,
         _ => ErrorKind::Final,
     }
 }

@@ -3,7 +3,7 @@
 use super::Present;
 use crate::endpoint::Endpoint;
 use crate::group::{Group, Source, lets_in, named_sources};
-use crate::ids::{VpcId, ZoneId, join};
+use crate::ids::{GroupId, VpcId, ZoneId, join};
 use crate::placement::{Placement, place, zones_in_question};
 use crate::refusal::{Refusal, vpc_dns_off};
 use crate::request::Verb;
@@ -96,16 +96,20 @@ impl Present<'_> {
     }
 
     fn refuse_groups(&self, vpc: &VpcId) -> Result<(), Stop> {
-        let found = self.survey.groups(&self.spec.group_ids)?;
-        for id in &self.spec.group_ids {
-            match found.iter().find(|group| group.id == *id) {
-                None => return Err(Refusal::UnknownGroup { group: id.clone(), vpc: vpc.clone() }.into()),
-                Some(group) if group.vpc_id != *vpc => {
-                    let found = group.vpc_id.clone();
-                    return Err(Refusal::GroupOfOtherVpc { group: id.clone(), found, vpc: vpc.clone() }.into());
-                }
-                Some(_) => {}
-            }
+        let (own, let_in) = (&self.spec.group_ids, &self.spec.allowed_group_ids);
+        let found = self.survey.groups(&[own.as_slice(), let_in].concat())?;
+        let unknown = |property: &'static str, ids: &[GroupId]| {
+            let shown = |id: &&GroupId| found.iter().any(|group| group.id == **id);
+            let group = ids.iter().find(|id| !shown(id))?.clone();
+            Some(Refusal::UnknownGroup { property, group, vpc: vpc.clone() })
+        };
+        if let Some(refusal) = unknown("SecurityGroupIds", own).or_else(|| unknown("AllowedSecurityGroupIds", let_in)) {
+            return Err(refusal.into());
+        }
+        // A group to let in may be of another VPC, if the two are peered. Only EC2 can tell.
+        if let Some(stranger) = found.iter().find(|group| own.contains(&group.id) && group.vpc_id != *vpc) {
+            let (group, found) = (stranger.id.clone(), stranger.vpc_id.clone());
+            return Err(Refusal::GroupOfOtherVpc { group, found, vpc: vpc.clone() }.into());
         }
         Ok(())
     }

@@ -73,8 +73,9 @@ impl Present<'_> {
     /// All that an endpoint is made by, asked for at once.
     fn read_together(&self) -> Result<(), Stop> {
         let Some(vpc) = &self.spec.vpc_id else { return Ok(()) };
-        let groups = self.own_group(vpc).map_or(Some(Fact::Groups(self.spec.group_ids.clone())), |own| own.fact());
-        let unread = self.survey.unread([Fact::Subnets, Fact::Service].into_iter().chain(groups));
+        let groups = Fact::Groups([self.spec.group_ids.as_slice(), &self.spec.allowed_group_ids].concat());
+        let own_group = self.own_group(vpc).and_then(|own| own.fact());
+        let unread = self.survey.unread([Fact::Subnets, Fact::Service, groups].into_iter().chain(own_group));
         if unread.is_empty() { Ok(()) } else { Err(Step::Read(unread).into()) }
     }
 

@@ -144,7 +144,7 @@ impl Deployment {
                 None => return None,
             }
         }
-        panic!("killed twelve times");
+        panic!("killed four times");
     }
 
     fn promise(&self) {

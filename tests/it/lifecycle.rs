@@ -274,6 +274,37 @@ async fn the_end_of_the_wait_is_seen_at_once_and_the_wait_itself_asks_little() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_throttled_or_calls_several_times_for_a_look_is_in_no_hurry() {
+    let world = |world: &mut ec2_sim::World| world.knobs.create_ms = ec2_sim::Span::exactly(140_000);
+    let most_in_ten_seconds = |cloud: &Cloud, from: Duration| {
+        let looks = |begin: Duration| {
+            let log = cloud.sim.log();
+            let now = begin..begin + Duration::from_secs(10);
+            log.iter().filter(|call| call.action == "DescribeVpcEndpoints" && now.contains(&call.at)).count()
+        };
+        (0..140).step_by(10).map(|second| looks(from + Duration::from_secs(second))).max().unwrap()
+    };
+
+    let cloud = Cloud::of(world);
+    let (stack, other) = (cloud.stack("orders"), with(properties(), json!({ "ServiceName": SERVICE_2 })));
+    let created = stack.create(&properties()).await.succeeded();
+    let begun = cloud.sim.log().last().unwrap().at;
+    stack.update(&created.physical_id, &other, &properties()).await.succeeded();
+    let most = most_in_ten_seconds(&cloud, begun);
+    assert!(most <= 45, "a replacement makes {most} calls in ten seconds");
+
+    let cloud = Cloud::of(world);
+    let mut first = true;
+    cloud.sim.on_call(move |call| {
+        let throttle = call.at > Duration::from_secs(70) && std::mem::take(&mut first);
+        if throttle { ec2_sim::Verdict::throttled() } else { ec2_sim::Verdict::Proceed }
+    });
+    cloud.stack("orders").create(&properties()).await.succeeded();
+    let most = most_in_ten_seconds(&cloud, Duration::from_secs(75));
+    assert!(most <= 10, "{most} looks in ten seconds after EC2 has throttled one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_begun_that_might_end_after_the_answer() {
     let mut changes = 0;
     for timeout in 20..60 {
@@ -405,15 +436,50 @@ async fn the_same_event_twice_is_the_same_as_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retried_deployment_that_reuses_its_request_id_makes_a_new_endpoint() {
+    // EC2 still knows the client token, and answers with the endpoint that is gone; or refuses, because the product's group
+    // is another one now.
+    for wish in [properties(), with(properties(), json!({ "SecurityGroupIds": null }))] {
+        let cloud = Cloud::new();
+        let stack = cloud.stack("orders");
+        let event = stack.event("Create", &wish);
+        let first = cloud.deliver(&event).await.succeeded();
+        cloud.deliver(&stack.delete_event(&first.physical_id, &wish)).await.succeeded();
+        cloud.pass(30).await;
+        let second = cloud.deliver(&event).await.succeeded();
+        assert_ne!(second.physical_id, first.physical_id);
+        assert_eq!(cloud.endpoint().id, second.physical_id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ec2_that_is_slow_all_the_time_only_takes_longer() {
+    let cloud = Cloud::of(|world| world.knobs.latency_ms = ec2_sim::Span::exactly(1_100));
+    let (stack, wish) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
+    let created = stack.create(&wish).await.succeeded();
+    let named = with(wish.clone(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }));
+    stack.update(&created.physical_id, &named, &wish).await.succeeded();
+    cloud.deliver(&stack.delete_event(&created.physical_id, &wish)).await.succeeded();
+    cloud.assert_clean();
+}
+
+/// A function that is killed before it answers gets its event again, and then it has not itself made what is there.
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_delivery_made_is_taken_back_with_the_refusal_of_the_next() {
     let cloud = Cloud::new();
-    let stack = cloud.stack("orders");
-    let event = stack.event("Create", &properties());
-    let first = cloud.deliver(&event).await.succeeded();
-    stack.delete(&first.physical_id).await.succeeded();
-    // EC2 still knows the client token and answers with the endpoint that is gone.
-    let second = cloud.deliver(&event).await.succeeded();
-    assert_ne!(second.physical_id, first.physical_id);
-    assert_eq!(cloud.endpoint().id, second.physical_id);
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "CreateVpcEndpoint" => {
+            ec2_sim::Verdict::fail(400, "VpcEndpointLimitExceeded", "The maximum number has been reached.")
+        }
+        _ => ec2_sim::Verdict::Proceed,
+    });
+    let (stack, groups) = (cloud.stack("orders"), cloud.sim.groups());
+    let wish = with(properties(), json!({ "SecurityGroupIds": null }));
+    let event = stack.event("Create", &wish);
+    cloud.deliver(&event).await.failed();
+    let failed = cloud.deliver(&event).await;
+    cloud.deliver(&stack.delete_event(&failed.physical_id, &wish)).await.succeeded();
+    assert!(failed.failed().contains("VpcEndpointLimitExceeded"));
+    assert_eq!(cloud.sim.groups(), groups);
 }
 
 /// All that is asked of EC2 until the endpoint is there: each thing once, and nothing that is not needed.

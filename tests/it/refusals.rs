@@ -1,6 +1,7 @@
 //! What is refused before any change, and the sentences that say so.
 
 use crate::cloud::*;
+use ec2_sim::Verdict;
 use serde_json::{Value, json};
 
 /// A Create that is refused: within seconds, with nothing changed, and in words that have all of `says` in them. The
@@ -132,6 +133,35 @@ async fn zones_where_the_service_is_not() {
     refused(&Cloud::new(), &asked, &["AvailabilityZoneIds has use1-az4", "served only in use1-az1, use1-az2"]).await;
     let narrow = with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1"], "SubnetIds": [SUBNET_AZ2] }));
     refused(&Cloud::new(), &narrow, &["AvailabilityZoneIds has use1-az1", "given subnets are only in use1-az2"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_to_let_in_that_does_not_exist() {
+    let plain = with(properties(), json!({ "SecurityGroupIds": null }));
+    let wish = with(plain.clone(), json!({ "AllowedSecurityGroupIds": [GROUP, "sg-0fffffffffffffff0"] }));
+    refused(&Cloud::new(), &wish, &["AllowedSecurityGroupIds has sg-0fffffffffffffff0", "Give a group of the VPC"])
+        .await;
+
+    // One that is there, and that EC2 takes all the same only if the VPCs are peered, which nothing shows.
+    let cloud = Cloud::new();
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "AuthorizeSecurityGroupIngress" => Verdict::fail(
+            400,
+            "InvalidGroup.NotFound",
+            &format!("The security group '{GROUP_2}' does not exist in default VPC 'none'"),
+        ),
+        _ => Verdict::Proceed,
+    });
+    let (stack, begun) = (cloud.stack("orders"), cloud.sim.now());
+    let wish = with(plain, json!({ "AllowedSecurityGroupIds": [GROUP_2] }));
+    let failed = stack.create(&wish).await;
+    cloud.deliver(&stack.delete_event(&failed.physical_id, &wish)).await.succeeded();
+    let took = cloud.sim.now().duration_since(begun).as_secs();
+    assert!(took < 40, "refused and taken back only after {took} s");
+    let reason = failed.failed();
+    assert!(reason.contains(GROUP_2) && reason.contains("peered"), "{reason}");
+    assert_eq!(cloud.count("CreateVpcEndpoint"), 0);
+    assert!(!cloud.sim.groups().iter().any(|group| group.name.starts_with("tidb-private-endpoint-")));
 }
 
 #[tokio::test(start_paused = true)]
