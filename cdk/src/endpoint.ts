@@ -155,7 +155,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
    *
    * With `securityGroups`, rules are written into those groups. Without, peers of the default port are named to the
    * product as `allowedCidrs` and `allowedSecurityGroups` are: it writes each rule once, however many stacks ask for it.
-   * The first peer that is named closes the endpoint to the rest of the VPC.
+   * The first peer that is named closes an endpoint that no other stack shares to the rest of the VPC.
    */
   public readonly connections: ec2.Connections;
 

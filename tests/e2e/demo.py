@@ -127,8 +127,8 @@ def tell(engine):
     expect_nothing_left()
 
     broken = cloud.stack("no-dns-hostnames")
-    with story.step(f"A stack names {without_hostnames.id}, where private DNS cannot work. It fails before "
-                    "anything is made, and says what to do. (It looked again for ten seconds, because the same stack "
+    with story.step(f"A stack names {without_hostnames.id}, where private DNS cannot work. It fails, what "
+                    "was made for it is taken back, and it says what to do. (It looked again for ten seconds, because the same stack "
                     "might just have turned it on.)"):
         expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
