@@ -120,9 +120,10 @@ impl Deployment {
         }
     }
 
-    /// Delivers an event until it is answered; `None` if it was killed and is not to come again.
+    /// Delivers an event until it is answered; `None` if it was killed and is not to come again. Lambda delivers three times;
+    /// here it goes on for longer, so that a history comes to its end in which chance kills at one look in a hundred and at one change in twenty.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
-        for _ in 0..4 {
+        for _ in 0..12 {
             let calls = self.cloud.sim.log().len();
             let handled = tokio::select! {
                 biased;
@@ -144,7 +145,7 @@ impl Deployment {
                 None => return None,
             }
         }
-        panic!("killed four times");
+        panic!("killed twelve times");
     }
 
     fn promise(&self) {
