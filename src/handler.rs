@@ -168,11 +168,7 @@ impl Handler {
                 answer
             }
             Err(failure) => {
-                let mut left = progress.journal.left(clock.now());
-                // A delivery before this one has made it.
-                if left == Left::Nothing && progress.survey.has_group_of(&holder) {
-                    left = Left::Unknown;
-                }
+                let left = progress.journal.left(clock.now(), &holder, &progress.survey);
                 let answer = Answer::failed(failure, &holder, named, &left, &self.function.log_stream);
                 if let Some(failure) = &answer.failure {
                     error!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "{failure}");

@@ -10,7 +10,7 @@ use crate::group::own_name;
 use crate::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::reference::{Holder, READ_LAG};
 use crate::step::{Observed, Step};
-use crate::survey::GroupPlace;
+use crate::survey::{GroupPlace, Survey};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -310,13 +310,14 @@ impl Journal {
             .map(|(id, since)| (id, *since))
     }
 
-    /// What a Create that fails now leaves behind, for the Delete that follows to clean up.
+    /// What a Create that fails now leaves behind, for the Delete that follows to clean up. A group that was made for the
+    /// holder, and not by this event, was made by a delivery before it.
     #[must_use]
-    pub fn left(&self, at: Timestamp) -> Left {
+    pub fn left(&self, at: Timestamp, holder: &Holder, survey: &Survey) -> Left {
         let mut held = self.held(at).map(|(id, _)| id).filter(|id| !self.is_doomed(id));
         match (held.next(), held.next()) {
             (Some(id), None) => Left::Endpoint(id.clone()),
-            (None, None) if !self.changed => Left::Nothing,
+            (None, None) if !self.changed && !survey.has_group_of(holder) => Left::Nothing,
             _ => Left::Unknown,
         }
     }

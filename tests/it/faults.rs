@@ -183,7 +183,15 @@ async fn delete_during_create(cloud: &Cloud, watch: &Watch, orders: &Deployment)
 
 /// The faults for a call. What comes before an effect and what comes after it is the same for a look.
 fn faults(action: &str) -> &'static [Fault] {
-    const LOOK: [Fault; 5] = [Fault::Throttled, Fault::NeverAnswers, Fault::Stale, Fault::Denied, Fault::KilledBefore];
+    const LOOK: [Fault; 7] = [
+        Fault::Throttled,
+        Fault::ErrorBefore,
+        Fault::ResetBefore,
+        Fault::NeverAnswers,
+        Fault::Stale,
+        Fault::Denied,
+        Fault::KilledBefore,
+    ];
     if action.starts_with("Describe") { &LOOK } else { &FAULTS }
 }
 

@@ -13,6 +13,7 @@ use tidb_private_endpoint::outcome::Outcome;
 use tidb_private_endpoint::reference::Holder;
 use tidb_private_endpoint::refusal::Refusal;
 use tidb_private_endpoint::request::Verb;
+use tidb_private_endpoint::survey::Survey;
 
 /// What a template asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,7 +192,7 @@ impl World {
             (Ok(Outcome::Ready(ready)), _) => Some(ready.endpoint.id.to_string()),
             (Err(_), Verb::Create(_)) => {
                 let skewed = delivery.journal.started + (timestamp(now) - timestamp(delivery.started));
-                match delivery.journal.left(skewed) {
+                match delivery.journal.left(skewed, &delivery.request.holder, &Survey::default()) {
                     Left::Endpoint(id) => Some(id.to_string()),
                     Left::Nothing | Left::Unknown => None,
                 }

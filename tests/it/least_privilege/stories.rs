@@ -132,21 +132,18 @@ async fn an_endpoint_of_another_stack(cloud: Cloud) -> Ending {
     Ok(())
 }
 
-fn foreign(vpc: &str, subnet: &str, group: &str) -> EndpointSpec {
+fn by_hand(vpc: &str, subnet: &str, group: &str) -> EndpointSpec {
     EndpointSpec {
         vpc_id: vpc.to_owned(),
-        service_name: SERVICE.to_owned(),
-        state: State::Available,
-        private_dns_enabled: true,
         subnet_ids: vec![subnet.to_owned()],
         group_ids: vec![group.to_owned()],
         tags: [("Name".to_owned(), "by hand".to_owned())].into(),
-        ..EndpointSpec::default()
+        ..foreign()
     }
 }
 
 async fn an_endpoint_of_somebody_else(cloud: Cloud) -> Ending {
-    cloud.sim.create_foreign_endpoint(foreign(VPC, SUBNET_AZ1, GROUP));
+    cloud.sim.create_foreign_endpoint(by_hand(VPC, SUBNET_AZ1, GROUP));
     cloud.pass(10).await;
     let before = cloud.endpoint();
     let stack = cloud.stack("orders");
@@ -160,7 +157,7 @@ async fn an_endpoint_of_somebody_else(cloud: Cloud) -> Ending {
 }
 
 async fn an_endpoint_of_another_vpc(cloud: Cloud) -> Ending {
-    cloud.sim.create_foreign_endpoint(foreign(VPC_2, "subnet-0d4c44444444444c4", GROUP_2));
+    cloud.sim.create_foreign_endpoint(by_hand(VPC_2, "subnet-0d4c44444444444c4", GROUP_2));
     cloud.pass(10).await;
     let before = cloud.endpoint();
     let stack = cloud.stack("orders");
@@ -264,7 +261,7 @@ async fn many_at_once(cloud: Cloud) -> Ending {
 
 /// Whoever wrote it there, it is nothing to wait for and nothing that the role may remove.
 async fn an_announcement_on_somebody_elses_endpoint(cloud: Cloud) -> Ending {
-    let id = cloud.sim.create_foreign_endpoint(foreign(VPC, SUBNET_AZ1, GROUP));
+    let id = cloud.sim.create_foreign_endpoint(by_hand(VPC, SUBNET_AZ1, GROUP));
     cloud.sim.set_tag(&id, "tidb-private-endpoint:leaving:000000000000000000000000", "2026-11-23T08:00:00Z");
     cloud.pass(10).await;
     let before = cloud.endpoint();
