@@ -1,76 +1,78 @@
-//! One event from arrival to answer. Whatever comes, there is an answer, unless there is nobody to give it to.
+//! One event from arrival to answer. Every event is answered, unless there is no one to answer.
 
-use crate::callback::{Callback, Undelivered};
-use crate::clock::Clock;
+#![warn(missing_docs)]
+
+use crate::answer::Answer;
+use crate::answer::failure::{Failure, Progress};
+use crate::answer::metrics::{Ending, Metrics};
+use crate::decision::journal::Leftovers;
+use crate::decision::outcome::Outcome;
+use crate::decision::view::Home;
 use crate::ec2::Ec2;
-use crate::event::{Event, ReplyTo, Unreadable};
-use crate::failure::{Failure, Whereabouts};
-use crate::journal::Left;
-use crate::log::METRICS;
-use crate::metrics::{Ending, Metrics};
-use crate::outcome::Outcome;
-use crate::reconcile::{Progress, reconcile};
-use crate::reference::Holder;
+use crate::model::tags::Holder;
+use crate::reconcile::{State, reconcile};
 use crate::request::Request;
-use crate::response::Answer;
-use crate::step::Home;
+use crate::request::event::{Event, ReplyTo, Unreadable};
+use crate::runtime::callback::{Callback, Undelivered};
+use crate::runtime::clock::Clock;
+use crate::runtime::log::METRICS;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
 use tracing::{Instrument as _, Span, error, info, info_span, warn};
 
-/// How long before the end of time the work stops, so that the answer still gets out.
+/// How long before the end of its time an event stops working, so that its answer can still be delivered.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(15);
-/// How long before the end of time the last attempt to answer ends.
+/// How long before the end of its time an event makes its last attempt to answer.
 const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
-/// What answers events.
+/// Handles events.
 #[derive(Debug, Clone)]
 pub struct Handler {
-    /// The door to EC2.
+    /// The client for EC2.
     pub ec2: Ec2,
-    /// Where the function is.
+    /// Where the function runs.
     pub home: Home,
     /// The function itself.
     pub function: Function,
 }
 
-/// What Lambda says of the function that runs.
+/// What Lambda says about the function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Its name.
+    /// The function name, a dimension of the metrics.
     pub name: String,
-    /// Its log stream, to name in reasons.
+    /// The log stream, which reasons refer to.
     pub log_stream: String,
-    /// The level that its log is set to.
+    /// Lambda's log level, such as `INFO`.
     pub log_level: String,
 }
 
-/// What an event comes to.
+/// The result of an event before its answer is delivered.
 #[derive(Debug)]
 pub enum Handled {
-    /// An answer, and until when it can be given.
+    /// An answer, and until when it can be delivered.
     Answer(ReplyTo, Box<Answer>, Timestamp),
-    /// Nothing was done and nothing is said: the response URL has expired.
+    /// Nothing was done, because the response URL has expired. There is no one to answer anymore.
     Expired,
-    /// Nothing was done, and there is nobody to tell.
-    Nobody(Unreadable),
+    /// Nothing was done, and there is no response URL.
+    NoReplyTo(Unreadable),
 }
 
 /// Why the function fails, which makes Lambda deliver the event again.
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
-    /// It could not deliver the answer.
+    /// The answer could not be delivered.
     #[error(transparent)]
     Undelivered(#[from] Undelivered),
-    /// It found nobody to answer.
+    /// There is no response URL.
     #[error("{0}; it has no ResponseURL to answer to")]
-    Nobody(Unreadable),
+    NoReplyTo(Unreadable),
 }
 
 impl Handler {
-    /// Handles an event, delivers its answer, and counts what came of it.
+    /// Handles an event, delivers its answer, and writes its metrics.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -93,112 +95,102 @@ impl Handler {
                 }
             }
             Handled::Expired => (failed("expired"), Ok(())),
-            Handled::Nobody(unreadable) => (failed("unreadable"), Err(Unanswered::Nobody(unreadable))),
+            Handled::NoReplyTo(unreadable) => (failed("unreadable"), Err(Unanswered::NoReplyTo(unreadable))),
         };
         let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.ec2.calls() - calls };
         info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, raw));
         result
     }
 
-    /// Handles an event; everything but the delivery of the answer.
+    /// Handles an event, up to the delivery of its answer.
     pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
         match Event::read(raw) {
             Ok(event) => {
                 let span = span(&event.reply_to, raw);
-                self.act(event, clock, function_deadline).instrument(span).await
+                self.handle_event(event, &clock, function_deadline).instrument(span).await
             }
-            Err(unreadable) => self.unreadable(unreadable, raw, function_deadline),
+            Err(unreadable) => self.answer_unreadable(unreadable, raw, function_deadline),
         }
     }
 
-    /// Answers what is no event, if there is somebody to answer.
-    fn unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {
+    fn answer_unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {
         let Some(to) = unreadable.reply_to.as_deref().cloned() else {
             error!(outcome = "unreadable", "{unreadable}");
-            return Handled::Nobody(unreadable);
+            return Handled::NoReplyTo(unreadable);
         };
         span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));
         let holder = Holder::new(&to.stack_id, &to.logical_id);
+        let (requested_id, log_stream) = (to.physical_id.as_deref(), &self.function.log_stream);
         let failure = Failure::Unreadable(unreadable);
-        let answer =
-            Answer::failed(failure, &holder, to.physical_id.as_deref(), &Left::Nothing, &self.function.log_stream);
+        let answer = Answer::failed(failure, &holder, requested_id, &Leftovers::Nothing, log_stream);
         Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT))
     }
 
-    /// Acts on an event, unless CloudFormation has given up on it.
-    async fn act(&self, event: Event, clock: Clock, function_deadline: Timestamp) -> Handled {
-        let arrival = clock.now();
-        if event.reply_to.response_url.expires_at().is_some_and(|expiry| expiry <= arrival) {
+    async fn handle_event(&self, event: Event, clock: &Clock, function_deadline: Timestamp) -> Handled {
+        let arrived = clock.now();
+        if event.reply_to.response_url.expires_at().is_some_and(|expiry| expiry <= arrived) {
             warn!(
                 outcome = "expired",
-                "the response URL has expired, so CloudFormation has given up on this event; nothing is done"
+                "the response URL has expired, so CloudFormation no longer waits for this event; nothing is done"
             );
             return Handled::Expired;
         }
         let end = event.service_timeout().map_or(function_deadline, |timeout| {
-            arrival.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
+            arrived.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
         });
-        let answer = self.answer(&event, &clock, end).await;
+        let answer = self.answer(&event, clock, end).await;
         Handled::Answer(event.reply_to, Box::new(answer), before(end, LAST_MOMENT))
     }
 
-    /// Does what the event asks for, and words the answer. Stops early enough before `end` to give it.
+    /// Does what the event asks for, early enough before `end` to answer.
     async fn answer(&self, event: &Event, clock: &Clock, end: Timestamp) -> Answer {
-        let arrival = clock.now();
+        let arrived = clock.now();
         // A short ServiceTimeout still leaves most of its time for the work.
-        let margin = ANSWER_MARGIN.min(end.duration_since(arrival) / 4);
+        let deadline = before(end, ANSWER_MARGIN.min(end.duration_since(arrived) / 4));
         let holder = Holder::new(&event.reply_to.stack_id, &event.reply_to.logical_id);
-        let named = event.reply_to.physical_id.as_deref();
-        let mut progress = Progress::new(arrival);
-        let request = Request::read(event);
-        let result = match &request {
-            Ok(request) => {
-                info!(step = "start", "handling the request");
-                self.bounded(request, clock, before(end, margin), &mut progress).await
-            }
-            Err(invalid) => Err(Failure::Invalid(invalid.clone())),
-        };
-        let duration_ms = i64::try_from(clock.now().duration_since(arrival).as_millis()).unwrap_or(i64::MAX);
+        let requested_id = event.reply_to.physical_id.as_deref();
+        let mut state = State::new(arrived);
+        let result = self.work(event, clock, deadline, &mut state).await;
+        let duration_ms = i64::try_from(clock.now().duration_since(arrived).as_millis()).unwrap_or(i64::MAX);
         match result {
             Ok(outcome) => {
-                let spec = request.as_ref().ok().and_then(Request::spec);
-                let place = spec.map(|spec| (spec, &progress.survey));
-                let answer = Answer::success(&outcome, &holder, named, place);
+                let answer = Answer::success(&outcome, &holder, requested_id);
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer
             }
             Err(failure) => {
-                let left = progress.journal.left(clock.now(), &holder, &progress.survey);
-                let answer = Answer::failed(failure, &holder, named, &left, &self.function.log_stream);
-                if let Some(failure) = &answer.failure {
-                    error!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "{failure}");
-                }
+                let leftovers = state.leftovers(clock.now(), &holder);
+                let reason = failure.to_string();
+                let answer = Answer::failed(failure, &holder, requested_id, &leftovers, &self.function.log_stream);
+                error!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "{reason}");
                 answer
             }
         }
     }
 
-    /// The work, ended by the deadline and by a panic alike with what is known of it.
-    async fn bounded(
+    /// The work of an event. The deadline and a panic both end it with what is known so far.
+    async fn work(
         &self,
-        request: &Request,
+        event: &Event,
         clock: &Clock,
         deadline: Timestamp,
-        progress: &mut Progress,
+        state: &mut State,
     ) -> Result<Outcome, Failure> {
-        let arrival = clock.now();
-        let work = reconcile(&self.ec2, &self.home, clock, deadline, request, progress);
+        let arrived = clock.now();
+        let request = Request::read(event).map_err(Failure::Invalid)?;
+        info!(step = "start", "handling the request");
+        let work = reconcile(&self.ec2, &self.home, clock, deadline, &request, state);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
-        let whereabouts = || -> Whereabouts { progress.whereabouts.clone() };
+        let progress = || -> Progress { state.progress.clone() };
         match ended {
             Some(Ok(result)) => result,
-            Some(Err(_panic)) => Err(Failure::Panicked(whereabouts())),
-            None => Err(Failure::TimedOut(clock.now().duration_since(arrival).as_secs(), whereabouts())),
+            Some(Err(_panic)) => Err(Failure::Panicked(progress())),
+            None => Err(Failure::TimedOut(clock.now().duration_since(arrived).as_secs(), progress())),
         }
     }
 }
 
-/// What every line of an event's log belongs to.
+/// What every log line of an event belongs to.
 fn span(to: &ReplyTo, raw: &Value) -> Span {
     let request_type = raw.get("RequestType").and_then(Value::as_str).unwrap_or_default();
     info_span!("event", stack = to.stack_id, logical_id = to.logical_id, request_id = to.request_id, request_type)

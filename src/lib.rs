@@ -1,73 +1,55 @@
-//! A CloudFormation custom resource that gives a VPC its endpoint for a TiDB Cloud service: made if it is missing,
-//! joined if it is there, and deleted only when nobody needs it any more.
+//! A CloudFormation custom resource that gives a VPC its endpoint for a TiDB Cloud service: created if it is missing,
+//! shared if it exists, and deleted together with its last user.
 //!
 //! # The life of one event
 //!
 //! ```text
-//!  event ─► request ─► ┌─ look ─► next step ─► take it ─┐ ─► outcome or failure ─► answer ─► PUT
-//!                      └────────────────────────────────┘
+//!               request            decision                                answer
+//!  event ─► read what is ─► ┌─ look ─► decide ─► act ─┐ ─► outcome ─► word the ─► PUT
+//!           asked for       └────────── record ◄──────┘    or failure  answer
 //! ```
 //!
-//! What a decision has to know and no look at endpoints shows, it asks for: to read it is then the next step.
+//! [`handler`] takes an event from arrival to answer. [`reconcile`] is the loop in the middle: it looks at EC2, asks the
+//! decision for the one next step, takes it, records what came of it, and looks again. What a decision needs to know and no
+//! look at endpoints shows, it asks for: reading it is then the next step.
 //!
-//! The modules in the order of that flow. A module uses only those above it. First the pure half, which knows neither
-//! EC2's SDK nor the network nor the clock, and can be tried case by case:
+//! # Where things are
 //!
-//! * [`ids`]: the names of things, one type each.
-//! * [`event`]: what CloudFormation sent, and whom to answer.
-//! * [`reference`]: the tags on an endpoint that say who holds it.
-//! * [`properties`]: the table of properties, and the reader that finds all their faults.
-//! * [`request`]: what the event asks for.
-//! * [`endpoint`], [`group`], [`survey`]: what EC2 shows of endpoints, of security groups, and of service and VPC.
-//! * [`refusal`], [`warning`]: what the product declines to do, and what it warns of, in words.
-//! * [`placement`], [`difference`]: where an endpoint belongs, and what it lacks.
-//! * [`outcome`]: how an event can end well.
-//! * [`step`]: what a look shows, and what can be done next.
-//! * [`plan`], [`journal`], [`release`], [`own_group`]: the decision, from what is wanted, what is seen and what this event has done.
-//! * [`failure`], [`response`]: how an event can end, and what CloudFormation is told.
-//! * [`metrics`]: what is counted of it.
+//! | folder | contents | may use |
+//! |---|---|---|
+//! | [`model`] | what AWS shows and takes; the constants of the sharing protocol | |
+//! | [`request`] | what an event asks for: envelope, properties, specification | `model` |
+//! | [`decision`] | the one next step: pure, and model checked | `model`, `request` |
+//! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision` |
+//! | [`ec2`] | the only door to EC2; nothing else knows the SDK | `model` |
+//! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
 //!
-//! Then the effects, one door each:
+//! [`reconcile`] uses all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together. `model`,
+//! `request`, `decision` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
+//! this table.
 //!
-//! * [`log`]: what all of them write their progress to.
-//! * [`clock`]: the event's time.
-//! * [`http`]: the HTTP client for both ways out.
-//! * [`ec2`]: EC2; nothing else knows the SDK.
-//! * [`reconcile`]: the loop.
-//! * [`callback`]: the answer's way back.
-//! * [`handler`]: one event from arrival to answer.
+//! # Terms
 //!
-//! # Words
-//!
-//! An endpoint is *owned* if the product made it, in any stack, and else *foreign*; only an owned one is ever changed or
-//! deleted. A *holder* is one resource of one stack, and its *reference* is its tag on the endpoint. To *join* is to
-//! write the reference, to *release* to remove it. A *leaver* is a holder that has announced to delete the endpoint.
+//! An endpoint is *owned* if the provider created it, for any stack, and *foreign* otherwise; only an owned one is ever
+//! changed or deleted. A *holder* is one resource of one stack, and its *reference* is its tag on the endpoint. To *join*
+//! is to write the reference, to *release* is to remove it. Before a holder deletes an endpoint, it *announces* the
+//! deletion in another tag.
 
-pub mod callback;
-pub mod clock;
-pub mod difference;
+#![expect(clippy::must_use_candidate, reason = "it would be on every getter")]
+
+// The interface is the handler. The rest is public only for the tests, which check the decision itself.
+#[doc(hidden)]
+pub mod answer;
+#[doc(hidden)]
+pub mod decision;
+#[doc(hidden)]
 pub mod ec2;
-pub mod endpoint;
-pub mod event;
-pub mod failure;
-pub mod group;
 pub mod handler;
-pub mod http;
-pub mod ids;
-pub mod journal;
-pub mod log;
-pub mod metrics;
-pub mod outcome;
-pub mod own_group;
-pub mod placement;
-pub mod plan;
-pub mod properties;
+#[doc(hidden)]
+pub mod model;
+#[doc(hidden)]
 pub mod reconcile;
-pub mod reference;
-pub mod refusal;
-pub mod release;
+#[doc(hidden)]
 pub mod request;
-pub mod response;
-pub mod step;
-pub mod survey;
-pub mod warning;
+#[doc(hidden)]
+pub mod runtime;

@@ -1,4 +1,4 @@
-//! The Lambda function: the one place that reads the environment and puts the parts together.
+//! The Lambda function: the only place that reads the environment, and where the parts are put together.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -6,13 +6,13 @@ use aws_sdk_ec2::config::SharedCredentialsProvider;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use tidb_private_endpoint::callback::Callback;
-use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
-use tidb_private_endpoint::http::Http;
-use tidb_private_endpoint::log::subscriber;
-use tidb_private_endpoint::step::Home;
+use tidb_private_endpoint::runtime::callback::Callback;
+use tidb_private_endpoint::runtime::clock::Clock;
+use tidb_private_endpoint::runtime::http::Http;
+use tidb_private_endpoint::runtime::log::subscriber;
 use tracing::subscriber::set_global_default;
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,23 +23,23 @@ async fn main() -> Result<(), Error> {
         log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
     };
     set_global_default(subscriber(&function.log_level, std::io::stdout))?;
-    // Without this, TLS would not know which provider to use.
+    // The HTTP client comes without a TLS provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = Http::new()?;
     let region = environment("AWS_REGION");
-    let elsewhere = Some(environment("AWS_ENDPOINT_URL_EC2")).filter(|url| !url.is_empty());
-    // In a partition where EC2 has another name, this connection is of no use, and nothing is lost.
-    let url = elsewhere.clone().unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com"));
+    let override_url = Some(environment("AWS_ENDPOINT_URL_EC2")).filter(|url| !url.is_empty());
+    // In a partition where EC2 has another name, this connection is useless and harmless.
+    let url = override_url.clone().unwrap_or_else(|| format!("https://ec2.{region}.amazonaws.com"));
     let opening = async {
-        // The connection is on its way then, and leaves time for the SDK, which reads a table of all regions.
+        // Let the connection start first. While it is being opened, the SDK reads a table of all regions.
         tokio::task::yield_now().await;
-        // Nothing from profile files or the instance's metadata: a Lambda function has neither.
+        // No profile files and no instance metadata: a Lambda function has neither.
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
             .http_client(http.clone());
-        config.set_endpoint_url(elsewhere);
+        config.set_endpoint_url(override_url);
         Ec2::new(&config.build())
     };
     let ((), ec2) = tokio::join!(biased; http.warm_up(&url), opening);
@@ -51,7 +51,10 @@ async fn main() -> Result<(), Error> {
         let home = Home { region: region.clone(), account };
         let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
         let deadline = i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        #[expect(clippy::disallowed_methods, reason = "the one place where an event's clock is set by the wall's")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the only place where an event's clock is set from the wall clock"
+        )]
         let clock = Clock::starting_at(Timestamp::now());
         handler.serve(&callback, &payload, clock, deadline.unwrap_or(Timestamp::MAX)).await.map_err(Error::from)
     }))
@@ -59,6 +62,6 @@ async fn main() -> Result<(), Error> {
 }
 
 fn environment(name: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     std::env::var(name).unwrap_or_default()
 }

@@ -1,83 +1,75 @@
-//! What EC2's errors mean.
+//! From the SDK's errors to the provider's.
 
-use crate::failure::{Ec2Error, ErrorKind};
+use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 
-pub(super) fn is_not_found(code: &str) -> bool {
-    // Describing and deleting spell it differently.
-    matches!(code, "InvalidVpcEndpointId.NotFound" | "InvalidVpcEndpoint.NotFound")
+/// One call, for its errors: the API action, what it is about, and what error codes mean that only this action returns.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) action: &'static str,
+    pub(super) subject: &'a (dyn std::fmt::Display + Sync),
+    /// From code and message; `None` for the meaning that the code has everywhere.
+    pub(super) kind: fn(&str, &str) -> Option<ErrorKind>,
 }
 
-/// What an error code means (EC2 API reference, "Error codes"; those of sharers from terraform-provider-aws).
-pub(super) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
+impl Call<'_> {
+    pub(super) fn failed<E>(self, error: &SdkError<E>) -> Ec2Error
+    where
+        E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
+    {
+        if let SdkError::ServiceError(answer) = error {
+            let (code, message) = (answer.err().code(), answer.err().message());
+            return self.refused(
+                code.unwrap_or("Unknown"),
+                message.unwrap_or_default(),
+                answer.raw().status().as_u16(),
+                answer.err().request_id(),
+            );
+        }
+        // In the provider's words, because the SDK's contain raw requests and answers.
+        self.no_answer(match error {
+            SdkError::ConstructionFailure(_) => "the request could not be built",
+            SdkError::TimeoutError(_) => "EC2 did not answer in time",
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
+            SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
+            SdkError::DispatchFailure(_) => "the connection to EC2 failed",
+            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
+        })
+    }
+
+    /// EC2 has answered with an error.
+    pub(super) fn refused(self, code: &str, message: &str, status: u16, request_id: Option<&str>) -> Ec2Error {
+        Ec2Error {
+            action: self.action,
+            subject: self.subject.to_string(),
+            kind: (self.kind)(code, message).unwrap_or_else(|| common_kind(code, status)),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: request_id.unwrap_or_default().to_owned(),
+        }
+    }
+
+    pub(super) fn no_answer(self, why: &str) -> Ec2Error {
+        Ec2Error::no_answer(self.action, self.subject.to_string(), why)
+    }
+}
+
+/// For actions whose errors have no meaning of their own.
+pub(super) fn no_special_kind(_: &str, _: &str) -> Option<ErrorKind> {
+    None
+}
+
+/// What an error code means for every action (EC2 API reference, "Error codes").
+fn common_kind(code: &str, status: u16) -> ErrorKind {
     match code {
-        "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
-        "InvalidParameter" if message.contains("enableDnsSupport") => ErrorKind::VpcDnsOff,
-        "DependencyViolation" => ErrorKind::InUse,
-        "InvalidGroup.Duplicate" => ErrorKind::GroupExists,
-        "IdempotentParameterMismatch" => ErrorKind::TokenUsed,
-        // Errors of the EC2 API reference spell it in several ways.
-        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound" => ErrorKind::GroupGone,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
-        // The next look shows what became of it: still to come, gone, or made by an earlier delivery.
-        "InvalidVpcEndpointId.NotFound"
-        | "InvalidVpcEndpoint.NotFound"
-        | "InvalidID"
-        | "IncorrectState"
-        // Another stack has written the rule, or removed it.
-        | "InvalidPermission.Duplicate"
-        | "InvalidPermission.NotFound"
-        // Others work on the same endpoint.
-        | "OperationInProgress"
-        | "ConcurrentTagAccess"
-        | "RequestTimeout" => ErrorKind::Transient,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" | "SlowDown" => {
             ErrorKind::Throttled
         }
+        "RequestTimeout" => ErrorKind::Transient,
         _ if status == 429 => ErrorKind::Throttled,
         _ if status >= 500 => ErrorKind::Transient,
         _ => ErrorKind::Final,
-    }
-}
-
-pub(super) fn ec2_error<E>(action: &'static str, subject: String, error: &SdkError<E>) -> Ec2Error
-where
-    E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
-{
-    if let SdkError::ServiceError(answer) = error {
-        let code = answer.err().code().unwrap_or("Unknown");
-        let message = answer.err().message().unwrap_or_default();
-        return Ec2Error {
-            action,
-            subject,
-            kind: kind_of(code, message, answer.raw().status().as_u16()),
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id: answer.err().request_id().unwrap_or_default().to_owned(),
-        };
-    }
-    // Worded here, because the SDK's own words for these hold raw requests and answers.
-    let why = match error {
-        SdkError::ConstructionFailure(_) => "the request could not be made",
-        SdkError::TimeoutError(_) => "EC2 did not answer in time",
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
-        SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
-        SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
-    };
-    no_answer(action, subject, why)
-}
-
-/// What is said when EC2 has not answered, or not in a way that can be read. Whether the call had its effect is unknown,
-/// and the next look tells.
-pub(crate) fn no_answer(action: &'static str, subject: String, why: &str) -> Ec2Error {
-    Ec2Error {
-        action,
-        subject,
-        kind: ErrorKind::Transient,
-        code: "NoAnswer".to_owned(),
-        message: why.to_owned(),
-        request_id: String::new(),
     }
 }

@@ -2,16 +2,13 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tidb_private_endpoint::endpoint::{DnsEntry, Endpoint, EndpointState};
-use tidb_private_endpoint::event::{ReplyTo, ResponseUrl};
-use tidb_private_endpoint::ids::SubnetId;
-use tidb_private_endpoint::outcome::{Outcome, Ready, Way};
-use tidb_private_endpoint::properties::ReuseScope;
-use tidb_private_endpoint::reference::{Holder, Tags};
-use tidb_private_endpoint::request::EndpointSpec;
-use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, Answer};
-use tidb_private_endpoint::survey::Survey;
-use tidb_private_endpoint::warning::Warning;
+use tidb_private_endpoint::answer::{ANSWER_BYTES_MAX, Answer};
+use tidb_private_endpoint::decision::outcome::{Outcome, Ready};
+use tidb_private_endpoint::decision::warning::Warning;
+use tidb_private_endpoint::model::endpoint::{DnsEntry, Endpoint, EndpointState};
+use tidb_private_endpoint::model::ids::SubnetId;
+use tidb_private_endpoint::model::tags::{Holder, Tags};
+use tidb_private_endpoint::request::event::{ReplyTo, ResponseUrl};
 
 const ID: &str = "vpce-0123456789abcdef0";
 const STACK: &str = "arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0-da77-11e4-872e-1234567db123";
@@ -43,23 +40,10 @@ fn endpoint(zones: usize) -> Endpoint {
 }
 
 fn body(zones: usize, warnings: Vec<Warning>) -> Value {
-    let spec = EndpointSpec {
-        service_name: "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718".into(),
-        vpc_id: None,
-        subnet_ids: Vec::new(),
-        zone_ids: Vec::new(),
-        group_ids: Vec::new(),
-        allowed_blocks: Vec::new(),
-        allowed_group_ids: Vec::new(),
-        port: 4000,
-        private_dns: true,
-        ip_address_type: None,
-        reuse_scope: ReuseScope::Vpc,
-        tags: Tags::new(),
-    };
-    let survey = Survey::default();
-    let outcome = Outcome::Ready(Box::new(Ready { endpoint: endpoint(zones), way: Way::Created, warnings }));
-    let answer = Answer::success(&outcome, &Holder::new(STACK, "TiDB"), None, Some((&spec, &survey)));
+    let endpoint = endpoint(zones);
+    let private_dns_name = endpoint.private_entry().map(|entry| entry.name.clone());
+    let ready = Ready { endpoint, port: 4000, zones: Vec::new(), private_dns_name, warnings };
+    let answer = Answer::success(&Outcome::Created(Box::new(ready)), &Holder::new(STACK, "TiDB"), None);
     let to = ReplyTo {
         response_url: ResponseUrl::new("https://example.com"),
         stack_id: STACK.to_owned(),

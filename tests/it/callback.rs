@@ -6,10 +6,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
-use tidb_private_endpoint::callback::{Callback, Undelivered};
-use tidb_private_endpoint::clock::Clock;
-use tidb_private_endpoint::event::ResponseUrl;
-use tidb_private_endpoint::http::Http;
+use tidb_private_endpoint::request::event::ResponseUrl;
+use tidb_private_endpoint::runtime::callback::{Callback, Undelivered};
+use tidb_private_endpoint::runtime::clock::Clock;
+use tidb_private_endpoint::runtime::http::Http;
 
 /// What the server does with one connection.
 #[derive(Clone, Copy)]

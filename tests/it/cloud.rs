@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tidb_private_endpoint::clock::Clock;
+use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
+use tidb_private_endpoint::answer::attributes::Attributes;
+use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handled, Handler};
-use tidb_private_endpoint::response::{ANSWER_BYTES_MAX, ATTRIBUTES};
-use tidb_private_endpoint::step::Home;
+use tidb_private_endpoint::runtime::clock::Clock;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
@@ -117,7 +118,7 @@ impl Cloud {
                 assert!(until > self.sim.now(), "there is time left to deliver the answer");
                 Answered::check(event, &answer.body(&to))
             }
-            other @ (Handled::Expired | Handled::Nobody(_)) => panic!("no answer but {other:?}"),
+            other @ (Handled::Expired | Handled::NoReplyTo(_)) => panic!("no answer but {other:?}"),
         }
     }
 
@@ -233,13 +234,13 @@ impl Stack {
 
     /// The tag key of this resource's reference.
     pub(crate) fn ref_key(&self) -> String {
-        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).ref_key()
+        tidb_private_endpoint::model::tags::Holder::new(&self.arn, &self.logical_id).ref_key()
     }
 
     /// The tag key of this resource's announcement that it will delete, until so many seconds from now.
     pub(crate) fn leaving_key(&self, seconds: i64) -> String {
         let until = self.cloud.sim.now() + SignedDuration::from_secs(seconds);
-        tidb_private_endpoint::reference::Holder::new(&self.arn, &self.logical_id).leaving_key(until)
+        tidb_private_endpoint::model::tags::Holder::new(&self.arn, &self.logical_id).leaving_key(until)
     }
 }
 
@@ -284,7 +285,8 @@ impl Answered {
         match (event["RequestType"].as_str(), &reason) {
             (Some("Create" | "Update"), None) => {
                 let names: Vec<&str> = data.keys().map(String::as_str).collect();
-                let mut promised: Vec<&str> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+                let full = serde_json::to_value(Attributes::default()).unwrap();
+                let mut promised: Vec<&str> = full.as_object().unwrap().keys().map(String::as_str).collect();
                 promised.sort_unstable();
                 assert_eq!(names, promised, "every success returns the full set");
                 assert_eq!(data["EndpointId"], physical_id);

@@ -3,9 +3,9 @@
 use crate::cloud::{Cloud, RESPONSE_URL, properties, with};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tidb_private_endpoint::event::{Event, RequestType, ResponseUrl};
+use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
 use tidb_private_endpoint::handler::Handled;
-use tidb_private_endpoint::response::ANSWER_BYTES_MAX;
+use tidb_private_endpoint::request::event::{Event, RequestType, ResponseUrl};
 
 const FIFTEEN_MINUTES: SignedDuration = SignedDuration::from_mins(15);
 
@@ -86,7 +86,7 @@ async fn whatever_has_a_response_url_is_answered() {
         assert!(!body.to_string().contains("X-Amz-Signature"));
     }
     for event in [json!(null), json!([]), json!("x"), json!({ "ResponseURL": 7 }), json!({ "RequestType": "Create" })] {
-        assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Nobody(_)), "{event}");
+        assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::NoReplyTo(_)), "{event}");
     }
     assert_eq!(cloud.sim.log(), []);
 }
@@ -109,5 +109,5 @@ async fn a_panic_becomes_an_answer() {
         ec2_sim::Verdict::Proceed
     });
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("has a bug") && reason.contains("making an endpoint"), "{reason}");
+    assert!(reason.contains("has a bug") && reason.contains("creating an endpoint"), "{reason}");
 }

@@ -78,7 +78,7 @@ fn each_in_a_process_of_its_own() {
 #[ignore = "run by each_in_a_process_of_its_own"]
 async fn every_line_says_for_whom_and_what() {
     let (cloud, lines) = (Cloud::new(), Lines::default());
-    let subscriber = tidb_private_endpoint::log::subscriber("", lines.clone());
+    let subscriber = tidb_private_endpoint::runtime::log::subscriber("", lines.clone());
     {
         let _guard = tracing::subscriber::set_default(subscriber);
         story(&cloud).await;

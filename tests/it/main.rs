@@ -31,3 +31,5 @@ mod properties;
 mod refusals;
 mod schema;
 mod sharing;
+mod structure;
+mod tables;

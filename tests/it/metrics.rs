@@ -6,12 +6,12 @@ use crate::log::Lines;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tidb_private_endpoint::callback::Callback;
-use tidb_private_endpoint::clock::Clock;
-use tidb_private_endpoint::http::Http;
-use tidb_private_endpoint::log::subscriber;
-use tidb_private_endpoint::metrics::{Ending, Metrics, NAMESPACE};
-use tidb_private_endpoint::reference::Holder;
+use tidb_private_endpoint::answer::metrics::{Ending, Metrics, NAMESPACE};
+use tidb_private_endpoint::model::tags::Holder;
+use tidb_private_endpoint::runtime::callback::Callback;
+use tidb_private_endpoint::runtime::clock::Clock;
+use tidb_private_endpoint::runtime::http::Http;
+use tidb_private_endpoint::runtime::log::subscriber;
 
 /// What the specification of the embedded metric format asks of a line; else CloudWatch makes no metrics of it, and
 /// tells nobody. Returns the names of the metrics, each with its dimensions.

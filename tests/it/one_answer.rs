@@ -35,7 +35,7 @@ pub(crate) fn check(raw: impl FnOnce(&Cloud) -> Value) {
                     other => panic!("{other:?}"),
                 }
             }
-            Handled::Nobody(_) => assert_eq!(url, None),
+            Handled::NoReplyTo(_) => assert_eq!(url, None),
             Handled::Expired => assert!(url.is_some_and(|url| url.contains("Expires="))),
         }
         cloud.assert_understood();

@@ -1,67 +1,19 @@
 //! What documents and layout promise, held against the code.
 
 use crate::cloud::*;
+use crate::tables::{self, file, first_cells};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use tidb_private_endpoint::event::Event;
-use tidb_private_endpoint::ids::EndpointId;
-use tidb_private_endpoint::properties::PROPERTIES;
+use tidb_private_endpoint::answer::attributes::Attributes;
+use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::request::event::Event;
+use tidb_private_endpoint::request::property::PROPERTIES;
 use tidb_private_endpoint::request::{Request, Verb};
-use tidb_private_endpoint::response::ATTRIBUTES;
-
-fn file(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// What is in the folder of a module.
-fn parts(module: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
-    let entries = fs::read_dir(folder).into_iter().flatten();
-    entries.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect()
-}
 
 fn sample(name: &str) -> Value {
     serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap()
-}
-
-/// The first cell of every row of the table under a heading of the README, without its backticks.
-fn first_cells(readme: &str, heading: &str) -> Vec<String> {
-    let (_, section) = readme.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading '{heading}'"));
-    let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
-}
-
-#[test]
-fn the_modules_keep_to_their_side() {
-    let lib = file("src/lib.rs");
-    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    let effects = ["clock", "http", "ec2", "reconcile", "callback", "handler", "log"];
-    assert!(modules.len() > effects.len());
-    for module in modules {
-        assert!(lib.contains(&format!("[`{module}`]")), "the map in lib.rs has {module}");
-        let source = file(&format!("src/{module}.rs")) + &parts(module);
-        for (word, doors) in [
-            ("aws_sdk_ec2", &["ec2"][..]),
-            ("reqwest", &["http", "callback"]),
-            ("std::env", &[]),
-            ("SystemTime", &[]),
-            ("Timestamp::now", &[]),
-        ] {
-            assert!(doors.contains(&module) || !source.contains(word), "{word} has no place in {module}.rs");
-        }
-        if !effects.contains(&module) {
-            for word in ["tokio", "async ", ".await", "tracing"] {
-                assert!(!source.contains(word), "{module}.rs is of the pure half, which knows no {word}");
-            }
-            for effect in effects {
-                assert!(!source.contains(&format!("crate::{effect}")), "{module}.rs is pure, and {effect} is not");
-            }
-        }
-    }
 }
 
 #[test]
@@ -94,53 +46,45 @@ fn every_part_has_the_same_version() {
 
 #[test]
 fn the_readme_has_every_property_and_every_attribute() {
-    let readme = file("README.md");
-    let properties: Vec<&str> = PROPERTIES.iter().map(|property| property.name).collect();
-    assert_eq!(first_cells(&readme, "## Properties"), properties);
-    let attributes: Vec<&str> = ATTRIBUTES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(first_cells(&readme, "## Attributes"), attributes);
-    for property in PROPERTIES {
-        let row =
-            format!("| `{}` | {} | {} | {} |", property.name, property.required, property.default, property.update);
-        assert!(readme.contains(&row.replace("|  |", "| |")), "the README has the row {row}");
-    }
-    for (name, meaning) in ATTRIBUTES {
-        let row = format!("| `{name}` | {meaning} |");
-        assert!(readme.contains(&row), "the README has the row {row}");
-    }
+    let documented: Vec<String> = tables::properties().into_iter().map(|row| row.name).collect();
+    assert_eq!(documented, PROPERTIES.map(|property| property.name));
+    // As the answer serializes them.
+    let answer = serde_json::to_string(&Attributes::default()).unwrap();
+    let names: Vec<&str> =
+        answer.split('"').filter(|part| part.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    let documented: Vec<String> = tables::attributes().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(documented, names);
 }
 
 #[test]
-fn the_readme_has_every_metric_and_every_outcome() {
-    let readme = file("README.md");
-    let (code, readme_metrics) = (file("src/metrics.rs"), first_cells(&readme, "## Watching it"));
-    assert_eq!(readme_metrics, ["Events", "Failures", "Duration", "Ec2Calls"]);
-    for name in readme_metrics {
+fn the_documentation_has_every_metric_and_every_outcome() {
+    let operations = file("docs/operations.md");
+    let (code, metrics) = (file("src/answer/metrics.rs"), first_cells(&operations, "## Monitoring"));
+    assert_eq!(metrics, ["Events", "Failures", "Duration", "Ec2Calls"]);
+    for name in metrics {
         assert!(code.contains(&format!("(\"{name}\", \"")), "{name} is a metric");
     }
-    let (_, section) = readme.split_once("An outcome is ").unwrap();
-    let (section, _) = section.split_once("CloudWatch bills").unwrap();
-    let told: BTreeSet<&str> = section.split('`').skip(1).step_by(2).collect();
+    let rows = first_cells(&operations, "## Outcomes");
+    let documented: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
+    assert_eq!(documented.len(), rows.len(), "each outcome has one row: {rows:?}");
     let words = |source: &str, from: &str| -> Vec<String> {
         let (_, names) = source.split_once(from).unwrap();
         let (names, _) = names.split_once("\n    }\n").unwrap();
         names.split("=> \"").skip(1).map(|arm| arm.split('"').next().unwrap().to_owned()).collect()
     };
-    let outcome = file("src/outcome.rs");
-    let mut outcomes = words(&outcome, "impl Way {");
-    outcomes.extend(words(&outcome, "impl Outcome {"));
-    outcomes.extend(words(&file("src/failure.rs"), "impl Failure {"));
+    let mut outcomes = words(&file("src/decision/outcome.rs"), "impl Outcome {");
+    outcomes.extend(words(&file("src/answer/failure.rs"), "impl Failure {"));
     outcomes.extend(["expired", "undelivered"].map(str::to_owned));
-    assert_eq!(told, outcomes.iter().map(String::as_str).collect());
+    assert_eq!(documented, outcomes.iter().map(String::as_str).collect());
     for outcome in ["expired", "undelivered", "unreadable"] {
         assert!(file("src/handler.rs").contains(&format!("failed(\"{outcome}\")")), "{outcome}");
     }
 }
 
 #[test]
-fn the_readme_has_the_settings_of_the_function() {
-    let (readme, template) = (file("README.md"), file("template.yaml"));
-    let settings = first_cells(&readme, "## The function's settings");
+fn the_documentation_has_the_settings_of_the_function() {
+    let (operations, template) = (file("docs/operations.md"), file("template.yaml"));
+    let settings = first_cells(&operations, "## Settings");
     let (_, group) = template.split_once("The function that answers CloudFormation }").unwrap();
     let group = group.split(['[', ']']).nth(1).unwrap();
     assert_eq!(settings.join(", "), group);
@@ -149,17 +93,25 @@ fn the_readme_has_the_settings_of_the_function() {
         let (_, default) = parameter.split_once("    Default: ").unwrap();
         let default = default.lines().next().unwrap();
         let default = if default == "''" { "none" } else { default };
-        assert!(readme.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
+        assert!(operations.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
     }
 }
+
+/// Where sentences are that are neither refusals nor warnings.
+const OTHERS: [&str; 5] = [
+    "src/answer/failure.rs",
+    "src/request/property.rs",
+    "src/request/reader.rs",
+    "src/request/spec.rs",
+    "src/request/mod.rs",
+];
 
 #[test]
 fn the_failures_in_the_readme_are_what_the_code_says() {
     let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
-    let code = ["src/refusal.rs", "src/failure.rs", "src/warning.rs", "src/properties/reader.rs", "src/request.rs"]
-        .map(words)
-        .join(" ");
-    let cells = first_cells(&file("README.md"), "## When it fails");
+    let refusals = ["src/decision/refusal.rs", "src/decision/warning.rs"].map(words).join(" ");
+    let code = OTHERS.map(words).join(" ") + &refusals;
+    let cells = first_cells(&file("README.md"), "## Troubleshooting");
     assert!(cells.len() >= 10);
     for cell in cells {
         for piece in cell.split('…').map(str::trim).filter(|piece| !piece.is_empty()) {
@@ -209,20 +161,20 @@ fn troubleshooting_has_every_sentence_and_no_other() {
             None => false,
         })
     };
-    let mut said = sentences(&file("src/refusal.rs"), "pub enum Refusal", "#[error(");
-    said.extend(sentences(&file("src/warning.rs"), "impl fmt::Display", "Self::"));
+    let mut said = sentences(&file("src/decision/refusal.rs"), "pub enum Refusal", "#[error(");
+    said.extend(sentences(&file("src/decision/warning.rs"), "impl fmt::Display", "Self::"));
     assert!(said.len() > 35, "{said:#?}");
     for sentence in &said {
         assert!(rows.iter().any(|row| fits(row, sentence)), "no row of docs/troubleshooting.md fits: {sentence}");
     }
-    let failure = file("src/failure.rs");
-    let (cures, _) = failure.split_once("impl fmt::Display for Ec2Error").unwrap();
+    let failure = file("src/answer/failure.rs");
+    let (cures, _) = failure.split_once("/// How far an event has come.").unwrap();
     for code in
         cures.split('"').skip(1).step_by(2).filter(|text| !text.contains(' ') && text.len() > 8 && !text.contains(':'))
     {
         assert!(rows.iter().any(|row| row == code), "docs/troubleshooting.md has the code {code}");
     }
-    let others = ["src/failure.rs", "src/properties/reader.rs", "src/request.rs"].map(file).join(" ");
+    let others = OTHERS.map(file).join(" ");
     let others = others.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
     for row in &rows {
         assert!(said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others), "nothing says: {row}");

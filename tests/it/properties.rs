@@ -2,14 +2,17 @@
 
 use crate::cloud::{GROUP, SERVICE, SUBNET_AZ1, SUBNET_AZ2, VPC, with};
 use serde_json::{Value, json};
-use tidb_private_endpoint::properties::{IpAddressType, PROPERTIES, Properties, ReuseScope};
+use tidb_private_endpoint::model::change::IpAddressType;
+use tidb_private_endpoint::request::property::PROPERTIES;
+use tidb_private_endpoint::request::spec::{EndpointSpec, ReuseScope};
 
 fn minimal() -> Value {
     json!({ "ServiceName": SERVICE, "VpcId": VPC })
 }
 
 fn faults(over: Value) -> Vec<String> {
-    Properties::read(&with(minimal(), over)).1.iter().map(ToString::to_string).collect()
+    let faults = EndpointSpec::read(&with(minimal(), over)).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
 }
 
 /// One fault, in the property `property`, with `says` in its sentence.
@@ -36,11 +39,10 @@ fn everything_is_read_as_text_or_as_what_it_is() {
         "Port": " 3306", "PrivateDnsEnabled": "False", "IpAddressType": "dualstack", "ReuseScope": "Region",
         "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": "7" }],
     });
-    let (from_typed, faults) = Properties::read(&with(minimal(), typed));
-    assert_eq!(faults, []);
-    assert_eq!(Properties::read(&with(minimal(), texts)), (from_typed.clone(), vec![]));
+    let from_typed = EndpointSpec::read(&with(minimal(), typed)).unwrap();
+    assert_eq!(EndpointSpec::read(&with(minimal(), texts)).unwrap(), from_typed);
     assert_eq!(from_typed.subnet_ids, [SUBNET_AZ1.into(), SUBNET_AZ2.into()], "a repetition counts once");
-    assert_eq!((from_typed.port, from_typed.private_dns), (Some(3306), Some(false)));
+    assert_eq!((from_typed.port, from_typed.private_dns), (3306, false));
     assert_eq!(
         (from_typed.ip_address_type, from_typed.reuse_scope),
         (Some(IpAddressType::Dualstack), ReuseScope::Region)
@@ -51,7 +53,7 @@ fn everything_is_read_as_text_or_as_what_it_is() {
 #[test]
 fn what_a_template_leaves_empty_is_not_given() {
     let empty = json!({ "SubnetIds": [""], "SecurityGroupIds": "", "Port": "", "AllowedCidrs": [], "Tags": null, "IpAddressType": "not-specified" });
-    assert_eq!(Properties::read(&with(minimal(), empty)), Properties::read(&minimal()));
+    assert_eq!(EndpointSpec::read(&with(minimal(), empty)), EndpointSpec::read(&minimal()));
 }
 
 #[test]
@@ -63,14 +65,14 @@ fn every_kind_of_fault_has_its_sentence() {
         "ServiceName",
         "it is a host name",
     );
-    fault(&json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the id of an endpoint");
+    fault(&json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the ID of an endpoint");
     fault(&json!({ "ServiceName": "com.amazonaws.us-east-1.s3" }), "ServiceName", "TiDB Cloud shows");
     fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope Region");
     fault(&json!({ "VpcId": "vpc-0A11111111111111a" }), "VpcId", "vpc-0123456789abcdef0");
     fault(&json!({ "VpcId": [VPC] }), "VpcId", "must be a single value, not a list");
     fault(&json!({ "SubnetIds": ["subnet-x"] }), "SubnetIds", "'subnet-x'");
     fault(&json!({ "SubnetIds": { "a": 1 } }), "SubnetIds", "must be a list, not an object");
-    fault(&json!({ "SubnetIds": [[SUBNET_AZ1]] }), "SubnetIds", "has a list in it");
+    fault(&json!({ "SubnetIds": [[SUBNET_AZ1]] }), "SubnetIds", "contains a list");
     fault(&json!({ "AvailabilityZoneIds": ["us-east-1a"] }), "AvailabilityZoneIds", "differ between accounts");
     fault(&json!({ "SecurityGroupIds": ["default"] }), "SecurityGroupIds", "sg-0123456789abcdef0");
     fault(&json!({ "AllowedCidrs": ["10.0.0.0"] }), "AllowedCidrs", "'10.0.0.0'");
@@ -80,8 +82,8 @@ fn every_kind_of_fault_has_its_sentence() {
         fault(&json!({ "Port": port }), "Port", "from 1 to 65535");
     }
     fault(&json!({ "PrivateDnsEnabled": "yes" }), "PrivateDnsEnabled", "neither true nor false");
-    fault(&json!({ "IpAddressType": "IPv4" }), "IpAddressType", "ipv4, dualstack and ipv6");
-    fault(&json!({ "ReuseScope": "Account" }), "ReuseScope", "neither Vpc nor Region");
+    fault(&json!({ "IpAddressType": "IPv4" }), "IpAddressType", "none of ipv4, dualstack, ipv6");
+    fault(&json!({ "ReuseScope": "Account" }), "ReuseScope", "none of Vpc, Region");
     fault(&json!({ "Tags": { "team": "web" } }), "Tags", "must be a list of Key and Value pairs");
     fault(&json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
     fault(&json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
@@ -112,7 +114,7 @@ fn hostile_input_is_neither_repeated_in_full_nor_raw() {
         assert!(faults.iter().all(|fault| fault.len() < 1_000 && !fault.contains(['\u{0}', '\n'])), "{faults:?}");
     }
     for nothing in [Value::Null, json!([]), json!("text"), json!(7)] {
-        let (_, faults) = Properties::read(&nothing);
+        let faults = EndpointSpec::read(&nothing).unwrap_err();
         assert!(faults[0].to_string().contains("must be an object"), "{faults:?}");
     }
 }

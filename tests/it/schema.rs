@@ -1,24 +1,33 @@
-//! The schema of the resource in the format of CloudFormation's registry, for linters and editors. It is made of the
-//! tables of properties and attributes; `UPDATE_SCHEMA=1 cargo test --test it schema` writes it anew.
+//! The schema of the resource in the format of the CloudFormation registry, for linters and editors. It is generated from
+//! the reader's table of properties, which has their shapes, and the README's tables, which say what they mean.
+//! `UPDATE_SCHEMA=1 cargo test --test it schema` writes it.
 
 use crate::cloud::{GROUP, SERVICE, SUBNET_AZ1, SUBNET_AZ2, VPC};
+use crate::tables::{self, PropertyRow};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use std::fs;
-use tidb_private_endpoint::properties::{MAX_TAGS, PROPERTIES, Properties, Property, Shape};
-use tidb_private_endpoint::response::ATTRIBUTES;
+use tidb_private_endpoint::request::property::{
+    MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES, Pattern, Property, Shape,
+};
+use tidb_private_endpoint::request::spec::EndpointSpec;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/Custom-TiDBCloudPrivateEndpoint.json");
 
-/// The schema of one property, without what it is for.
+/// A blank string counts as not given, so it fits every pattern.
+fn pattern(pattern: Pattern) -> String {
+    format!("^({})?$", pattern.regex)
+}
+
+/// The schema of one property, without its description.
 fn shape(shape: Shape) -> Value {
     match shape {
-        Shape::Text(pattern) => json!({ "type": "string", "pattern": pattern }),
-        Shape::Word(words) => json!({ "type": "string", "enum": words }),
-        Shape::Number(minimum, maximum) => json!({ "type": "integer", "minimum": minimum, "maximum": maximum }),
+        Shape::String(form) => json!({ "type": "string", "pattern": pattern(form) }),
+        Shape::Enum(words) => json!({ "type": "string", "enum": words }),
+        Shape::Integer(minimum, maximum) => json!({ "type": "integer", "minimum": minimum, "maximum": maximum }),
         Shape::Boolean => json!({ "type": "boolean" }),
-        Shape::List(pattern) => {
-            json!({ "type": ["array", "string"], "items": { "type": "string", "pattern": pattern } })
+        Shape::List(form) => {
+            json!({ "type": ["array", "string"], "items": { "type": "string", "pattern": pattern(form) } })
         }
         Shape::Tags => json!({ "type": "array", "maxItems": MAX_TAGS, "items": { "$ref": "#/definitions/Tag" } }),
     }
@@ -30,19 +39,21 @@ fn described(mut schema: Value, description: &str) -> Value {
 }
 
 fn schema() -> Value {
-    let is_property = |name: &str| PROPERTIES.iter().any(|property| property.name == name);
+    let rows = tables::properties();
+    let is_property = |name: &str| rows.iter().any(|row| row.name == name);
     let pointer = |name: &str| format!("/properties/{name}");
     let updated = |how: &str| -> Vec<String> {
-        PROPERTIES.iter().filter(|property| property.update == how).map(|property| pointer(property.name)).collect()
+        rows.iter().filter(|row| row.update == how).map(|row| pointer(&row.name)).collect()
     };
     let mut properties = Map::new();
-    for Property { name, shape: kind, required, default, meaning, .. } in PROPERTIES {
+    for (Property { name, shape: kind }, PropertyRow { required, default, meaning, .. }) in PROPERTIES.iter().zip(&rows)
+    {
         let default = if required == "no" { format!("; if not given: {default}") } else { String::new() };
-        properties.insert(name.to_owned(), described(shape(kind), &format!("{meaning}{default}")));
+        properties.insert((*name).to_owned(), described(shape(*kind), &format!("{meaning}{default}")));
     }
-    let (both, read_only): (Vec<_>, Vec<_>) = ATTRIBUTES.iter().partition(|(name, _)| is_property(name));
+    let (both, read_only): (Vec<_>, Vec<_>) = tables::attributes().into_iter().partition(|(name, _)| is_property(name));
     for (name, meaning) in &read_only {
-        properties.insert((*name).to_owned(), described(json!({ "type": "string" }), meaning));
+        properties.insert(name.clone(), described(json!({ "type": "string" }), meaning));
     }
     let of_cloudformation = [
         ("ServiceToken", json!({ "type": "string" }), "the function that answers CloudFormation"),
@@ -55,9 +66,9 @@ fn schema() -> Value {
     for (name, schema, meaning) in of_cloudformation {
         properties.insert(name.to_owned(), described(schema, meaning));
     }
-    let required = PROPERTIES.iter().filter(|property| property.required == "yes").map(|property| property.name);
+    let required = rows.iter().filter(|row| row.required == "yes").map(|row| row.name.as_str());
     let required: Vec<&str> = ["ServiceToken"].into_iter().chain(required).collect();
-    let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| *name).collect();
+    let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
         "description": "One interface endpoint for TiDB Cloud in a VPC, shared between stacks",
@@ -65,8 +76,8 @@ fn schema() -> Value {
             "Tag": {
                 "type": "object",
                 "properties": {
-                    "Key": { "type": "string", "minLength": 1, "maxLength": 127 },
-                    "Value": { "type": "string", "maxLength": 255 },
+                    "Key": { "type": "string", "minLength": 1, "maxLength": MAX_TAG_KEY },
+                    "Value": { "type": "string", "maxLength": MAX_TAG_VALUE },
                 },
                 "required": ["Key", "Value"],
                 "additionalProperties": false,
@@ -101,25 +112,30 @@ fn the_schema_is_that_of_the_tables() {
 
 #[test]
 fn every_word_of_the_tables_has_its_place_in_the_schema() {
-    for Property { name, required, update, .. } in PROPERTIES {
-        assert!(["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required), "{name}: {required}");
-        assert!(["in place", "replacement", "replacement if the endpoint is then out of scope"].contains(&update));
+    let rows = tables::properties();
+    for PropertyRow { name, required, update, .. } in &rows {
+        assert!(
+            ["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required.as_str()),
+            "{name}: {required}"
+        );
+        let updates = ["in place", "replacement", "replacement if the endpoint is then out of scope"];
+        assert!(updates.contains(&update.as_str()), "{name}: {update}");
     }
-    assert!(PROPERTIES.iter().all(|property| (property.required.len() > 3) == (property.name == "VpcId")));
+    assert!(rows.iter().all(|row| (row.required.len() > 3) == (row.name == "VpcId")));
 }
 
 /// Whether a value is within a shape, as a linter sees it, which takes a text for what it says.
 fn fits(shape: Shape, value: &Value) -> bool {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let matches = |pattern: &str, text: &str| Regex::new(pattern).unwrap().is_match(text);
+    let matches = |form: Pattern, text: &str| Regex::new(&pattern(form)).unwrap().is_match(text);
     match shape {
-        Shape::Text(pattern) => matches(pattern, &text),
-        Shape::Word(words) => words.contains(&text.as_str()),
-        Shape::Number(first, last) => text.parse().is_ok_and(|number: u16| (first..=last).contains(&number)),
+        Shape::String(form) => matches(form, &text),
+        Shape::Enum(words) => words.contains(&text.as_str()),
+        Shape::Integer(first, last) => text.parse().is_ok_and(|number: u16| (first..=last).contains(&number)),
         Shape::Boolean => ["true", "false"].contains(&text.to_lowercase().as_str()),
-        Shape::List(pattern) => {
+        Shape::List(form) => {
             let items = value.as_array().into_iter().flatten();
-            value.is_string() || items.map(|item| item.as_str().unwrap()).all(|item| matches(pattern, item))
+            value.is_string() || items.map(|item| item.as_str().unwrap()).all(|item| matches(form, item))
         }
         Shape::Tags => value.is_array(),
     }
@@ -182,13 +198,13 @@ fn a_shape_holds_what_the_reader_takes_and_little_else() {
     for Property { name, shape, .. } in PROPERTIES.into_iter().filter(|property| property.name != "Tags") {
         for text in texts {
             let value = if matches!(shape, Shape::List(_)) { json!([text]) } else { json!(text) };
-            let (_, faults) = Properties::read(&json!({ name: value }));
+            let faults = EndpointSpec::read(&json!({ name: value })).err().unwrap_or_default();
             let taken = !faults.iter().any(|fault| fault.property == name && !fault.what.starts_with("is missing"));
             assert!(!taken || fits(shape, &value), "{name} may be {text}, and its shape says it may not");
             refused += usize::from(!fits(shape, &value));
             assert!(taken || !fits(shape, &value), "{name} may not be {text}, and its shape says it may");
         }
-        if matches!(shape, Shape::Text(_) | Shape::List(_)) {
+        if matches!(shape, Shape::String(_) | Shape::List(_)) {
             assert!(fits(shape, &json!("")), "{name}: what a template leaves empty is not given");
         }
     }

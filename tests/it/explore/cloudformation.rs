@@ -3,17 +3,17 @@
 use super::decision::request;
 use super::ec2::{Moment, timestamp};
 use super::search::{Choices, Open};
-use super::world::{Delivery, Next, Scenario, Verdict, World};
+use super::world::{Delivery, Due, Scenario, Verdict, World};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
-use tidb_private_endpoint::ids::EndpointId;
-use tidb_private_endpoint::journal::{Journal, Left};
-use tidb_private_endpoint::outcome::Outcome;
-use tidb_private_endpoint::reference::Holder;
-use tidb_private_endpoint::refusal::Refusal;
+use tidb_private_endpoint::decision::facts::Facts;
+use tidb_private_endpoint::decision::journal::{Journal, Leftovers};
+use tidb_private_endpoint::decision::outcome::Outcome;
+use tidb_private_endpoint::decision::retry::Retries;
+use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::tags::Holder;
 use tidb_private_endpoint::request::Verb;
-use tidb_private_endpoint::survey::Survey;
 
 /// What a template asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,14 +166,15 @@ impl World {
             number: stack.acts,
             request,
             started: now,
-            journal: Rc::new(Journal::new(timestamp(now + skew))),
-            next: Next::Look(now),
+            journal: Rc::new(Journal::new((scenario.planted.arrive)(timestamp(now + skew)))),
+            next: Due::Look(now),
+            retries: Retries::default(),
             looks: 0,
             skew,
             second: false,
         };
         if !planned.again.is_empty() {
-            let next = Next::Again(Open::new(now, &planned.again));
+            let next = Due::Again(Open::new(now, &planned.again));
             self.deliveries.push(Delivery { next, second: true, ..delivery.clone() });
         }
         self.deliveries.push(delivery);
@@ -184,17 +185,19 @@ impl World {
     }
 
     /// The event is answered, and CloudFormation goes on.
-    pub(super) fn answer(&mut self, number: usize, result: &Result<Outcome, Refusal>) -> Verdict<()> {
+    pub(super) fn answer(&mut self, number: usize, result: &Result<Outcome, String>) -> Verdict<()> {
         let now = self.now;
         let delivery = self.deliveries.remove(number);
         let stack = delivery.stack;
         let physical_id = match (result, &delivery.request.verb) {
-            (Ok(Outcome::Ready(ready)), _) => Some(ready.endpoint.id.to_string()),
+            (Ok(outcome), Verb::Create(_) | Verb::Update { .. }) => {
+                outcome.ready().map(|ready| ready.endpoint.id.to_string())
+            }
             (Err(_), Verb::Create(_)) => {
-                let skewed = delivery.journal.started + (timestamp(now) - timestamp(delivery.started));
-                match delivery.journal.left(skewed, &delivery.request.holder, &Survey::default()) {
-                    Left::Endpoint(id) => Some(id.to_string()),
-                    Left::Nothing | Left::Unknown => None,
+                let skewed = delivery.journal.started() + (timestamp(now) - timestamp(delivery.started));
+                match delivery.journal.leftovers(skewed, &delivery.request.holder, &Facts::default()) {
+                    Leftovers::Endpoint(id) => Some(id.to_string()),
+                    Leftovers::Nothing | Leftovers::Unknown => None,
                 }
             }
             _ => self.stacks[stack].physical_id.clone(),
@@ -215,8 +218,8 @@ impl World {
             return Ok(());
         }
         self.stacks[stack].answered = true;
-        if let (Ok(Outcome::Ready(ready)), Some(wish)) = (result, delivery.act.wish()) {
-            self.check_ready(stack, wish, ready)?;
+        if let (Ok(outcome), Some(wish)) = (result, delivery.act.wish()) {
+            self.check_ready(stack, wish, outcome)?;
         }
         self.go_on(stack, &delivery.act, result, physical_id)?;
         self.stacks[stack].schedule(now);
@@ -227,7 +230,7 @@ impl World {
         &mut self,
         number: usize,
         act: &Act,
-        result: &Result<Outcome, Refusal>,
+        result: &Result<Outcome, String>,
         physical_id: Option<String>,
     ) -> Verdict<()> {
         let stack = &mut self.stacks[number];

@@ -6,17 +6,21 @@ use super::planted::{NONE, Planted};
 use super::world::Delivery;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
-use tidb_private_endpoint::endpoint::Endpoint;
-use tidb_private_endpoint::event::{Event, ReplyTo, RequestType, ResponseUrl};
-use tidb_private_endpoint::group::{Group, Rule, Source, own_name};
-use tidb_private_endpoint::ids::{EndpointId, ServiceName};
-use tidb_private_endpoint::journal::Journal;
-use tidb_private_endpoint::plan::next_step;
-use tidb_private_endpoint::reference::{self, OWNED, Tags};
-use tidb_private_endpoint::refusal::Refusal;
-use tidb_private_endpoint::request::{Request, Verb};
-use tidb_private_endpoint::step::{Home, NewEndpoint, Observed, Step};
-use tidb_private_endpoint::survey::{Finding, Service, Subnet, Survey, Vpc, VpcDns};
+use tidb_private_endpoint::decision;
+use tidb_private_endpoint::decision::facts::{FactValue, Facts};
+use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::decision::queries::queries;
+use tidb_private_endpoint::decision::refusal::Refusal;
+use tidb_private_endpoint::decision::view::{Home, Next, Observed, View};
+use tidb_private_endpoint::model::change::NewEndpoint;
+use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
+use tidb_private_endpoint::model::ids::{EndpointId, ServiceName};
+use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
+use tidb_private_endpoint::model::query::EndpointQuery;
+use tidb_private_endpoint::model::security_group::{Rule, SecurityGroup, Source, managed_group_name};
+use tidb_private_endpoint::model::tags::{OWNED, Tags};
+use tidb_private_endpoint::request::Request;
+use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType, ResponseUrl};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNET: &str = "subnet-00000000000000001";
@@ -47,38 +51,35 @@ pub(super) fn place(ec2: &mut Ec2, holders: &[usize], owned: bool, wish: Wish) -
     })
 }
 
-/// What the product's requests to EC2 would find of what there is.
-pub(super) fn concerns(delivery: &Delivery, endpoint: &Endpoint) -> bool {
-    let request = &delivery.request;
-    let tagged = request.holder.is_in(&endpoint.tags);
-    let made = reference::owner(&endpoint.tags) == Some(request.holder.hash.as_str());
-    let named = request.current() == Some(&endpoint.id) || delivery.journal.release_calls.contains_key(&endpoint.id);
-    match &request.verb {
-        Verb::Create(spec) => endpoint.service_name == spec.service_name || named,
-        Verb::Update { spec, .. } => endpoint.service_name == spec.service_name || named || tagged || made,
-        Verb::Delete { endpoint: None, place, .. } => {
-            tagged || named || made || place.as_ref().is_some_and(|(_, service)| endpoint.service_name == *service)
-        }
-        Verb::Delete { endpoint: Some(_), .. } => named,
-    }
+/// Leaves of a look what the product's own queries find.
+pub(super) fn look_filter(delivery: &Delivery, observed: &mut Observed) {
+    let queries: Vec<EndpointQuery> = queries(&delivery.request, &delivery.journal);
+    observed.endpoints.retain(|endpoint| queries.iter().any(|query| query.matches(endpoint)));
+}
+
+/// An error of EC2's, as its door would word it.
+pub(super) fn error(kind: ErrorKind) -> Ec2Error {
+    Ec2Error { kind, ..Ec2Error::no_answer("", String::new(), "") }
 }
 
 /// The real decision, with a fault planted before or behind it.
-pub(super) fn decide(planted: &Planted, delivery: &Delivery, observed: &Observed) -> Result<Step, Refusal> {
+pub(super) fn decide(planted: &Planted, delivery: &Delivery, observed: &Observed) -> Result<Next, Refusal> {
     static HOME: LazyLock<Home> = LazyLock::new(|| Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() });
-    static SURVEY: LazyLock<Survey> = LazyLock::new(survey);
+    static FACTS: LazyLock<Facts> = LazyLock::new(facts);
+    let (request, journal) = (&*delivery.request, &*delivery.journal);
     if planted.name == NONE.name {
-        return next_step(&delivery.request, &HOME, &SURVEY, observed, &delivery.journal);
+        return decision::next(request, &HOME, View { observed, facts: &FACTS, journal });
     }
-    let (mut seen, mut known) = (observed.clone(), Journal::clone(&delivery.journal));
-    (planted.see)(&mut seen, &delivery.journal, &delivery.request);
-    (planted.know)(&mut known);
-    let step = next_step(&delivery.request, &HOME, &SURVEY, &seen, &known)?;
-    Ok((planted.take)(step))
+    let mut seen = observed.clone();
+    (planted.see)(&mut seen, journal, request);
+    let empty = Journal::new(journal.started());
+    let known = if (planted.forgets)(request) { &empty } else { journal };
+    let decided = decision::next(request, &HOME, View { observed: &seen, facts: &FACTS, journal: known });
+    decided.map(|next| (planted.take)(next, journal))
 }
 
 /// Everything is known from the start: reading is not what the protocol is about.
-fn survey() -> Survey {
+fn facts() -> Facts {
     let gateway = Service {
         acceptance_required: false,
         zone_ids: vec![ZONE.into()],
@@ -94,25 +95,25 @@ fn survey() -> Survey {
         blocks: vec!["10.0.0.0/24".parse().unwrap()],
         free_addresses: 100,
     };
-    let groups: Vec<Group> = GROUPS.iter().map(|id| group(id)).collect();
-    let mut survey = Survey::default();
-    survey.learn(Finding::Service(Some(gateway)));
-    survey.learn(Finding::Vpc(Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() })));
-    survey.learn(Finding::VpcDns(Some(VpcDns { support: true, hostnames: true })));
-    survey.learn(Finding::Subnets(vec![subnet]));
+    let groups: Vec<SecurityGroup> = GROUPS.iter().map(|id| group(id)).collect();
+    let mut facts = Facts::default();
+    facts.insert(FactValue::Service(Some(gateway)));
+    facts.insert(FactValue::Vpc(Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() })));
+    facts.insert(FactValue::VpcDns(Some(VpcDns { support: true, hostnames: true })));
+    facts.insert(FactValue::Subnets(vec![subnet]));
     for number in 1..=2 {
-        let place = (VPC.into(), own_name(&ServiceName::from(service(number))));
-        survey.learn(Finding::OwnGroup(place, None));
+        let place = (VPC.into(), managed_group_name(&ServiceName::from(service(number))));
+        facts.insert(FactValue::ManagedGroup(place, None));
     }
-    survey.learn(Finding::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
-    survey
+    facts.insert(FactValue::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
+    facts
 }
 
 /// A group that lets everybody in, so that nothing about groups is left to decide.
-fn group(id: &str) -> Group {
+fn group(id: &str) -> SecurityGroup {
     let anywhere = Source::Block("0.0.0.0/0".parse().unwrap());
-    let rule = Rule { protocol: "-1".to_owned(), ports: None, source: anywhere, ours: false };
-    Group { id: id.into(), vpc_id: VPC.into(), name: id.to_owned(), tags: Tags::new(), rules: vec![rule] }
+    let rule = Rule { protocol: "-1".to_owned(), ports: None, source: anywhere, is_ours: false };
+    SecurityGroup { id: id.into(), vpc_id: VPC.into(), name: id.to_owned(), tags: Tags::new(), rules: vec![rule] }
 }
 
 fn properties(wish: Wish) -> Value {

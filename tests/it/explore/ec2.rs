@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::rc::Rc;
-use tidb_private_endpoint::difference::Change;
-use tidb_private_endpoint::endpoint::{DnsEntry, Endpoint, EndpointState};
-use tidb_private_endpoint::ids::{EndpointId, GroupId, ServiceName, SubnetId};
-use tidb_private_endpoint::reference::{READ_LAG, Tags};
+use tidb_private_endpoint::model::change::{Change, NewEndpoint};
+use tidb_private_endpoint::model::endpoint::{DnsEntry, Endpoint, EndpointState};
+use tidb_private_endpoint::model::ids::{EndpointId, GroupId, ServiceName, SubnetId};
+use tidb_private_endpoint::model::protocol::READ_LAG;
+use tidb_private_endpoint::model::tags::Tags;
 use tidb_private_endpoint::request::Request;
-use tidb_private_endpoint::step::NewEndpoint;
 
 /// A moment of the model, in seconds.
 pub(super) type Moment = i64;

@@ -1,29 +1,45 @@
 //! Faults that are planted between the world and the decision, one rule of the protocol knocked out by each. The
 //! exploration has to find them all; one that it does not find is a hole in it.
 
-use super::ec2::timestamp;
-use jiff::SignedDuration;
-use tidb_private_endpoint::endpoint::Endpoint;
-use tidb_private_endpoint::journal::Journal;
-use tidb_private_endpoint::reference::{self, LEAVING_SETTLE, OWNED, READ_LAG};
+use jiff::{SignedDuration, Timestamp};
+use tidb_private_endpoint::decision::action::{Action, TagAction};
+use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::decision::view::{Next, Observed};
+use tidb_private_endpoint::model::endpoint::Endpoint;
+use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
+use tidb_private_endpoint::model::tags::{self, OWNED};
 use tidb_private_endpoint::request::Request;
-use tidb_private_endpoint::step::{Observed, Step};
 
-/// A fault: what the decision is shown of the world and of its own past, and what becomes of its step.
+/// A fault: what the decision is shown of the world and of its own past, and what becomes of what it decides.
 #[derive(Clone)]
 pub(super) struct Planted {
     pub(super) name: &'static str,
     /// The scenario, in steps of five seconds, whose schedules are gone through to find it.
     pub(super) shows_in: &'static str,
+    /// What the journal takes for the event's arrival.
+    pub(super) arrive: fn(Timestamp) -> Timestamp,
+    /// What the decision sees.
     pub(super) see: fn(&mut Observed, &Journal, &Request),
-    pub(super) know: fn(&mut Journal),
-    pub(super) take: fn(Step) -> Step,
-    /// Whether the step is taken for done without EC2's doing it.
-    pub(super) swallow: fn(&Step) -> bool,
+    /// Whether the decision is given an empty journal.
+    pub(super) forgets: fn(&Request) -> bool,
+    /// What is done in place of what was decided.
+    pub(super) take: fn(Next, &Journal) -> Next,
+    /// Whether the action is taken for done without EC2's doing it.
+    pub(super) swallow: fn(&Action) -> bool,
+    /// When the journal notes that an action was done.
+    pub(super) remember: fn(&Action, Timestamp) -> Timestamp,
 }
 
-pub(super) const NONE: Planted =
-    Planted { name: "none", shows_in: "", see: |_, _, _| {}, know: |_| {}, take: |step| step, swallow: |_| false };
+pub(super) const NONE: Planted = Planted {
+    name: "none",
+    shows_in: "",
+    arrive: |at| at,
+    see: |_, _, _| {},
+    forgets: |_| false,
+    take: |next, _| next,
+    swallow: |_| false,
+    remember: |_, at| at,
+};
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
     for endpoint in &mut observed.endpoints {
@@ -35,47 +51,44 @@ fn is_leaving(key: &str) -> bool {
     key.starts_with("tidb-private-endpoint:leaving:")
 }
 
-fn earlier(journal: &mut Journal, by: SignedDuration) {
-    for announced in journal.leaving.values_mut() {
-        announced.written -= by;
-    }
+/// The moment of an announcement, earlier than it was.
+fn announced_earlier(action: &Action, at: Timestamp, by: SignedDuration) -> Timestamp {
+    if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
 pub(super) const ALL: [Planted; 15] = [
     Planted {
         name: "the leaver does not wait after its announcement",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        know: |journal| earlier(journal, LEAVING_SETTLE),
+        remember: |action, at| announced_earlier(action, at, ANNOUNCEMENT_SETTLE),
         ..NONE
     },
     Planted {
         name: "the leaver waits for the lag only once after its announcement",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        know: |journal| earlier(journal, READ_LAG),
+        remember: |action, at| announced_earlier(action, at, READ_LAG),
         ..NONE
     },
     Planted {
         name: "the leaver does not wait after it has removed its reference",
         shows_in: "both leave, calm, in steps of 5 s",
-        know: |journal| {
-            for when in journal.released.values_mut().chain(journal.release_calls.values_mut()) {
-                *when -= READ_LAG;
-            }
+        remember: |action, at| {
+            if matches!(action, Action::Tag(_, TagAction::Release)) { at - READ_LAG } else { at }
         },
         ..NONE
     },
     Planted {
         name: "the leaver does not announce",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        swallow: |step| matches!(step, Step::Announce { .. }),
+        swallow: |action| matches!(action, Action::Tag(_, TagAction::Announce(_))),
         ..NONE
     },
     Planted {
         name: "the leaver deletes without a last look",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
         see: |observed, journal, _| {
-            let settled = |at| journal.leaving.values().any(|announced| at >= announced.written + LEAVING_SETTLE);
-            if settled(observed.at) {
+            let mut announced = journal.endpoints().filter_map(|(_, record)| record.announced);
+            if announced.any(|announced| observed.at >= announced.written + ANNOUNCEMENT_SETTLE) {
                 without(observed, |key| key.starts_with("tidb-private-endpoint:ref:"));
             }
         },
@@ -84,10 +97,11 @@ pub(super) const ALL: [Planted; 15] = [
     Planted {
         name: "the leaver forgets the moment that it has announced",
         shows_in: "one leaves while the other joins, in steps of 5 s",
-        know: |journal| {
-            for announced in journal.leaving.values_mut() {
-                announced.until = timestamp(1_000_000);
+        take: |next, journal| match next {
+            Next::Act(Action::Tag(id, TagAction::Announce(_))) if journal.endpoint(&id).announced.is_some() => {
+                Next::Act(Action::DeleteEndpoint(id))
             }
+            other => other,
         },
         ..NONE
     },
@@ -105,7 +119,7 @@ pub(super) const ALL: [Planted; 15] = [
         name: "the joiner looks for leavers before it writes and not after",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
         see: |observed, journal, request| {
-            if request.spec().is_some() && !journal.referenced.is_empty() {
+            if request.spec().is_some() && journal.endpoints().any(|(_, record)| record.referenced.is_some()) {
                 without(observed, is_leaving);
             }
         },
@@ -129,16 +143,16 @@ pub(super) const ALL: [Planted; 15] = [
     Planted {
         name: "a reference that was removed is written again",
         shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        know: |journal| journal.referenced.clear(),
+        forgets: |request| request.spec().is_some(),
         ..NONE
     },
     Planted {
         name: "a new endpoint is not marked as owned",
         shows_in: "both come and go, calm, in steps of 5 s",
-        take: |step| match step {
-            Step::Create(mut new) => {
+        take: |next, _| match next {
+            Next::Act(Action::CreateEndpoint(mut new)) => {
                 new.tags.remove(OWNED);
-                Step::Create(new)
+                Next::Act(Action::CreateEndpoint(new))
             }
             other => other,
         },
@@ -169,7 +183,7 @@ pub(super) const ALL: [Planted; 15] = [
     Planted {
         name: "a Delete looks only once",
         shows_in: "both use somebody else's endpoint, calm, in steps of 5 s",
-        know: |journal| journal.started -= READ_LAG,
+        arrive: |at| at - READ_LAG,
         ..NONE
     },
     Planted {
@@ -179,10 +193,10 @@ pub(super) const ALL: [Planted; 15] = [
             if request.spec().is_none() && request.current().is_none() {
                 let own = |endpoint: &Endpoint| {
                     request.holder.is_in(&endpoint.tags)
-                        || journal.release_calls.contains_key(&endpoint.id)
-                        || reference::owner(&endpoint.tags) == Some(request.holder.hash.as_str())
+                        || journal.endpoint(&endpoint.id).is_releasing()
+                        || request.holder.is_owner(&endpoint.tags)
                 };
-                observed.endpoints.retain(|endpoint| reference::is_held(&endpoint.tags) || own(endpoint));
+                observed.endpoints.retain(|endpoint| tags::is_held(&endpoint.tags) || own(endpoint));
             }
         },
         ..NONE

@@ -4,10 +4,10 @@ use super::cloudformation::{Stack, Wish, holder, name};
 use super::decision::service;
 use super::ec2::{Body, LAG, State};
 use super::world::{LEAVING, REFERENCE, Verdict, World};
-use tidb_private_endpoint::ids::EndpointId;
-use tidb_private_endpoint::outcome::{Ready, Way};
-use tidb_private_endpoint::reference::{self, Tags};
-use tidb_private_endpoint::step::Step;
+use tidb_private_endpoint::decision::action::{Action, TagAction};
+use tidb_private_endpoint::decision::outcome::Outcome;
+use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::tags::{self, Tags};
 
 impl World {
     /// The known limit: a delivery of a Create that CloudFormation has given up on writes for the first time when the
@@ -21,17 +21,16 @@ impl World {
     }
 
     /// Whether a call touches only what is its own.
-    pub(super) fn check_permitted(&self, stack: usize, step: &Step) -> Verdict<()> {
+    pub(super) fn check_permitted(&self, stack: usize, action: &Action) -> Verdict<()> {
         let now = self.now;
-        let (id, own_tag_only) = match step {
-            Step::Delete(id) | Step::Modify(id, _) | Step::Tag(id, _) => (id, false),
-            Step::Announce { endpoint, .. } | Step::Sweep { endpoint, .. } => (endpoint, false),
-            Step::Reference(id) | Step::Release(id) => (id, true),
+        let (id, own_tag_only) = match action {
+            Action::Tag(id, TagAction::Join | TagAction::Release) => (id, true),
+            Action::DeleteEndpoint(id) | Action::ModifyEndpoint(id, _) | Action::Tag(id, _) => (id, false),
             _ => return Ok(()),
         };
         let Some(record) = self.ec2.endpoints.get(id).filter(|record| record.exists(now)) else { return Ok(()) };
-        if !own_tag_only && reference::owner(&record.tags(now)).is_none() {
-            return Err(format!("{} does '{}' to {id}, which is not the product's", name(stack), step.name()));
+        if !own_tag_only && tags::owner(&record.tags(now)).is_none() {
+            return Err(format!("{} does '{}' to {id}, which is not the product's", name(stack), action.name()));
         }
         Ok(())
     }
@@ -51,14 +50,15 @@ impl World {
     }
 
     /// Whether a success is one.
-    pub(super) fn check_ready(&self, stack: usize, wish: Wish, ready: &Ready) -> Verdict<()> {
+    pub(super) fn check_ready(&self, stack: usize, wish: Wish, outcome: &Outcome) -> Verdict<()> {
+        let Some(ready) = outcome.ready() else { return Ok(()) };
         let id = &ready.endpoint.id;
         let fault = |what: &str| Err(format!("{} is told that {id} is ready, but {what}", name(stack)));
         let Some(record) = self.ec2.endpoints.get(id) else { return fault("there is no such endpoint") };
         match record.state(self.now) {
             State::Available => {}
             // Another stack changes it at this moment; it works meanwhile.
-            State::Pending if ready.way != Way::Created && self.stacks.len() > 1 => {}
+            State::Pending if !matches!(outcome, Outcome::Created(_)) && self.stacks.len() > 1 => {}
             state => return fault(&format!("it is {state:?}")),
         }
         if record.service().as_str() != service(wish.service) {
@@ -90,7 +90,7 @@ impl World {
                     return Err(format!("{} no longer has {id}, and its reference is still there", name(who)));
                 }
             }
-            self.check_rest(id, record.made() || reference::owner(&tags).is_some(), &tags)?;
+            self.check_rest(id, record.made() || tags::owner(&tags).is_some(), &tags)?;
         }
         Ok(())
     }

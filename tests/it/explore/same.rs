@@ -12,15 +12,14 @@
 use super::cloudformation::Stack;
 use super::ec2::{LAG, Moment, timestamp};
 use super::search::Open;
-use super::world::{Delivery, LEAVING, Next, World};
+use super::world::{Delivery, Due, LEAVING, World};
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use tidb_private_endpoint::journal::Journal;
-use tidb_private_endpoint::reference::{CLOCK_SKEW, LEAVING_SETTLE};
-use tidb_private_endpoint::release::CALL_LIMIT;
-use tidb_private_endpoint::step::Step;
+use tidb_private_endpoint::decision::action::{Action, TagAction};
+use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, CLOCK_SKEW};
 
 /// What counts as the same state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,30 +74,31 @@ fn fingerprint_delivery(world: &World, delivery: &Delivery, next: Moment, keys: 
     (delivery.stack, delivery.number, delivery.second, &delivery.act, delivery.request.current()).hash(hasher);
     let at = delivery.next.at();
     match &delivery.next {
-        Next::Look(_) => (0, at - next).hash(hasher),
-        Next::Again(open) => {
+        Due::Look(_) => (0, at - next).hash(hasher),
+        Due::Again(open) => {
             1.hash(hasher);
             return open.left().for_each(|at| (at - next).hash(hasher));
         }
-        Next::Effect(open, step) => {
+        Due::Effect(open, action) => {
             2.hash(hasher);
             open.left().for_each(|at| (at - next).hash(hasher));
-            fingerprint_step(step, keys, hasher);
-            if let Step::Announce { until, .. } = &**step {
+            fingerprint_action(action, keys, hasher);
+            if let Action::Tag(_, TagAction::Announce(until)) = &**action {
                 until.duration_since(delivery.clock(at)).as_millis().hash(hasher);
             }
         }
     }
+    delivery.retries.hash(hasher);
     fingerprint_journal(world, &delivery.journal, delivery.clock(at), keys, hasher);
 }
 
-fn fingerprint_step(step: &Step, keys: &Keys, hasher: &mut DefaultHasher) {
-    step.name().hash(hasher);
-    match step {
-        Step::Announce { endpoint, .. } => endpoint.hash(hasher),
-        Step::Sweep { endpoint, keys: swept } => {
-            endpoint.hash(hasher);
-            for key in swept {
+fn fingerprint_action(action: &Action, keys: &Keys, hasher: &mut DefaultHasher) {
+    action.name().hash(hasher);
+    match action {
+        Action::Tag(id, TagAction::Announce(_)) => id.hash(hasher),
+        Action::Tag(id, TagAction::RemoveAnnouncements(removed)) => {
+            id.hash(hasher);
+            for key in removed {
                 keys.stand_in(key).hash(hasher);
             }
         }
@@ -110,37 +110,38 @@ fn fingerprint_step(step: &Step, keys: &Keys, hasher: &mut DefaultHasher) {
 fn fingerprint_journal(world: &World, journal: &Journal, at: Timestamp, keys: &Keys, hasher: &mut DefaultHasher) {
     let ago = |when: &Timestamp, longest: i128| when.duration_since(at).as_millis().max(-longest);
     let lag = i128::from(LAG) * 1_000;
-    let in_lag = |when: Option<&Timestamp>| when.map(|when| ago(when, lag));
+    let in_lag = |when: Option<Timestamp>| when.map(|when| ago(&when, lag));
     // For what counts only while it may not be shown.
     let fresh = |when: Option<Timestamp>| when.map(|when| ago(&when, lag)).filter(|ago| *ago > -lag);
-    (ago(&journal.started, lag), fresh(journal.create_call)).hash(hasher);
-    journal
-        .conflict
-        .map(|conflict| (conflict.since.duration_since(at).as_millis(), ago(&conflict.last, 20_000)))
+    let creation = journal.creation();
+    (ago(&journal.started(), lag), fresh(creation.attempted)).hash(hasher);
+    creation
+        .name_taken
+        .map(|taken| (taken.first.duration_since(at).as_millis(), ago(&taken.last, 20_000)))
         .hash(hasher);
     let last_start = (CALL_LIMIT + CALL_LIMIT).as_millis() - 1;
     for id in world.ec2.endpoints.keys() {
-        let calls =
-            [&journal.release_calls, &journal.released, &journal.created, &journal.referenced, &journal.deleted];
-        calls.map(|moments| in_lag(moments.get(id))).hash(hasher);
-        let announced = journal.leaving.get(id).map(|announced| {
+        let record = journal.endpoint(id);
+        let calls = [record.release_attempted, record.released, record.created, record.referenced, record.deleted];
+        calls.map(in_lag).hash(hasher);
+        let announced = record.announced.map(|announced| {
             let left = announced.until.duration_since(at).as_millis().max(last_start);
-            (ago(&announced.written, LEAVING_SETTLE.as_millis()), left)
+            (ago(&announced.written, ANNOUNCEMENT_SETTLE.as_millis()), left)
         });
         announced.hash(hasher);
-        journal.modified.get(id).map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
-        (journal.tagged.contains(id), journal.is_doomed(id), fresh(journal.withdrawn(id))).hash(hasher);
-        for key in journal.announcements(id) {
+        record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
+        (record.tagged, record.seen_deleting, fresh(record.withdrawn)).hash(hasher);
+        for key in record.standing_announcements() {
             keys.stand_in(&key).hash(hasher);
         }
         let later = |seconds: Moment| at + jiff::SignedDuration::from_secs(seconds);
-        let dead = [0, LAG].map(|seconds| journal.is_dead_replay(id, later(seconds)));
-        let deleting = (0..LAG).take_while(|seconds| journal.may_be_deleting(id, later(*seconds))).count();
+        let dead = [0, LAG].map(|seconds| record.is_dead_replay(later(seconds)));
+        let deleting = (0..LAG).take_while(|seconds| record.may_be_deleting(later(*seconds))).count();
         (dead, deleting).hash(hasher);
-    }
-    for ((id, key), when) in &journal.swept {
-        if let Some(ago) = fresh(Some(*when)) {
-            (id, keys.stand_in(key), ago).hash(hasher);
+        for (key, when) in &record.announcements_removed {
+            if let Some(ago) = fresh(Some(*when)) {
+                (keys.stand_in(key), ago).hash(hasher);
+            }
         }
     }
 }
@@ -153,10 +154,12 @@ pub(super) struct Keys(BTreeMap<String, (usize, i128)>);
 impl Keys {
     fn of(world: &World, next: Moment) -> Self {
         let mut keys: BTreeSet<String> = world.ec2.tag_keys().filter(|key| key.starts_with(LEAVING)).cloned().collect();
-        for delivery in world.deliveries.iter().filter(|delivery| !matches!(delivery.next, Next::Again(_))) {
+        for delivery in world.deliveries.iter().filter(|delivery| !matches!(delivery.next, Due::Again(_))) {
             let journal = &delivery.journal;
-            keys.extend(world.ec2.endpoints.keys().flat_map(|id| journal.announcements(id)));
-            keys.extend(journal.swept.keys().map(|(_, key)| key.clone()));
+            for (_, record) in journal.endpoints() {
+                keys.extend(record.standing_announcements());
+                keys.extend(record.announcements_removed.keys().cloned());
+            }
         }
         let passed = -CLOCK_SKEW.as_millis();
         let stand_in = |(n, key): (usize, String)| {

@@ -1,11 +1,11 @@
 //! A history in words.
 
 use super::cloudformation::{holder, name};
-use tidb_private_endpoint::refusal::Refusal;
-use tidb_private_endpoint::step::{Observed, Step};
+use tidb_private_endpoint::decision::refusal::Refusal;
+use tidb_private_endpoint::decision::view::{Next, Observed};
 
 /// A look in words.
-pub(super) fn told(stack: usize, observed: &Observed, decided: &Result<Step, Refusal>) -> String {
+pub(super) fn told(stack: usize, observed: &Observed, decided: &Result<Next, Refusal>) -> String {
     let endpoints: Vec<String> = observed
         .endpoints
         .iter()
@@ -20,8 +20,10 @@ pub(super) fn told(stack: usize, observed: &Observed, decided: &Result<Step, Ref
         })
         .collect();
     let next = match decided {
-        Ok(Step::Wait(wait)) => format!("wait {} s, {}", wait.at_least.as_secs(), wait.reason),
-        Ok(step) => step.name().to_owned(),
+        Ok(Next::Wait(wait)) => format!("wait {} s, {}", wait.at_least.as_secs(), wait.reason),
+        Ok(Next::Act(action)) => action.name().to_owned(),
+        Ok(Next::Done(outcome)) => outcome.name().to_owned(),
+        Ok(Next::Read(facts)) => format!("read {facts:?}"),
         Err(refusal) => refusal.to_string(),
     };
     format!(

@@ -3,19 +3,20 @@
 //! the step, look again.
 
 use super::cloudformation::{Act, Planned, Stack, Wish, holder, name};
-use super::decision::{concerns, decide, place};
+use super::decision::{decide, error, look_filter, place};
 use super::ec2::{Ec2, Moment, Refused, timestamp};
 use super::planted::Planted;
 use super::search::{Choices, Open};
 use super::telling::told;
 use jiff::{SignedDuration, Timestamp};
 use std::rc::Rc;
-use tidb_private_endpoint::endpoint::Endpoint;
-use tidb_private_endpoint::journal::Journal;
-use tidb_private_endpoint::outcome::Outcome;
-use tidb_private_endpoint::release::CALL_LIMIT;
+use tidb_private_endpoint::decision::action::{Action, Created, TagAction};
+use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::decision::retry::{Retries, Retry, after_refusal};
+use tidb_private_endpoint::decision::view::{Next, Observed, Reason};
+use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
+use tidb_private_endpoint::model::protocol::CALL_LIMIT;
 use tidb_private_endpoint::request::Request;
-use tidb_private_endpoint::step::{Observed, Reason, Step};
 
 pub(super) const REFERENCE: &str = "tidb-private-endpoint:ref:";
 pub(super) const LEAVING: &str = "tidb-private-endpoint:leaving:";
@@ -51,14 +52,14 @@ pub(super) struct Scenario {
 
 /// What a delivery does next.
 #[derive(Debug, Clone)]
-pub(super) enum Next {
+pub(super) enum Due {
     Look(Moment),
-    Effect(Open, Rc<Step>),
+    Effect(Open, Rc<Action>),
     /// The event comes again, after a crash.
     Again(Open),
 }
 
-impl Next {
+impl Due {
     pub(super) fn at(&self) -> Moment {
         match self {
             Self::Look(at) => *at,
@@ -75,13 +76,22 @@ pub(super) struct Delivery {
     pub(super) request: Rc<Request>,
     pub(super) started: Moment,
     pub(super) journal: Rc<Journal>,
-    pub(super) next: Next,
+    pub(super) next: Due,
+    pub(super) retries: Retries,
     pub(super) looks: u32,
     /// How far its clock is ahead.
     pub(super) skew: Moment,
     /// Whether it is the second one of its event. It runs somewhere else, where the clock does not show the very same
     /// nanosecond; here a millisecond stands for that.
     pub(super) second: bool,
+}
+
+impl Scenario {
+    /// The moment after a pause: at least a second later, and on the grid.
+    fn later(&self, now: Moment, pause: SignedDuration) -> Moment {
+        let at = now + pause.as_secs().max(1);
+        at + (-at).rem_euclid(self.grid)
+    }
 }
 
 impl Delivery {
@@ -146,7 +156,7 @@ impl World {
         assert_eq!(now % scenario.grid, 0, "two states would be taken for the same that are not");
         self.now = now;
         let due = |delivery: &Delivery| delivery.next.at() == now;
-        let effect = |delivery: &Delivery| due(delivery) && matches!(delivery.next, Next::Effect(..));
+        let effect = |delivery: &Delivery| due(delivery) && matches!(delivery.next, Due::Effect(..));
         let effects: Vec<usize> = (0..self.deliveries.len()).filter(|n| effect(&self.deliveries[*n])).collect();
         if !effects.is_empty() {
             let number = choices.one_of(&effects);
@@ -165,10 +175,11 @@ impl World {
         let now = self.now;
         let delivery = &mut self.deliveries[number];
         let stack = delivery.stack;
-        if let Next::Again(open) = &mut delivery.next {
+        if let Due::Again(open) = &mut delivery.next {
             if open.happens(choices) {
-                delivery.journal = Rc::new(Journal::new(delivery.clock(now)));
-                (delivery.started, delivery.next, delivery.looks) = (now, Next::Look(now), 0);
+                delivery.journal = Rc::new(Journal::new((scenario.planted.arrive)(delivery.clock(now))));
+                (delivery.started, delivery.next, delivery.looks) = (now, Due::Look(now), 0);
+                delivery.retries = Retries::default();
             }
             return Ok(());
         }
@@ -184,13 +195,13 @@ impl World {
             match choices.seldom(3) {
                 1 => {
                     self.troubles -= 1;
-                    self.deliveries[number].next = Next::Again(Open::new(now, &scenario.redelivery));
+                    self.deliveries[number].next = Due::Again(Open::new(now, &scenario.redelivery));
                     self.tell(|| format!("{}: the function crashes", name(stack)));
                     return Ok(());
                 }
                 2 => {
                     self.troubles -= 1;
-                    self.deliveries[number].next = Next::Look(now + STALL);
+                    self.deliveries[number].next = Due::Look(now + STALL);
                     self.tell(|| format!("{}: EC2 answers with errors for {STALL} s", name(stack)));
                     return Ok(());
                 }
@@ -199,43 +210,51 @@ impl World {
         }
         let mut observed = Observed { at: self.deliveries[number].clock(now), endpoints: self.ec2.look(now, choices) };
         let delivery = &mut self.deliveries[number];
-        observed.endpoints.retain(|endpoint| concerns(delivery, endpoint));
-        Rc::make_mut(&mut delivery.journal).see(&delivery.request.holder, &observed);
+        look_filter(delivery, &mut observed);
+        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, Ok(&observed));
         let decided = decide(&scenario.planted, delivery, &observed);
         self.tell(|| told(stack, &observed, &decided));
         match decided {
-            Ok(step) => {
-                self.note_joined(number, &step);
-                self.begin(scenario, number, step)
+            Ok(next) => {
+                self.note_joined(number, &next);
+                self.begin(scenario, number, next)
             }
-            Err(refusal) => self.answer(number, &Err(refusal)),
+            Err(refusal) => {
+                let delivery = &mut self.deliveries[number];
+                match after_refusal(&refusal, &delivery.journal, observed.at) {
+                    Some(pause) => delivery.next = Due::Look(scenario.later(now, pause)),
+                    None => return self.answer(number, &Err(refusal.to_string())),
+                }
+                Ok(())
+            }
         }
     }
 
-    /// Begins a step that was decided on.
-    fn begin(&mut self, scenario: &Scenario, number: usize, step: Step) -> Verdict<()> {
+    /// Begins what was decided on.
+    fn begin(&mut self, scenario: &Scenario, number: usize, next: Next) -> Verdict<()> {
         let (now, delivery) = (self.now, &mut self.deliveries[number]);
-        match step {
-            Step::Done(outcome) => return self.answer(number, &Ok(outcome)),
-            Step::Wait(wait) => {
-                let at = now + wait.at_least.as_secs().max(1);
-                delivery.next = Next::Look(at + (-at).rem_euclid(scenario.grid));
+        match next {
+            Next::Done(outcome) => return self.answer(number, &Ok(outcome)),
+            Next::Wait(wait) => {
+                delivery.retries.waited();
+                delivery.next = Due::Look(scenario.later(now, wait.at_least));
             }
-            step => delivery.next = Next::Effect(Open::new(now, &scenario.delays), Rc::new(step)),
+            Next::Act(action) => delivery.next = Due::Effect(Open::new(now, &scenario.delays), Rc::new(action)),
+            Next::Read(facts) => return Err(format!("{facts:?} should have been known from the start")),
         }
         Ok(())
     }
 
     /// Takes note of a decision that is made only once the reference is shown and no leaver.
-    fn note_joined(&mut self, number: usize, step: &Step) {
+    fn note_joined(&mut self, number: usize, next: &Next) {
         let delivery = &self.deliveries[number];
-        let id = match step {
-            Step::Modify(id, _) | Step::Tag(id, _) => id,
-            Step::Done(outcome) => match outcome {
-                Outcome::Ready(ready) => &ready.endpoint.id,
-                Outcome::Released(_) | Outcome::Deleted(_) | Outcome::Absent => return,
+        let id = match next {
+            Next::Act(Action::ModifyEndpoint(id, _) | Action::Tag(id, TagAction::UserTags(_))) => id,
+            Next::Done(outcome) => match outcome.ready() {
+                Some(ready) => &ready.endpoint.id,
+                None => return,
             },
-            Step::Wait(wait) => match &wait.reason {
+            Next::Wait(wait) => match &wait.reason {
                 Reason::Pending(id, _) | Reason::DnsNames(id) => id,
                 _ => return,
             },
@@ -249,82 +268,102 @@ impl World {
 
     /// A call has its effect, if not later. A crash after it is one before the next look, which is at the same moment.
     fn effect(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) -> Verdict<()> {
-        let now = self.now;
         let delivery = &mut self.deliveries[number];
-        let Next::Effect(open, step) = &mut delivery.next else { return Ok(()) };
+        let Due::Effect(open, action) = &mut delivery.next else { return Ok(()) };
         if !open.happens(choices) {
             return Ok(());
         }
-        let (stack, step) = (delivery.stack, step.clone());
+        let (stack, action) = (delivery.stack, action.clone());
         let trouble = if self.troubles > 0 { choices.seldom(3) } else { 0 };
         self.troubles -= u8::from(trouble > 0);
         let result = match trouble {
             2 => {
-                self.tell(|| format!("{}: EC2 fails to: {}", name(stack), step.name()));
-                Ok(None)
+                self.tell(|| format!("{}: EC2 fails to: {}", name(stack), action.name()));
+                Err(error(ErrorKind::Transient))
             }
-            _ if (scenario.planted.swallow)(&step) => Ok(None),
-            _ => self.act(stack, &step)?,
+            _ if (scenario.planted.swallow)(&action) => Ok(Created::Nothing),
+            _ => self.act(stack, &action)?,
         };
-        let delivery = &mut self.deliveries[number];
+        let result = match (trouble, result) {
+            (1, _) => {
+                self.tell(|| format!("{}: the answer is lost", name(stack)));
+                Err(error(ErrorKind::Transient))
+            }
+            (_, result) => result,
+        };
+        self.go_on_after(scenario, number, &action, result.as_ref())
+    }
+
+    /// As in the product's loop: the retry policy decides, and the journal takes note.
+    fn go_on_after(
+        &mut self,
+        scenario: &Scenario,
+        number: usize,
+        action: &Action,
+        result: Result<&Created, &Ec2Error>,
+    ) -> Verdict<()> {
+        let (now, delivery) = (self.now, &mut self.deliveries[number]);
         let at = delivery.clock(now);
-        delivery.next = Next::Look(now);
+        let Delivery { request, retries, .. } = delivery;
         let journal = Rc::make_mut(&mut delivery.journal);
-        journal.tried(&delivery.request.holder, &step, at);
-        match result {
-            // As for every error that may go away: a pause, and another look.
-            _ if trouble > 0 => delivery.next = Next::Look(now + scenario.grid),
-            Ok(Some(made)) => journal.made(&made, at),
-            Ok(None) => journal.did(&step, at),
-            Err(Refused::NameTaken) => journal.conflicted(at),
-            Err(Refused::NotFound) => delivery.next = Next::Look(now + scenario.grid),
-        }
-        if trouble == 1 {
-            self.tell(|| format!("{}: the answer is lost", name(stack)));
+        let retry = match result {
+            Ok(_) => {
+                retries.succeeded();
+                Retry::Now
+            }
+            Err(error) => retries.after(error, Some(action), request, journal, at),
+        };
+        journal.record(request, action, result, (scenario.planted.remember)(action, at));
+        match retry {
+            Retry::Now => delivery.next = Due::Look(now),
+            Retry::After(pause) => delivery.next = Due::Look(scenario.later(now, pause)),
+            Retry::Never => return self.answer(number, &Err(format!("EC2 rejects to: {}", action.name()))),
         }
         Ok(())
     }
 
     /// A call has its effect: the one place where the world changes, and so where the rules are checked.
-    fn act(&mut self, stack: usize, step: &Step) -> Verdict<Result<Option<Endpoint>, Refused>> {
+    fn act(&mut self, stack: usize, action: &Action) -> Verdict<Result<Created, Ec2Error>> {
         let now = self.now;
         let holder = holder(stack);
-        self.tell(|| format!("{}: EC2 does: {}", name(stack), step.name()));
-        self.check_permitted(stack, step)?;
-        let result = match step {
-            Step::Create(new) => self.ec2.create(new, now).map(|id| {
+        self.tell(|| format!("{}: EC2 does: {}", name(stack), action.name()));
+        self.check_permitted(stack, action)?;
+        let nothing = |()| Created::Nothing;
+        let result = match action {
+            Action::CreateEndpoint(new) => self.ec2.create(new, now).map(|id| {
                 let mut fresh = self.ec2.look(now, &mut Choices::default());
                 fresh.retain(|endpoint| endpoint.id == id);
-                fresh.pop()
+                fresh.pop().map_or(Created::Nothing, |endpoint| Created::Endpoint(Box::new(endpoint)))
             }),
-            Step::Reference(id) => self.ec2.tag(id, &holder.ref_key(), &holder.name, now).map(|()| None),
-            Step::Modify(id, change) => self.ec2.modify(id, change, now).map(|()| None),
-            Step::Tag(..) | Step::Wait(_) | Step::Done(_) => Ok(None),
-            Step::Sweep { endpoint, keys } => {
-                keys.iter().try_for_each(|key| self.ec2.untag(endpoint, key, now)).map(|()| None)
-            }
-            Step::Release(id) => self.ec2.untag(id, &holder.ref_key(), now).map(|()| None),
-            Step::Announce { endpoint, until } => {
-                self.ec2.tag(endpoint, &holder.leaving_key(*until), &holder.name, now).map(|()| None)
-            }
-            Step::Delete(id) => {
+            Action::ModifyEndpoint(id, change) => self.ec2.modify(id, change, now).map(nothing),
+            Action::DeleteEndpoint(id) => {
                 self.ec2.delete(id, now);
-                Ok(None)
+                Ok(Created::Nothing)
             }
-            Step::Read(_) | Step::CreateGroup(_) | Step::Open(..) | Step::Close(..) | Step::DeleteGroup(_) => {
-                unreachable!("every wish gives its groups, so there is no '{}'", step.name())
+            Action::Tag(id, tags) => {
+                let change = tags.change(holder);
+                let set = change.set.iter().try_for_each(|(key, value)| self.ec2.tag(id, key, value, now));
+                set.and_then(|()| change.unset.iter().try_for_each(|key| self.ec2.untag(id, key, now))).map(nothing)
+            }
+            Action::CreateGroup(_) | Action::Authorize(..) | Action::Revoke(..) | Action::DeleteGroup(_) => {
+                return Err(format!("every specification gives its groups, so there is no '{}'", action.name()));
             }
         };
-        if matches!(step, Step::Create(_) | Step::Reference(_)) {
+        if matches!(action, Action::CreateEndpoint(_) | Action::Tag(_, TagAction::Join)) {
             self.stacks[stack].wrote = now;
             self.excuse(stack);
         }
         let leaves = self.deliveries.iter().any(|delivery| delivery.stack == stack && delivery.act == Act::Delete);
-        if let Step::Release(id) = step {
+        if let Action::Tag(id, TagAction::Release) = action {
             self.stacks[stack].released |= leaves;
             self.stacks[stack].joined.remove(id);
         }
         self.check_promises()?;
-        Ok(result)
+        Ok(result.map_err(|refused| {
+            error(match refused {
+                Refused::NameTaken => ErrorKind::NameTaken,
+                Refused::NotFound => ErrorKind::Transient,
+            })
+        }))
     }
 }

@@ -1,0 +1,67 @@
+//! The metrics of one delivery of an event: one line of the log, from which CloudWatch extracts them (CloudWatch user
+//! guide, "Specification: Embedded metric format"). They need no call and no permission.
+//!
+//! CloudWatch bills a metric for every combination of values of its dimensions, so there are few of both. All metrics have
+//! the function as a dimension, because several may be deployed side by side; only the number of events is split further,
+//! by outcome. Whatever else identifies the event is in the line without being a dimension.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub const NAMESPACE: &str = "TiDBPrivateEndpoint";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// The name of the outcome or of the failure, or what became of the answer.
+    pub outcome: &'static str,
+    pub failed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metrics {
+    pub ending: Ending,
+    pub arrived: Timestamp,
+    pub ended: Timestamp,
+    pub ec2_calls: u64,
+}
+
+impl Metrics {
+    /// The log line. Lambda drops lines below the function's log level, so this one has exactly that level.
+    pub fn line(&self, function_name: &str, log_level: &str, event: &Value) -> String {
+        let directive = |dimensions: &[&str], metrics: &[(&str, &str)]| {
+            let metrics: Vec<Value> =
+                metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+            json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics })
+        };
+        let id = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+        let duration = self.ended.duration_since(self.arrived).as_millis();
+        json!({
+            "_aws": {
+                "Timestamp": self.ended.as_millisecond(),
+                "CloudWatchMetrics": [
+                    directive(
+                        &["FunctionName"],
+                        &[("Failures", "Count"), ("Duration", "Milliseconds"), ("Ec2Calls", "Count")],
+                    ),
+                    directive(&["FunctionName", "Outcome"], &[("Events", "Count")]),
+                ],
+            },
+            "timestamp": self.ended.to_string(),
+            "level": if log_level.is_empty() { "INFO" } else { log_level },
+            "FunctionName": function_name,
+            "Outcome": self.ending.outcome,
+            "Events": 1,
+            "Failures": u8::from(self.ending.failed),
+            "Duration": i64::try_from(duration).unwrap_or(i64::MAX),
+            "Ec2Calls": self.ec2_calls,
+            // As in every other line.
+            "span": {
+                "stack": id("StackId"),
+                "logical_id": id("LogicalResourceId"),
+                "request_id": id("RequestId"),
+                "request_type": id("RequestType"),
+            },
+        })
+        .to_string()
+    }
+}

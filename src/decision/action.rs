@@ -1,0 +1,120 @@
+//! The changes that the provider makes in EC2, one call each.
+
+use crate::model::change::{Change, NewEndpoint, NewGroup, TagChange};
+use crate::model::endpoint::Endpoint;
+use crate::model::ids::{EndpointId, GroupId, join};
+use crate::model::security_group::IngressRule;
+use crate::model::tags::{Holder, Tags};
+use jiff::Timestamp;
+use std::fmt;
+
+/// A change in EC2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    CreateEndpoint(Box<NewEndpoint>),
+    ModifyEndpoint(EndpointId, Change),
+    DeleteEndpoint(EndpointId),
+    Tag(EndpointId, TagAction),
+    CreateGroup(NewGroup),
+    Authorize(GroupId, Vec<IngressRule>),
+    Revoke(GroupId, Vec<IngressRule>),
+    DeleteGroup(GroupId),
+}
+
+/// A change of the tags of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagAction {
+    /// Write this resource's reference.
+    Join,
+    /// Remove this resource's reference.
+    Release,
+    /// Announce that this resource may delete the endpoint until a moment.
+    Announce(Timestamp),
+    /// Remove announcements with these tag keys: those of functions that crashed, or this event's own to withdraw them.
+    RemoveAnnouncements(Vec<String>),
+    /// Write and remove the user's tags.
+    UserTags(TagChange),
+}
+
+impl TagAction {
+    /// The tags to write and to remove.
+    pub fn change(&self, holder: &Holder) -> TagChange {
+        let write = |key| TagChange { set: Tags::from([(key, holder.name.clone())]), unset: Vec::new() };
+        let remove = |unset| TagChange { set: Tags::new(), unset };
+        match self {
+            Self::Join => write(holder.ref_key()),
+            Self::Release => remove(vec![holder.ref_key()]),
+            Self::Announce(until) => write(holder.leaving_key(*until)),
+            Self::RemoveAnnouncements(keys) => remove(keys.clone()),
+            Self::UserTags(change) => change.clone(),
+        }
+    }
+}
+
+/// What EC2 has created for an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    Nothing,
+    Endpoint(Box<Endpoint>),
+    Group(GroupId),
+}
+
+impl Action {
+    /// Whether it changes the security group that the provider manages, and no endpoint.
+    pub fn is_about_a_group(&self) -> bool {
+        matches!(self, Self::CreateGroup(_) | Self::Authorize(..) | Self::Revoke(..) | Self::DeleteGroup(_))
+    }
+
+    /// The security groups that have to exist for it.
+    pub fn group_ids(&self) -> &[GroupId] {
+        match self {
+            Self::CreateEndpoint(new) => &new.group_ids,
+            Self::ModifyEndpoint(_, change) => &change.add_groups,
+            Self::Authorize(id, _) | Self::Revoke(id, _) => std::slice::from_ref(id),
+            Self::DeleteEndpoint(_) | Self::Tag(..) | Self::CreateGroup(_) | Self::DeleteGroup(_) => &[],
+        }
+    }
+
+    /// Its name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateEndpoint(_) => "create endpoint",
+            Self::ModifyEndpoint(..) => "modify endpoint",
+            Self::DeleteEndpoint(_) => "delete endpoint",
+            Self::Tag(_, TagAction::Join) => "write reference",
+            Self::Tag(_, TagAction::Release) => "remove reference",
+            Self::Tag(_, TagAction::Announce(_)) => "announce deletion",
+            Self::Tag(_, TagAction::RemoveAnnouncements(_)) => "remove announcement",
+            Self::Tag(_, TagAction::UserTags(_)) => "write tags",
+            Self::CreateGroup(_) => "create security group",
+            Self::Authorize(..) => "authorize ingress",
+            Self::Revoke(..) => "revoke ingress",
+            Self::DeleteGroup(_) => "delete security group",
+        }
+    }
+}
+
+/// What is being done, for the log and for the reason of a failure.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |rules: &[IngressRule]| {
+            join(rules.iter().map(|rule| format!("TCP {} from {}", rule.port, rule.source)), ", ")
+        };
+        match self {
+            Self::CreateEndpoint(new) => write!(f, "creating an endpoint for {} in {}", new.service_name, new.vpc_id),
+            Self::ModifyEndpoint(id, change) => write!(f, "modifying {id}: {change}"),
+            Self::DeleteEndpoint(id) => write!(f, "deleting {id}"),
+            Self::Tag(id, TagAction::Join) => write!(f, "joining {id}"),
+            Self::Tag(id, TagAction::Release) => write!(f, "removing this resource's reference from {id}"),
+            Self::Tag(id, TagAction::Announce(until)) => write!(f, "announcing the deletion of {id} until {until}"),
+            Self::Tag(id, TagAction::RemoveAnnouncements(_)) => {
+                write!(f, "removing an announcement of deletion from {id}")
+            }
+            Self::Tag(id, TagAction::UserTags(_)) => write!(f, "updating the tags of {id}"),
+            Self::CreateGroup(new) => write!(f, "creating the security group {} in {}", new.name, new.vpc_id),
+            Self::Authorize(id, rules) => write!(f, "adding to {id}: {}", list(rules)),
+            Self::Revoke(id, rules) => write!(f, "removing from {id}: {}", list(rules)),
+            Self::DeleteGroup(id) => write!(f, "deleting {id}"),
+        }
+    }
+}

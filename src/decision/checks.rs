@@ -1,0 +1,186 @@
+//! What makes a request impossible, and what deserves a warning although it is possible.
+
+use super::placement::{Placement, place, zones_in_question};
+use super::provision::Provision;
+use super::refusal::Refusal;
+use super::view::Unless;
+use super::warning::Warning;
+use crate::model::endpoint::Endpoint;
+use crate::model::ids::{GroupId, VpcId, ZoneId, join};
+use crate::model::network::{Service, VpcDns};
+use crate::model::security_group::{Source, admits_any};
+use crate::request::Verb;
+use std::collections::BTreeSet;
+
+impl Provision<'_> {
+    pub(super) fn reject_other_region(&self) -> Unless<()> {
+        let service = &self.spec.service_name;
+        let region = service.region().unwrap_or_default();
+        if region == self.home.region {
+            return Ok(());
+        }
+        let (service_region, region) = (region.to_owned(), self.home.region.clone());
+        Err(Refusal::OtherRegion { service: service.clone(), service_region, region }.into())
+    }
+
+    /// The subnets of the endpoint, unless it is in another VPC. Rejects what the VPC, its subnets and the security groups
+    /// make impossible.
+    pub(super) fn placement(&self, target: Option<&Endpoint>) -> Unless<Option<Placement>> {
+        if target.is_some_and(|endpoint| !self.is_here(endpoint)) {
+            return Ok(None);
+        }
+        let Some(vpc) = &self.spec.vpc_id else {
+            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() }.into());
+        };
+        // The endpoint that the resource already has stays as it is when the world around it has changed.
+        let is_current = target.is_some_and(|endpoint| self.request.current() == Some(&endpoint.id));
+        if !is_current {
+            self.reject_vpc(vpc)?;
+        }
+        self.reject_groups(vpc)?;
+        let subnets = self.view.facts.subnets()?;
+        if let Some(endpoint) = target {
+            // The service is available in the zones of its endpoint. Usually nothing else has to be known about it.
+            let zones = self.view.facts.zones_of(endpoint)?;
+            let turning_dns_on = self.spec.private_dns && !endpoint.private_dns;
+            if !turning_dns_on && zones_in_question(self.spec, subnets).is_subset(&zones) {
+                return Ok(Some(place(self.spec, vpc, &in_zones(&zones), subnets, target)?));
+            }
+        }
+        let Some(service) = self.view.facts.service()? else {
+            let (region, account) = (self.home.region.clone(), self.home.account.clone());
+            let unknown = Refusal::UnknownService { service: self.spec.service_name.clone(), region, account };
+            return if is_current { Ok(None) } else { Err(unknown.into()) };
+        };
+        if service.acceptance_required && target.is_none() {
+            return Err(Refusal::AcceptanceRequired { service: self.spec.service_name.clone() }.into());
+        }
+        if self.spec.private_dns && target.is_none_or(|endpoint| !endpoint.private_dns) {
+            self.reject_private_dns(vpc, service)?;
+        }
+        Ok(Some(place(self.spec, vpc, service, subnets, target)?))
+    }
+
+    /// The VPC itself has to be read only if something about its subnets is wrong.
+    fn reject_vpc(&self, vpc: &VpcId) -> Unless<()> {
+        let account = self.home.account.clone();
+        let subnets = self.view.facts.subnets()?;
+        if !subnets.is_empty() && subnets.iter().all(|subnet| subnet.owner_id == account) {
+            return Ok(());
+        }
+        match self.view.facts.vpc()? {
+            None => Err(Refusal::UnknownVpc { vpc: vpc.clone(), region: self.home.region.clone(), account }.into()),
+            Some(found) if found.owner_id != account => {
+                Err(Refusal::SharedVpc { vpc: vpc.clone(), owner: found.owner_id.clone(), account }.into())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn reject_private_dns(&self, vpc: &VpcId, service: &Service) -> Unless<()> {
+        let name = || self.spec.service_name.clone();
+        match &service.private_dns_name {
+            None => return Err(Refusal::NoPrivateName { service: name() }.into()),
+            Some(private) if !service.private_dns_verified => {
+                return Err(Refusal::PrivateNameNotVerified { service: name(), name: private.clone() }.into());
+            }
+            Some(_) => {}
+        }
+        // EC2 rejects the endpoint and changes nothing; then two calls tell which of the attributes is off.
+        if !self.view.journal.creation().vpc_dns_refused {
+            return Ok(());
+        }
+        let off = self.view.facts.vpc_dns()?.and_then(|dns| vpc_dns_off(vpc, dns));
+        off.map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    fn reject_groups(&self, vpc: &VpcId) -> Unless<()> {
+        let (attached, allowed) = (&self.spec.group_ids, &self.spec.allowed_group_ids);
+        let found = self.view.facts.groups(&[attached.as_slice(), allowed].concat())?;
+        let unknown = |property: &'static str, ids: &[GroupId]| {
+            let shown = |id: &&GroupId| found.iter().any(|group| group.id == **id);
+            let group = ids.iter().find(|id| !shown(id))?.clone();
+            Some(Refusal::UnknownGroup { property, group, vpc: vpc.clone() })
+        };
+        if let Some(refusal) =
+            unknown("SecurityGroupIds", attached).or_else(|| unknown("AllowedSecurityGroupIds", allowed))
+        {
+            return Err(refusal.into());
+        }
+        // An allowed security group may be in another VPC if the two are peered. Only EC2 can tell.
+        if let Some(other) = found.iter().find(|group| attached.contains(&group.id) && group.vpc_id != *vpc) {
+            let (group, found) = (other.id.clone(), other.vpc_id.clone());
+            return Err(Refusal::GroupOfOtherVpc { group, found, vpc: vpc.clone() }.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the endpoint's security groups together admit none of the clients.
+    pub(super) fn port_closed(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
+        // EC2 may not show yet a rule that this event has written.
+        if self.spec.vpc_id.is_none() || endpoint.group_ids.iter().any(|id| self.view.journal.group(id).authorized) {
+            return Ok(None);
+        }
+        let groups = self.view.facts.groups(&endpoint.group_ids)?;
+        let port = self.spec.port;
+        let mut sources = self.spec.named_sources();
+        if sources.is_empty() {
+            let blocks = self.view.facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
+            let blocks: Vec<Source> = blocks.copied().map(Source::Block).collect();
+            if admits_any(groups.iter().copied(), port, &blocks) {
+                return Ok(None);
+            }
+            // The VPC's blocks include the subnets', and are fewer words.
+            let vpc = self.view.facts.vpc()?;
+            sources = vpc.map(|vpc| vpc.blocks.iter().copied().map(Source::Block).collect()).unwrap_or_default();
+        }
+        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return Ok(None) };
+        if admits_any(groups.iter().copied(), port, &sources) {
+            return Ok(None);
+        }
+        let from = match source {
+            Source::Group(id) => format!("--source-group {id}"),
+            block @ (Source::Block(_) | Source::PrefixList(_)) => format!("--cidr {block}"),
+        };
+        Ok(Some(Warning::PortClosed {
+            groups: join(groups.iter().map(|group| &group.id), ", "),
+            port,
+            sources: join(&sources, ", "),
+            command: format!(
+                "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
+                group.id
+            ),
+        }))
+    }
+
+    /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.
+    pub(super) fn warning_of_place(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
+        if !self.is_here(endpoint) {
+            return Ok(Some(Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() }));
+        }
+        if !endpoint.private_dns || !matches!(self.request.verb, Verb::Update { .. }) {
+            return Ok(None);
+        }
+        let off = self.view.facts.vpc_dns()?.filter(|dns| !(dns.support && dns.hostnames));
+        Ok(off.map(|_| Warning::VpcDnsOff { vpc: endpoint.vpc_id.clone() }))
+    }
+}
+
+/// What an endpoint tells about its service.
+fn in_zones(zones: &BTreeSet<&ZoneId>) -> Service {
+    Service { zone_ids: zones.iter().copied().cloned().collect(), ..Service::default() }
+}
+
+/// Which DNS attributes are off, and the commands that turn them on; `None` if both are on.
+fn vpc_dns_off(vpc: &VpcId, dns: VpcDns) -> Option<Refusal> {
+    let what = match (dns.support, dns.hostnames) {
+        (true, true) => return None,
+        (true, false) => "enableDnsHostnames is",
+        (false, true) => "enableDnsSupport is",
+        (false, false) => "enableDnsSupport and enableDnsHostnames are",
+    };
+    let command = |flag: &str| format!("aws ec2 modify-vpc-attribute --vpc-id {vpc} --{flag}");
+    let commands = [(dns.support, "enable-dns-support"), (dns.hostnames, "enable-dns-hostnames")];
+    let commands = join(commands.into_iter().filter(|(on, _)| !on).map(|(_, flag)| command(flag)), " && ");
+    Some(Refusal::VpcDnsOff { vpc: vpc.clone(), what, commands })
+}

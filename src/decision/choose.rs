@@ -1,0 +1,47 @@
+//! Which endpoint to have.
+
+use super::provision::Provision;
+use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::request::spec::ReuseScope;
+
+impl Provision<'_> {
+    /// The endpoint to have: the resource's current one if it fits, else the oldest that fits, the same one for everyone.
+    pub(super) fn choose(&self) -> Option<&Endpoint> {
+        let candidates = self.view.observed.endpoints.iter().filter(|endpoint| self.is_candidate(endpoint));
+        let (here, elsewhere): (Vec<&Endpoint>, Vec<&Endpoint>) =
+            candidates.partition(|endpoint| self.is_here(endpoint));
+        self.choose_here(&here).or_else(|| self.choose_elsewhere(&elsewhere))
+    }
+
+    fn is_candidate(&self, endpoint: &Endpoint) -> bool {
+        let record = self.view.journal.endpoint(&endpoint.id);
+        endpoint.offers(&self.spec.service_name)
+            && !endpoint.requester_managed
+            && !record.seen_deleting
+            && !record.is_releasing()
+    }
+
+    fn choose_here<'e>(&self, here: &[&'e Endpoint]) -> Option<&'e Endpoint> {
+        let fits = |endpoint: &&Endpoint| endpoint.private_dns == self.spec.private_dns;
+        let oldest = || here.iter().copied().filter(fits).min_by_key(|endpoint| endpoint.age_key());
+        match here.iter().copied().find(|endpoint| self.request.current() == Some(&endpoint.id)) {
+            Some(current) if fits(&current) || !self.spec.private_dns => Some(current),
+            // Its private DNS has to be turned on, which EC2 allows only if no other endpoint of the VPC has the name.
+            Some(current) if current.is_owned() => oldest().or(Some(current)),
+            Some(_) | None => oldest(),
+        }
+    }
+
+    fn choose_elsewhere<'e>(&self, elsewhere: &[&'e Endpoint]) -> Option<&'e Endpoint> {
+        if self.spec.reuse_scope == ReuseScope::Vpc {
+            return None;
+        }
+        // One that this event has joined may become pending again because its owner changes it.
+        let fits = |endpoint: &&Endpoint| {
+            endpoint.state == EndpointState::Available || self.view.journal.endpoint(&endpoint.id).referenced.is_some()
+        };
+        let candidates = || elsewhere.iter().copied().filter(fits);
+        let current = candidates().find(|endpoint| self.request.current() == Some(&endpoint.id));
+        current.or_else(|| candidates().min_by_key(|endpoint| endpoint.age_key()))
+    }
+}

@@ -1,0 +1,105 @@
+//! Creating an endpoint where none fits.
+
+use super::action::Action;
+use super::difference::Relation;
+use super::facts::Fact;
+use super::poll::POLL;
+use super::provision::Provision;
+use super::refusal::Refusal;
+use super::view::{Next, Reason, Unless, View, wait};
+use crate::model::change::NewEndpoint;
+use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::ids::{GroupId, VpcId, join};
+use crate::model::tags::OWNED;
+use jiff::SignedDuration;
+
+/// How long a private DNS name may be refused before it counts as someone else's.
+const NAME_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How long to wait after EC2 has refused a private DNS name. The look in between costs less than another refusal.
+const NAME_PAUSE: SignedDuration = SignedDuration::from_secs(20);
+
+impl Provision<'_> {
+    /// No endpoint fits: create one, unless the private DNS name is still in use.
+    pub(super) fn create(&self) -> Unless<Next> {
+        self.read_together()?;
+        let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, self.placement(None)?) else {
+            return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() }.into());
+        };
+        if self.spec.private_dns {
+            self.wait_for_other_endpoints(vpc)?;
+        }
+        self.wait_for_name(vpc)?;
+        let group_ids = self.groups_for_new_endpoint(vpc)?;
+        let holder = &self.request.holder;
+        let mut tags = self.spec.tags.clone();
+        tags.insert(OWNED.to_owned(), holder.hash.clone());
+        tags.insert(holder.ref_key(), holder.name.clone());
+        Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
+            service_name: self.spec.service_name.clone(),
+            vpc_id: vpc.clone(),
+            subnet_ids: placement.subnets,
+            group_ids,
+            private_dns: self.spec.private_dns,
+            ip_address_type: self.spec.ip_address_type,
+            tags,
+            client_token: self.request.client_token(self.view.journal.tokens_spent(self.view.observed.at)),
+        }))))
+    }
+
+    /// Everything that creating an endpoint needs, read at once.
+    fn read_together(&self) -> Unless<()> {
+        let Some(vpc) = &self.spec.vpc_id else { return Ok(()) };
+        let groups = Fact::Groups([self.spec.group_ids.as_slice(), &self.spec.allowed_group_ids].concat());
+        let managed = self.managed_group(vpc).and_then(|group| group.fact());
+        let unread = self.view.facts.unread([Fact::Subnets, Fact::Service, groups].into_iter().chain(managed));
+        if unread.is_empty() { Ok(()) } else { Err(Next::Read(unread).into()) }
+    }
+
+    /// Endpoints that have the private DNS name and cannot be joined.
+    fn wait_for_other_endpoints(&self, vpc: &VpcId) -> Unless<()> {
+        let with_name = || self.view.observed.endpoints.iter().filter(|e| self.is_here(e) && e.private_dns);
+        let requester_managed = |endpoint: &&Endpoint| endpoint.requester_managed && endpoint.state.is_usable();
+        if let Some(endpoint) = with_name().find(requester_managed) {
+            return Err(Refusal::RequesterManaged { endpoint: endpoint.id.clone(), vpc: vpc.clone() }.into());
+        }
+        let deleting = |endpoint: &&Endpoint| {
+            endpoint.service_name == self.spec.service_name && endpoint.state == EndpointState::Deleting
+        };
+        match with_name().find(deleting) {
+            Some(endpoint) => Err(wait(Reason::NameInUse(endpoint.id.clone()), POLL).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn groups_for_new_endpoint(&self, vpc: &VpcId) -> Unless<Vec<GroupId>> {
+        let Some(group) = self.managed_group(vpc) else { return Ok(self.spec.group_ids.clone()) };
+        let id = group.for_new_endpoint()?;
+        // EC2 may refuse a source that the properties name, and then there must be no endpoint yet. It accepts the VPC's
+        // own blocks; those are added while it creates the endpoint.
+        if !self.spec.named_sources().is_empty() {
+            group.align_rules(&id, Relation::Shared)?;
+        }
+        Ok(vec![id])
+    }
+
+    /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still being deleted; or, if
+    /// nothing shows up, a private hosted zone of the customer has the name.
+    pub(super) fn wait_for_name(&self, vpc: &VpcId) -> Unless<()> {
+        let View { observed, facts, journal } = self.view;
+        let Some(taken) = journal.creation().name_taken else { return Ok(()) };
+        let waited = observed.at.duration_since(taken.first);
+        if waited >= NAME_PATIENCE {
+            let name = facts.service()?.and_then(|service| service.private_dns_name.clone());
+            let seen = join(observed.endpoints.iter().map(|e| format!("{} is {}", e.id, e.state)), ", ");
+            return Err(Refusal::NameTaken {
+                minutes: waited.as_mins(),
+                vpc: vpc.clone(),
+                name: name.unwrap_or_default(),
+                seen: if seen.is_empty() { "EC2 shows none".to_owned() } else { seen },
+            }
+            .into());
+        }
+        let pausing = observed.at.duration_since(taken.last) < NAME_PAUSE;
+        if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the decision may need to know beside the endpoints. Every fact costs a call to EC2, so none is read before the
+//! decision needs it: a fact that has not been read ends the decision with the request to read it.
+
+use crate::model::endpoint::Endpoint;
+use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
+use crate::model::network::{Service, Subnet, Vpc, VpcDns};
+use crate::model::security_group::SecurityGroup;
+use crate::model::tags::Holder;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Where the security group that the provider manages may be: its VPC and its name.
+pub type GroupPlace = (VpcId, String);
+
+/// A question about the service, VPC and security groups of a request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fact {
+    Service,
+    Vpc,
+    VpcDns,
+    /// The subnets of the VPC.
+    Subnets,
+    Groups(Vec<GroupId>),
+    ManagedGroup(GroupPlace),
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service => f.write_str("the service"),
+            Self::Vpc => f.write_str("the VPC"),
+            Self::VpcDns => f.write_str("the VPC's DNS attributes"),
+            Self::Subnets => f.write_str("the VPC's subnets"),
+            Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
+            Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
+        }
+    }
+}
+
+/// The answer to a question; `None` for what does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactValue {
+    /// `None` also if the service does not allow this account; EC2 does not distinguish the two.
+    Service(Option<Service>),
+    Vpc(Option<Vpc>),
+    VpcDns(Option<VpcDns>),
+    Subnets(Vec<Subnet>),
+    /// The security groups asked for, and those of them that exist.
+    Groups(Vec<GroupId>, Vec<SecurityGroup>),
+    ManagedGroup(GroupPlace, Option<SecurityGroup>),
+}
+
+/// What has been read so far. Service, VPC, subnets and given security groups are read once per event; the security group
+/// that the provider manages changes during an event, and is known only beside the look that it was read with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
+pub struct Facts {
+    service: Option<Option<Service>>,
+    vpc: Option<Option<Vpc>>,
+    vpc_dns: Option<Option<VpcDns>>,
+    subnets: Option<Vec<Subnet>>,
+    groups: BTreeMap<GroupId, Option<SecurityGroup>>,
+    managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
+}
+
+/// Each getter returns the question itself as the error if the fact has not been read.
+impl Facts {
+    pub fn service(&self) -> Result<Option<&Service>, Fact> {
+        self.service.as_ref().map(Option::as_ref).ok_or(Fact::Service)
+    }
+
+    pub fn vpc(&self) -> Result<Option<&Vpc>, Fact> {
+        self.vpc.as_ref().map(Option::as_ref).ok_or(Fact::Vpc)
+    }
+
+    pub fn vpc_dns(&self) -> Result<Option<VpcDns>, Fact> {
+        self.vpc_dns.ok_or(Fact::VpcDns)
+    }
+
+    pub fn subnets(&self) -> Result<&[Subnet], Fact> {
+        self.subnets.as_deref().ok_or(Fact::Subnets)
+    }
+
+    /// Those of the security groups that exist.
+    pub fn groups(&self, ids: &[GroupId]) -> Result<Vec<&SecurityGroup>, Fact> {
+        let managed = |id: &GroupId| self.managed_groups.values().flatten().find(|group| group.id == *id);
+        let known = |id: &GroupId| managed(id).map(Some).or_else(|| self.groups.get(id).map(Option::as_ref));
+        let unread: Vec<GroupId> = ids.iter().filter(|id| known(id).is_none()).cloned().collect();
+        if unread.is_empty() { Ok(ids.iter().filter_map(|id| known(id)?).collect()) } else { Err(Fact::Groups(unread)) }
+    }
+
+    pub fn managed_group(&self, place: &GroupPlace) -> Result<Option<&SecurityGroup>, Fact> {
+        self.managed_groups.get(place).map(Option::as_ref).ok_or_else(|| Fact::ManagedGroup(place.clone()))
+    }
+
+    pub fn insert(&mut self, value: FactValue) {
+        match value {
+            FactValue::Service(service) => self.service = Some(service),
+            FactValue::Vpc(vpc) => self.vpc = Some(vpc),
+            FactValue::VpcDns(dns) => self.vpc_dns = Some(dns),
+            FactValue::Subnets(subnets) => self.subnets = Some(subnets),
+            FactValue::Groups(asked, found) => {
+                self.groups.extend(asked.into_iter().map(|id| (id, None)));
+                self.groups.extend(found.into_iter().map(|group| (group.id.clone(), Some(group))));
+            }
+            FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
+        }
+    }
+
+    /// Those of the facts that have not been read.
+    pub fn unread(&self, facts: impl IntoIterator<Item = Fact>) -> Vec<Fact> {
+        let unread = |fact: Fact| match &fact {
+            Fact::Service => self.service().err(),
+            Fact::Vpc => self.vpc().err(),
+            Fact::VpcDns => self.vpc_dns().err(),
+            Fact::Subnets => self.subnets().err(),
+            Fact::Groups(ids) => self.groups(ids).err(),
+            Fact::ManagedGroup(place) => self.managed_group(place).err(),
+        };
+        facts.into_iter().filter_map(unread).collect()
+    }
+
+    /// The facts that have been read and are forgotten at the next look.
+    pub fn volatile(&self) -> Vec<Fact> {
+        self.managed_groups.keys().cloned().map(Fact::ManagedGroup).collect()
+    }
+
+    /// Forgets what a new look may show differently.
+    pub fn forget_volatile(&mut self) {
+        self.managed_groups.clear();
+    }
+
+    /// Whether one of the managed security groups that have been read was created for a holder.
+    pub fn has_group_of(&self, holder: &Holder) -> bool {
+        self.managed_groups.values().flatten().any(|group| holder.is_owner(&group.tags))
+    }
+
+    /// The zone of a subnet of the VPC, if the subnets have been read.
+    pub fn zone_of(&self, id: &SubnetId) -> Option<&ZoneId> {
+        self.subnets().ok()?.iter().find(|subnet| subnet.id == *id).map(|subnet| &subnet.zone_id)
+    }
+
+    /// The zones of an endpoint. Its service is available in them.
+    pub fn zones_of(&self, endpoint: &Endpoint) -> Result<BTreeSet<&ZoneId>, Fact> {
+        let subnets = self.subnets()?.iter().filter(|subnet| endpoint.subnet_ids.contains(&subnet.id));
+        Ok(subnets.map(|subnet| &subnet.zone_id).collect())
+    }
+}

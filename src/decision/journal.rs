@@ -1,0 +1,278 @@
+//! What one event has seen and done so far, with the times. EC2's reads lag behind its writes, so a look alone does not
+//! tell what is true; a look together with what this event did itself does.
+//!
+//! The journal lives as long as the event. A redelivered event starts with an empty one and still ends correctly, because
+//! everything that others need to know is in the tags.
+//!
+//! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
+
+use super::action::{Action, Created, TagAction};
+use super::facts::{Facts, GroupPlace};
+use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, Modified, Refused};
+use super::view::Observed;
+use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::ids::{EndpointId, GroupId};
+use crate::model::protocol::may_predate;
+use crate::model::security_group::managed_group_name;
+use crate::model::tags::Holder;
+use crate::request::Request;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Journal {
+    started: Timestamp,
+    changed: bool,
+    throttled: bool,
+    endpoints: BTreeMap<EndpointId, EndpointRecord>,
+    groups: BTreeMap<GroupId, GroupRecord>,
+    creation: CreationRecord,
+}
+
+/// What a failed Create has left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leftovers {
+    Nothing,
+    /// One endpoint with its reference.
+    Endpoint(EndpointId),
+    /// Several, or the result of a call is unknown.
+    Unknown,
+}
+
+impl Journal {
+    pub fn new(started: Timestamp) -> Self {
+        Self { started, ..Self::default() }
+    }
+
+    /// Adds a look, or the error that came instead.
+    pub fn observe(&mut self, request: &Request, looked: Result<&Observed, &Ec2Error>) {
+        let observed = match looked {
+            Ok(observed) => observed,
+            Err(error) => {
+                self.throttled |= error.kind == ErrorKind::Throttled;
+                return;
+            }
+        };
+        for endpoint in &observed.endpoints {
+            let record = self.endpoints.entry(endpoint.id.clone()).or_default();
+            record.seen = true;
+            record.seen_deleting |= endpoint.state.is_ending();
+            if request.holder.is_in(&endpoint.tags) {
+                record.referenced.get_or_insert(observed.at);
+            }
+            if endpoint.is_owned() && record.referenced.is_some() {
+                record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
+            }
+        }
+    }
+
+    /// Adds an action and what EC2 answered. An action without an answer may have taken effect.
+    pub fn record(&mut self, request: &Request, action: &Action, result: Result<&Created, &Ec2Error>, now: Timestamp) {
+        self.record_attempt(&request.holder, action, now);
+        match result {
+            Ok(created) => {
+                self.changed = true;
+                self.record_creation(created, now);
+                self.record_success(action, now);
+            }
+            Err(error) => {
+                self.changed |= error.kind.leaves_it_open();
+                self.throttled |= error.kind == ErrorKind::Throttled;
+                self.record_error(request, action, error.kind, now);
+            }
+        }
+    }
+
+    fn record_attempt(&mut self, holder: &Holder, action: &Action, now: Timestamp) {
+        match action {
+            Action::CreateEndpoint(_) => self.creation.attempted = Some(now),
+            Action::DeleteEndpoint(id) => self.endpoint_mut(id).delete_attempted = Some(now),
+            Action::Tag(id, TagAction::Release) => self.endpoint_mut(id).release_attempted = Some(now),
+            Action::Tag(id, TagAction::Announce(until)) => {
+                self.endpoint_mut(id).announcements.insert(holder.leaving_key(*until));
+            }
+            Action::Tag(id, TagAction::RemoveAnnouncements(keys)) => {
+                // It may be gone from now on, so nothing may be done that needs it.
+                let record = self.endpoint_mut(id);
+                if keys.iter().any(|key| record.announcements.contains(key)) {
+                    record.announced = None;
+                    record.withdrawn = Some(now);
+                }
+            }
+            Action::ModifyEndpoint(..)
+            | Action::Tag(_, TagAction::Join | TagAction::UserTags(_))
+            | Action::CreateGroup(_)
+            | Action::Authorize(..)
+            | Action::Revoke(..)
+            | Action::DeleteGroup(_) => {}
+        }
+    }
+
+    fn record_creation(&mut self, created: &Created, now: Timestamp) {
+        match created {
+            Created::Nothing => {}
+            Created::Endpoint(endpoint) => {
+                let record = self.endpoint_mut(&endpoint.id);
+                record.created = Some(now);
+                record.created_gone |= !endpoint.state.is_usable();
+                // It has the reference from its first moment.
+                record.referenced.get_or_insert(now);
+                self.creation.name_taken = None;
+            }
+            Created::Group(id) => self.group_mut(id).created = Some(now),
+        }
+    }
+
+    fn record_success(&mut self, action: &Action, now: Timestamp) {
+        match action {
+            Action::ModifyEndpoint(id, change) => {
+                let record = self.endpoint_mut(id);
+                let same = record.modified.as_ref().filter(|last| last.change == *change);
+                let attempts = same.map_or(0, |last| last.attempts) + 1;
+                record.modified = Some(Modified { change: change.clone(), at: now, attempts });
+                self.creation.name_taken = None;
+            }
+            Action::DeleteEndpoint(id) => self.endpoint_mut(id).deleted = Some(now),
+            Action::Tag(id, tags) => {
+                let record = self.endpoint_mut(id);
+                match tags {
+                    TagAction::Join => drop(record.referenced.get_or_insert(now)),
+                    TagAction::Release => record.released = Some(now),
+                    TagAction::Announce(until) => record.announced = Some(Announced { written: now, until: *until }),
+                    TagAction::RemoveAnnouncements(keys) => {
+                        record.announcements_removed.extend(keys.iter().map(|key| (key.clone(), now)));
+                    }
+                    TagAction::UserTags(_) => record.tagged = true,
+                }
+            }
+            Action::Authorize(id, _) => self.group_mut(id).authorized = true,
+            Action::Revoke(id, _) => self.group_mut(id).revoked = true,
+            Action::DeleteGroup(id) => self.group_mut(id).gone = true,
+            Action::CreateEndpoint(_) | Action::CreateGroup(_) => {}
+        }
+    }
+
+    fn record_error(&mut self, request: &Request, action: &Action, kind: ErrorKind, now: Timestamp) {
+        match (kind, action) {
+            (ErrorKind::NameTaken, _) => {
+                self.creation.name_taken = Some(Refused::again(self.creation.name_taken, now));
+            }
+            (ErrorKind::VpcDnsOff, _) => self.creation.vpc_dns_refused = true,
+            (ErrorKind::GroupExists, _) => self.creation.other_creator = Some(now),
+            (ErrorKind::TokenUsed, Action::CreateEndpoint(new)) => {
+                self.creation.tokens_used.entry(new.client_token.clone()).or_insert(now);
+            }
+            (ErrorKind::GroupInUse, Action::DeleteGroup(id)) => {
+                let record = self.group_mut(id);
+                record.in_use = Some(Refused::again(record.in_use, now));
+            }
+            (ErrorKind::Transient, Action::Authorize(id, _)) => self.group_mut(id).rules_unknown = true,
+            (ErrorKind::GroupGone, _) => self.record_missing_groups(request, action.group_ids(), now),
+            _ => {}
+        }
+    }
+
+    /// Another stack has deleted a managed group that does not exist, unless it was created a moment ago; the next look
+    /// finds or creates another one.
+    fn record_missing_groups(&mut self, request: &Request, ids: &[GroupId], now: Timestamp) {
+        let given = request.spec().map(|spec| spec.group_ids.as_slice()).unwrap_or_default();
+        for id in ids.iter().filter(|id| !given.contains(id)) {
+            let record = self.group_mut(id);
+            record.gone |= record.created.is_none_or(|created| !may_predate(now, created));
+        }
+    }
+
+    fn endpoint_mut(&mut self, id: &EndpointId) -> &mut EndpointRecord {
+        self.endpoints.entry(id.clone()).or_default()
+    }
+
+    fn group_mut(&mut self, id: &GroupId) -> &mut GroupRecord {
+        self.groups.entry(id.clone()).or_default()
+    }
+}
+
+/// What the decision asks the journal.
+impl Journal {
+    /// When the event arrived.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Whether EC2 has changed something for this event, or may have.
+    pub fn has_changed_anything(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether EC2 has said that the account calls too often.
+    pub fn is_throttled(&self) -> bool {
+        self.throttled
+    }
+
+    pub fn creation(&self) -> &CreationRecord {
+        &self.creation
+    }
+
+    /// The record of an endpoint; an empty one if this event has neither seen nor changed it.
+    pub fn endpoint(&self, id: &EndpointId) -> &EndpointRecord {
+        static NOTHING: LazyLock<EndpointRecord> = LazyLock::new(EndpointRecord::default);
+        self.endpoints.get(id).unwrap_or(&NOTHING)
+    }
+
+    /// The record of a security group; an empty one if this event has not changed it.
+    pub fn group(&self, id: &GroupId) -> &GroupRecord {
+        static NOTHING: LazyLock<GroupRecord> = LazyLock::new(GroupRecord::default);
+        self.groups.get(id).unwrap_or(&NOTHING)
+    }
+
+    pub fn endpoints(&self) -> impl Iterator<Item = (&EndpointId, &EndpointRecord)> {
+        self.endpoints.iter()
+    }
+
+    /// Endpoints that this event has begun to release.
+    pub fn released(&self) -> impl Iterator<Item = &EndpointId> {
+        self.endpoints.iter().filter(|(_, record)| record.is_releasing()).map(|(id, _)| id)
+    }
+
+    /// The first endpoint that this event has deleted.
+    pub fn deleted(&self) -> Option<&EndpointId> {
+        self.endpoints.iter().find(|(_, record)| record.deleted.is_some()).map(|(id, _)| id)
+    }
+
+    /// The managed security group that this event has created and that still exists.
+    pub fn created_group(&self) -> Option<&GroupId> {
+        self.groups.iter().rfind(|(_, record)| record.created.is_some() && !record.gone).map(|(id, _)| id)
+    }
+
+    /// Whether this event has created a managed security group, existing or not.
+    pub fn has_created_group(&self) -> bool {
+        self.groups.values().any(|record| record.created.is_some())
+    }
+
+    /// Where the managed security groups of endpoints are, or were, that had this resource's reference.
+    pub fn group_places(&self) -> impl Iterator<Item = GroupPlace> {
+        let places = self.endpoints.values().filter_map(|record| record.place.as_ref());
+        places.map(|(vpc, service)| (vpc.clone(), managed_group_name(service)))
+    }
+
+    /// How many client tokens this event has used up because what they created no longer exists. What a token created with
+    /// other parameters would be shown by now, with the reference, and be joined.
+    pub fn tokens_spent(&self, at: Timestamp) -> u32 {
+        let is_spent =
+            |record: &&EndpointRecord| record.created.is_some() && (record.is_dead_replay(at) || record.seen_deleting);
+        let spent = self.endpoints.values().filter(is_spent).count();
+        let used = self.creation.tokens_used.values().filter(|when| !may_predate(at, **when)).count();
+        u32::try_from(spent + used).unwrap_or(u32::MAX)
+    }
+
+    /// What a Create that fails now leaves behind for the Delete that follows. A managed security group that was created
+    /// for the holder, and not by this event, was created by an earlier delivery.
+    pub fn leftovers(&self, at: Timestamp, holder: &Holder, facts: &Facts) -> Leftovers {
+        let mut held = self.endpoints.iter().filter(|(_, record)| record.is_held(at) && !record.seen_deleting);
+        match (held.next(), held.next()) {
+            (Some((id, _)), None) => Leftovers::Endpoint(id.clone()),
+            (None, None) if !self.changed && !facts.has_group_of(holder) => Leftovers::Nothing,
+            _ => Leftovers::Unknown,
+        }
+    }
+}

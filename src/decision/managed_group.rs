@@ -1,0 +1,162 @@
+//! The security group that the provider manages: created before the endpoint, kept in step with what the properties ask
+//! for, and deleted after the endpoint.
+
+use super::action::Action;
+use super::difference::Relation;
+use super::facts::{Fact, GroupPlace};
+use super::poll::LAG_POLL;
+use super::refusal::Refusal;
+use super::view::{Interrupt, Next, Reason, Unless, View, wait};
+use crate::model::change::NewGroup;
+use crate::model::endpoint::Endpoint;
+use crate::model::ids::{GroupId, VpcId};
+use crate::model::security_group::{SecurityGroup, Source, managed_group_name};
+use crate::model::tags::{Holder, OWNED, Tags};
+use crate::request::spec::EndpointSpec;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+
+/// How long EC2 may go on reporting a security group as in use after the endpoint that used it is gone.
+const IN_USE_PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The managed security group of a service in a VPC, as one event sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ManagedGroup<'a> {
+    pub(super) holder: &'a Holder,
+    pub(super) vpc: &'a VpcId,
+    pub(super) spec: &'a EndpointSpec,
+    pub(super) view: View<'a>,
+}
+
+impl ManagedGroup<'_> {
+    fn place(&self) -> GroupPlace {
+        (self.vpc.clone(), managed_group_name(&self.spec.service_name))
+    }
+
+    fn found(&self) -> Unless<Option<&SecurityGroup>> {
+        let (place, View { facts, journal, .. }) = (self.place(), self.view);
+        match facts.managed_group(&place)?.filter(|group| !journal.group(&group.id).gone) {
+            Some(group) if !group.is_owned() => {
+                Err(Refusal::GroupNameTaken { group: group.id.clone(), name: place.1, vpc: place.0 }.into())
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// What has to be known to create an endpoint with it.
+    pub(super) fn fact(&self) -> Option<Fact> {
+        self.view.journal.created_group().is_none().then(|| Fact::ManagedGroup(self.place()))
+    }
+
+    /// The security group for a new endpoint. EC2 keeps its name unique, so of many stacks that need an endpoint at the
+    /// same moment one creates the group and goes on to create the endpoint; the others give it the time to.
+    pub(super) fn for_new_endpoint(&self) -> Unless<GroupId> {
+        let View { observed, journal, .. } = self.view;
+        let other_creator = || wait(Reason::OtherCreator(self.place().1), LAG_POLL).into();
+        if let Some(id) = journal.created_group() {
+            return Ok(id.clone());
+        }
+        match self.found()? {
+            None if journal.creation().other_creator.is_some_and(|when| observed.may_predate(when)) => {
+                Err(other_creator())
+            }
+            None => Err(self.create()),
+            Some(group) if !self.holder.is_owner(&group.tags) && observed.may_predate(journal.started()) => {
+                Err(other_creator())
+            }
+            Some(group) => Ok(group.id.clone()),
+        }
+    }
+
+    /// The security group for an existing endpoint, with the rules that it should have.
+    pub(super) fn for_endpoint(&self, relation: Relation) -> Unless<GroupId> {
+        let id = match self.view.journal.created_group() {
+            Some(id) => id.clone(),
+            None => self.found()?.map(|group| group.id.clone()).ok_or_else(|| self.create())?,
+        };
+        self.align_rules(&id, relation)?;
+        Ok(id)
+    }
+
+    /// Adds the rules to the security group that this event has created, if it has created one.
+    pub(super) fn authorize_created(&self) -> Unless<()> {
+        self.view.journal.created_group().map_or(Ok(()), |id| self.align_rules(id, Relation::Shared))
+    }
+
+    fn create(&self) -> Interrupt {
+        let (vpc_id, name) = self.place();
+        let tags = Tags::from([(OWNED.to_owned(), self.holder.hash.clone())]);
+        Action::CreateGroup(NewGroup { vpc_id, name, tags }).into()
+    }
+
+    /// Adds missing rules; removes the provider's surplus rules only if no other stack uses the security group.
+    pub(super) fn align_rules(&self, id: &GroupId, relation: Relation) -> Unless<()> {
+        let View { facts, journal, .. } = self.view;
+        let record = journal.group(id);
+        // A group that was created a moment ago has no rules, unless another stack has added some since.
+        let is_empty = journal.created_group() == Some(id) && !record.rules_unknown;
+        let narrow = relation == Relation::Exclusive && !record.revoked && !is_empty;
+        // EC2 may not show yet what this event has written.
+        if record.authorized && !narrow {
+            return Ok(());
+        }
+        let (vpc_id, name) = self.place();
+        let empty = SecurityGroup { id: id.clone(), vpc_id, name, tags: Tags::new(), rules: Vec::new() };
+        let group = if is_empty { &empty } else { self.found()?.unwrap_or(&empty) };
+        let mut sources = self.spec.named_sources();
+        if sources.is_empty() {
+            // In a block of the VPC without a subnet there is nobody to allow.
+            if !narrow && !is_empty {
+                let blocks = facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
+                if group.admits_all(self.spec.port, blocks) {
+                    return Ok(());
+                }
+            }
+            let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+            sources = blocks.iter().copied().map(Source::Block).collect();
+        }
+        let rules = group.compare(self.spec.port, &sources);
+        if !rules.missing.is_empty() && !record.authorized {
+            return Err(Action::Authorize(id.clone(), rules.missing).into());
+        }
+        if !rules.surplus.is_empty() && narrow {
+            return Err(Action::Revoke(id.clone(), rules.surplus).into());
+        }
+        Ok(())
+    }
+}
+
+/// Deletes managed security groups that nothing needs anymore, of those in the given places. EC2 refuses to delete a
+/// security group that anything uses; such a group is left, except that after an endpoint of the provider is deleted, EC2
+/// may only be late.
+pub(super) fn clean_up(
+    places: impl IntoIterator<Item = GroupPlace>,
+    keep: Option<&Endpoint>,
+    View { observed, facts, journal }: View<'_>,
+) -> Unless<()> {
+    let is_used = |id: &GroupId| {
+        let others = observed.endpoints.iter().filter(|endpoint| endpoint.state.is_usable());
+        others.chain(keep).any(|endpoint| endpoint.group_ids.contains(id))
+    };
+    let places: BTreeSet<GroupPlace> = places.into_iter().collect();
+    let unread = facts.unread(places.iter().cloned().map(Fact::ManagedGroup));
+    if !unread.is_empty() {
+        return Err(Next::Read(unread).into());
+    }
+    let patience = if journal.deleted().is_none() { SignedDuration::ZERO } else { IN_USE_PATIENCE };
+    for place in &places {
+        let Some(group) = facts.managed_group(place)? else { continue };
+        let (id, record) = (&group.id, journal.group(&group.id));
+        if !group.is_owned() || record.gone || is_used(id) {
+            continue;
+        }
+        match record.in_use {
+            Some(refused) if observed.at.duration_since(refused.first) >= patience => {}
+            Some(refused) if observed.at.duration_since(refused.last) < LAG_POLL => {
+                return Err(wait(Reason::GroupInUse(id.clone()), LAG_POLL).into());
+            }
+            Some(_) | None => return Err(Action::DeleteGroup(id.clone()).into()),
+        }
+    }
+    Ok(())
+}

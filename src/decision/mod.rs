@@ -1,0 +1,66 @@
+//! The decision: from what is asked for, what a look has shown and what this event has done, the one next step.
+//!
+//! Pure, so that every case can be tested without EC2 and the sharing protocol can be model checked. A plan is never
+//! stored: after a crash, a redelivery or a race, the next look is right again.
+//!
+//! ```text
+//!  Create, Update                                          Delete
+//!  found one ──── no reference ─────► join                 with reference ──► release
+//!     │           deletion announced ► wait, clean up      just released ───► wait
+//!     │           pending ──────────► wait                 foreign or held ─► done
+//!     │           not as asked for ─► modify, tag          not held ────────► announce, wait, delete
+//!     │           as asked for ─────► done                 being deleted ───► wait
+//!  found none ─── being deleted ────► wait                 gone ────────────► done
+//!                 else ─────────────► create
+//! ```
+
+pub mod action;
+mod checks;
+mod choose;
+mod create;
+pub mod difference;
+pub mod facts;
+mod join;
+pub mod journal;
+mod managed_group;
+pub mod outcome;
+mod placement;
+mod poll;
+mod provision;
+pub mod queries;
+pub mod records;
+pub mod refusal;
+mod release;
+mod remove;
+pub mod retry;
+pub mod view;
+pub mod warning;
+
+use crate::request::{Request, Verb};
+use provision::Provision;
+use refusal::Refusal;
+use remove::Remove;
+use view::{Home, Interrupt, Next, View};
+
+/// Decides what to do next.
+///
+/// # Errors
+/// The [`Refusal`] that ends the event.
+pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refusal> {
+    let decided = match &request.verb {
+        Verb::Create(spec) | Verb::Update { spec, .. } => Provision { request, spec, home, view }.next(),
+        Verb::Delete { endpoint, place, nothing_created } => Remove {
+            holder: &request.holder,
+            endpoint: endpoint.as_ref(),
+            place: place.as_ref(),
+            nothing_created: *nothing_created,
+            view,
+        }
+        .next(),
+    };
+    match decided {
+        Ok(next) => Ok(next),
+        Err(Interrupt::Do(next)) => Ok(*next),
+        Err(Interrupt::Refuse(refusal)) => Err(*refusal),
+    }
+}

@@ -1,0 +1,218 @@
+//! The decision for a resource that wants an endpoint.
+
+use super::action::{Action, TagAction};
+use super::difference::{Difference, Relation, difference};
+use super::facts::GroupPlace;
+use super::managed_group::{ManagedGroup, clean_up};
+use super::outcome::{Outcome, Ready};
+use super::placement::Placement;
+use super::poll::{LAG_POLL, POLL, pending_poll};
+use super::refusal::Refusal;
+use super::release::{Release, release};
+use super::view::{Home, Next, Reason, Unless, View, wait};
+use super::warning::Warning;
+use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::ids::{EndpointId, VpcId};
+use crate::model::security_group::managed_group_name;
+use crate::model::tags::is_held;
+use crate::request::spec::EndpointSpec;
+use crate::request::{Request, Verb};
+
+/// How often EC2 is asked for the same change.
+const CHANGE_ATTEMPTS_MAX: u32 = 3;
+
+pub(super) struct Provision<'a> {
+    pub(super) request: &'a Request,
+    pub(super) spec: &'a EndpointSpec,
+    pub(super) home: &'a Home,
+    pub(super) view: View<'a>,
+}
+
+impl Provision<'_> {
+    pub(super) fn next(&self) -> Unless<Next> {
+        self.reject_other_region()?;
+        self.check_held()?;
+        match self.choose() {
+            Some(endpoint) => self.converge(endpoint),
+            None => self.create(),
+        }
+    }
+
+    /// There is an endpoint: hold it, and bring it to what is asked for as far as it may be changed.
+    fn converge(&self, endpoint: &Endpoint) -> Unless<Next> {
+        let placement = self.placement(Some(endpoint))?;
+        self.hold(endpoint)?;
+        self.wait_until_available(endpoint)?;
+        let warnings = self.align(endpoint, placement.as_ref())?;
+        self.settle(endpoint)?;
+        self.release_others(&endpoint.id)?;
+        clean_up(self.group_places(), Some(endpoint), self.view)?;
+        self.report(endpoint, warnings)
+    }
+
+    pub(super) fn is_here(&self, endpoint: &Endpoint) -> bool {
+        endpoint.is_in(self.spec.vpc_id.as_ref())
+    }
+
+    /// The second phase. A security group that this event has created gets its rules while EC2 creates the endpoint.
+    fn wait_until_available(&self, endpoint: &Endpoint) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        if endpoint.state == EndpointState::Available {
+            return Ok(());
+        }
+        if let Some(group) =
+            self.managed_group(&endpoint.vpc_id).filter(|_| self.relation(endpoint) != Relation::Foreign)
+        {
+            group.authorize_created()?;
+        }
+        let in_hurry = matches!(self.request.verb, Verb::Create(_)) && !journal.is_throttled();
+        let poll = pending_poll(endpoint, &self.request.holder, observed.at, in_hurry);
+        Err(wait(Reason::Pending(endpoint.id.clone(), endpoint.state.clone()), poll).into())
+    }
+
+    /// The third phase: make the changes that the endpoint needs. Returns warnings about what stays different.
+    fn align(&self, endpoint: &Endpoint, placement: Option<&Placement>) -> Unless<Vec<Warning>> {
+        let View { observed, facts, journal } = self.view;
+        let relation = self.relation(endpoint);
+        let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
+            Some(group) => vec![group.for_endpoint(relation)?],
+            None => self.spec.group_ids.clone(),
+        };
+        let Difference { change, tags, warnings } =
+            difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
+        let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+        if let Some(modified) = &record.modified {
+            if observed.may_predate(modified.at) {
+                return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
+            }
+            if modified.attempts >= CHANGE_ATTEMPTS_MAX && change.as_ref() == Some(&modified.change) {
+                let (change, attempts) = (modified.change.to_string(), modified.attempts);
+                return Err(Refusal::ChangeWithoutEffect { endpoint: id.clone(), change, attempts }.into());
+            }
+        }
+        if let Some(change) = change {
+            if change.private_dns == Some(true) {
+                self.wait_for_name(&endpoint.vpc_id)?;
+            }
+            return Err(Action::ModifyEndpoint(id.clone(), change).into());
+        }
+        match tags.filter(|_| !record.tagged) {
+            Some(tags) => Err(Action::Tag(id.clone(), TagAction::UserTags(tags)).into()),
+            None => Ok(warnings),
+        }
+    }
+
+    /// The fourth phase: wait until the look is sure to show what the success promises.
+    fn settle(&self, endpoint: &Endpoint) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let id = &endpoint.id;
+        if endpoint.aws_entries().is_empty() {
+            return Err(if endpoint.subnet_ids.is_empty() {
+                Refusal::NoAddress { endpoint: id.clone() }.into()
+            } else {
+                wait(Reason::DnsNames(id.clone()), POLL).into()
+            });
+        }
+        let lag = || Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
+        // Without private DNS, two stacks can create an endpoint each at the same moment. A stack that did, or that may have
+        // done so with the answer lost, looks once more when EC2 must show both, and leaves the younger one for the older.
+        let alone = endpoint.private_dns && journal.endpoint(id).created.is_some();
+        if !alone && journal.creation().attempted.is_some_and(|when| observed.may_predate(when)) {
+            return lag();
+        }
+        // An Update may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.
+        if matches!(self.request.verb, Verb::Update { .. }) && observed.may_predate(journal.started()) {
+            return lag();
+        }
+        Ok(())
+    }
+
+    /// The last phase: the outcome.
+    fn report(&self, endpoint: &Endpoint, mut warnings: Vec<Warning>) -> Unless<Next> {
+        let View { facts, journal, .. } = self.view;
+        warnings.extend(self.port_closed(endpoint)?);
+        warnings.extend(self.warning_of_place(endpoint)?);
+        let private_dns_name = match endpoint.private_entry() {
+            _ if !endpoint.private_dns => None,
+            Some(entry) => Some(entry.name.clone()),
+            None => facts.service()?.and_then(|service| service.private_dns_name.clone()),
+        };
+        let ready = Box::new(Ready {
+            endpoint: endpoint.clone(),
+            port: self.spec.port,
+            zones: endpoint.subnet_ids.iter().filter_map(|id| facts.zone_of(id)).cloned().collect(),
+            private_dns_name,
+            warnings,
+        });
+        Ok(Next::Done(if self.request.current() == Some(&endpoint.id) {
+            if journal.has_changed_anything() { Outcome::Updated(ready) } else { Outcome::Unchanged(ready) }
+        } else if self.request.holder.is_owner(&endpoint.tags) {
+            Outcome::Created(ready)
+        } else {
+            Outcome::Joined(ready)
+        }))
+    }
+
+    fn relation(&self, endpoint: &Endpoint) -> Relation {
+        // Another endpoint of the provider for the same service uses the same managed security group, whoever holds it.
+        let sibling = |other: &Endpoint| {
+            other.id != endpoint.id && other.vpc_id == endpoint.vpc_id && other.is_owned() && other.state.is_usable()
+        };
+        if !endpoint.is_owned() || !self.is_here(endpoint) {
+            Relation::Foreign
+        } else if self.request.holder.others(&endpoint.tags).is_empty()
+            && !self.view.observed.endpoints.iter().any(sibling)
+        {
+            Relation::Exclusive
+        } else {
+            Relation::Shared
+        }
+    }
+
+    fn dropped_tags(&self) -> &[String] {
+        match &self.request.verb {
+            Verb::Update { dropped_tags, .. } => dropped_tags,
+            Verb::Create(_) | Verb::Delete { .. } => &[],
+        }
+    }
+
+    /// The managed security group in a VPC, unless the properties give security groups.
+    pub(super) fn managed_group<'a>(&'a self, vpc: &'a VpcId) -> Option<ManagedGroup<'a>> {
+        let Self { spec, request, view, .. } = *self;
+        spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view })
+    }
+
+    /// Where a managed security group may be left that nothing needs anymore.
+    fn group_places(&self) -> Vec<GroupPlace> {
+        let journal = self.view.journal;
+        let wanted = self.spec.vpc_id.iter().map(|vpc| (vpc.clone(), managed_group_name(&self.spec.service_name)));
+        let may_be_left = matches!(self.request.verb, Verb::Update { .. }) || journal.has_created_group();
+        let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
+        let left = journal.group_places().filter(|_| has_released);
+        wanted.filter(|_| may_be_left).chain(left).collect()
+    }
+
+    /// Releases what this resource holds besides `target`: left by an Update that failed halfway, or by a Create that has
+    /// moved to an older endpoint. What is the physical id is released by the Delete that CloudFormation sends for it. An
+    /// endpoint that was created for this resource and that no resource holds has lost its reference to a delivery that
+    /// crashed before the deletion.
+    fn release_others(&self, target: &EndpointId) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let holder = &self.request.holder;
+        for endpoint in &observed.endpoints {
+            let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+            let kept = id == target || self.request.current() == Some(id);
+            // A release that this event has begun is followed to its end, so that the security group can be deleted, too.
+            let begun = record.is_releasing() || !record.standing_announcements().is_empty();
+            let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
+            let left_over = (holder.is_in(&endpoint.tags) || orphaned) && !record.seen_deleting;
+            if !kept
+                && (begun || left_over)
+                && let Release::Next(next) = release(holder, endpoint, observed.at, journal)
+            {
+                return Err(next.into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Where to look for endpoints.
+
+use super::journal::Journal;
+use crate::model::ids::EndpointId;
+use crate::model::query::EndpointQuery;
+use crate::model::tags::{Holder, OWNED};
+use crate::request::spec::ReuseScope;
+use crate::request::{Request, Verb};
+
+/// The queries that make up one look.
+///
+/// A resource that wants an endpoint looks at those of its service in scope. One that may hold an endpoint already looks
+/// for what has its reference, too. Both always look at what this event has tried to release, which may have no reference
+/// anymore.
+pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
+    let mut queries = Vec::new();
+    if let Some(spec) = request.spec() {
+        let vpc = spec.vpc_id.clone().filter(|_| spec.reuse_scope == ReuseScope::Vpc);
+        queries.push(EndpointQuery::Service(spec.service_name.clone(), vpc));
+    }
+    match &request.verb {
+        Verb::Create(_) | Verb::Delete { endpoint: Some(_), .. } => {}
+        Verb::Update { .. } => queries.extend(of_the_resource(&request.holder)),
+        Verb::Delete { endpoint: None, place, nothing_created } => {
+            queries.extend(of_the_resource(&request.holder));
+            let place = place.iter().filter(|_| !nothing_created).cloned();
+            queries.extend(place.map(|(vpc, service)| EndpointQuery::Service(service, Some(vpc))));
+        }
+    }
+    let ids: Vec<EndpointId> = request.current().into_iter().chain(journal.released()).cloned().collect();
+    if !ids.is_empty() {
+        queries.push(EndpointQuery::Ids(ids));
+    }
+    queries
+}
+
+/// What has the resource's reference, and what was created for it: a delivery that crashed may have removed the reference
+/// without getting to the deletion.
+fn of_the_resource(holder: &Holder) -> [EndpointQuery; 2] {
+    [EndpointQuery::TagKey(holder.ref_key()), EndpointQuery::Tag(OWNED.to_owned(), holder.hash.clone())]
+}

@@ -1,0 +1,131 @@
+//! The records of the journal. Outside of it they can only be read.
+
+use crate::model::change::Change;
+use crate::model::ids::{ServiceName, VpcId};
+use crate::model::protocol::may_predate;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What this event has seen of an endpoint, and done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
+pub struct EndpointRecord {
+    /// When EC2 returned it as created for this event.
+    pub created: Option<Timestamp>,
+    /// Whether that answer showed it as gone: it was a replay of an earlier delivery's answer.
+    pub created_gone: bool,
+    pub seen: bool,
+    /// A look has shown it being deleted. Any later look that shows otherwise is only late.
+    pub seen_deleting: bool,
+    /// Since when this event has known that it has this resource's reference.
+    pub referenced: Option<Timestamp>,
+    /// VPC and service, if the provider owns it and it was seen with the reference.
+    pub place: Option<(VpcId, ServiceName)>,
+    /// When this event last tried to remove the reference, whatever EC2 answered.
+    pub release_attempted: Option<Timestamp>,
+    pub released: Option<Timestamp>,
+    /// This event's announcement of its deletion, if it counts.
+    pub announced: Option<Announced>,
+    /// Tag keys of all announcements that this event has tried to write.
+    pub announcements: BTreeSet<String>,
+    /// When this event last tried to withdraw an announcement.
+    pub withdrawn: Option<Timestamp>,
+    /// Tag keys of the announcements that this event has removed, of any holder.
+    pub announcements_removed: BTreeMap<String, Timestamp>,
+    /// When this event last tried to delete it, whatever EC2 answered.
+    pub delete_attempted: Option<Timestamp>,
+    pub deleted: Option<Timestamp>,
+    pub modified: Option<Modified>,
+    /// Whether this event has written the user's tags.
+    pub tagged: bool,
+}
+
+/// What this event has done to a security group that the provider manages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
+pub struct GroupRecord {
+    pub created: Option<Timestamp>,
+    /// Missing rules were added.
+    pub authorized: bool,
+    /// An attempt to add rules got no answer, so it may have them all the same.
+    pub rules_unknown: bool,
+    /// Surplus rules were removed.
+    pub revoked: bool,
+    /// It no longer exists, whatever a look shows.
+    pub gone: bool,
+    /// EC2 refuses to delete it because something uses it.
+    pub in_use: Option<Refused>,
+}
+
+/// What EC2 has said about creating an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CreationRecord {
+    /// When the last attempt ended, whatever EC2 answered.
+    pub attempted: Option<Timestamp>,
+    /// The private DNS name is taken.
+    pub name_taken: Option<Refused>,
+    /// Client tokens that have created an endpoint with other parameters, and when EC2 first said so.
+    pub tokens_used: BTreeMap<String, Timestamp>,
+    /// When EC2 last said that another stack has created the managed security group.
+    pub other_creator: Option<Timestamp>,
+    /// EC2 rejected private DNS because of the VPC's DNS attributes.
+    pub vpc_dns_refused: bool,
+}
+
+/// An announcement of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    pub written: Timestamp,
+    /// The moment that the tag key names.
+    pub until: Timestamp,
+}
+
+/// What EC2 refuses because of something that may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+impl Refused {
+    pub fn again(before: Option<Self>, now: Timestamp) -> Self {
+        Self { first: before.map_or(now, |refused| refused.first), last: now }
+    }
+}
+
+/// The last change of an endpoint that EC2 has accepted from this event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modified {
+    pub change: Change,
+    pub at: Timestamp,
+    /// How often EC2 has accepted this same change.
+    pub attempts: u32,
+}
+
+impl EndpointRecord {
+    /// Whether this event holds the endpoint, as far as it knows.
+    pub fn is_held(&self, at: Timestamp) -> bool {
+        self.referenced.is_some() && self.released.is_none() && !self.is_dead_replay(at)
+    }
+
+    /// Tag keys of this event's announcements that are not withdrawn.
+    pub fn standing_announcements(&self) -> Vec<String> {
+        self.announcements.iter().filter(|key| !self.announcements_removed.contains_key(*key)).cloned().collect()
+    }
+
+    /// Whether this event has begun to release the endpoint.
+    pub fn is_releasing(&self) -> bool {
+        self.release_attempted.is_some()
+    }
+
+    /// Whether a look at `at` may still show the endpoint as before although this event has tried to delete it.
+    pub fn may_be_deleting(&self, at: Timestamp) -> bool {
+        self.delete_attempted.is_some_and(|when| may_predate(at, when))
+    }
+
+    /// Whether EC2's answer to a creation was about an endpoint that no longer existed: EC2 remembers a client token
+    /// longer than what it created. An endpoint that no look shows within the read lag is one of those.
+    pub fn is_dead_replay(&self, at: Timestamp) -> bool {
+        self.created_gone || (!self.seen && self.created.is_some_and(|created| !may_predate(at, created)))
+    }
+}

@@ -1,0 +1,140 @@
+//! Releasing an endpoint that other resources may share, without compare-and-set and with reads that lag.
+
+use super::action::{Action, TagAction};
+use super::journal::Journal;
+use super::poll::{LAG_POLL, POLL};
+use super::records::Announced;
+use super::view::{Next, Reason, wait};
+use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, READ_LAG, may_predate};
+use crate::model::tags::Holder;
+use jiff::Timestamp;
+
+/// Where a release stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Release {
+    /// There is more to do.
+    Next(Next),
+    /// The reference is removed, and so is the endpoint if it had to be.
+    Finished,
+}
+
+/// Decides how to go on with releasing an endpoint that a look at `at` has shown.
+///
+/// # Flow
+///
+/// ```text
+///  Held ──► remove the reference ──► Settling: wait L, look again
+///                                        │
+///      ┌──────────────┬──────────────────┴───┐
+///   Foreign        Shared                 Unheld ──► announce the deletion
+///   finished       withdraw what was         │
+///                  announced; finished    Announced: wait 2 L, last look ──► delete ──► Deleting ──► Gone
+/// ```
+///
+/// Every phase is read from the look and the journal, never stored; a joiner that shows up in any look leads to *Shared*.
+///
+/// # Guarantees
+///
+/// * No resource that has joined the endpoint loses it.
+/// * An endpoint that the provider owns and no resource holds is deleted, by this event or by its redelivery.
+/// * Only the provider's own endpoints are announced or deleted, and only this resource's own tags are removed.
+///
+/// # Assumptions
+///
+/// Those of `docs/sharing.md`, which has the proof: above all that a read shows everything written more than
+/// [`READ_LAG`] before it.
+pub(super) fn release(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Release {
+    let id = &endpoint.id;
+    let pause = |reason: Reason, until: Timestamp| Release::Next(wait(reason, until.duration_since(at)));
+    let act = |action: TagAction| Release::Next(Next::Act(Action::Tag(id.clone(), action)));
+    match phase(holder, endpoint, at, journal) {
+        Phase::Gone | Phase::Foreign => Release::Finished,
+        Phase::Deleting => Release::Next(wait(Reason::Deleting(id.clone()), POLL)),
+        Phase::Held => act(TagAction::Release),
+        Phase::Settling(until) => pause(Reason::Joiners(id.clone()), until),
+        // Withdrawing the announcement of a deletion that is under way would leave joiners without a warning.
+        Phase::Shared if journal.endpoint(id).may_be_deleting(at) => {
+            Release::Next(wait(Reason::Deleting(id.clone()), LAG_POLL))
+        }
+        Phase::Shared => match journal.endpoint(id).standing_announcements() {
+            keys if keys.is_empty() => Release::Finished,
+            keys => act(TagAction::RemoveAnnouncements(keys)),
+        },
+        Phase::Unheld => act(announce(at)),
+        Phase::Announced(announced) => {
+            let last_look = after(announced.written, ANNOUNCEMENT_SETTLE);
+            let delete_called = journal.endpoint(id).deleted.is_some_and(|when| may_predate(at, when));
+            if at < last_look {
+                pause(Reason::Joiners(id.clone()), last_look)
+            } else if delete_called {
+                Release::Next(wait(Reason::Deleting(id.clone()), LAG_POLL))
+            } else if announced.until.duration_since(at) < CALL_LIMIT + CALL_LIMIT {
+                // This look and the call that follows take at most the limit each, and might end after the moment.
+                act(announce(at))
+            } else {
+                Release::Next(Next::Act(Action::DeleteEndpoint(id.clone())))
+            }
+        }
+    }
+}
+
+/// The state of an endpoint that is to be released, as one look and the journal tell it.
+enum Phase {
+    /// The endpoint no longer exists.
+    Gone,
+    /// It is being deleted.
+    Deleting,
+    /// It has this resource's reference.
+    Held,
+    /// The reference is removed, but the look may not show everything that was written before, until this moment.
+    Settling(Timestamp),
+    /// The provider did not create it.
+    Foreign,
+    /// Others hold it.
+    Shared,
+    /// No resource holds it, and this event has not announced its deletion.
+    Unheld,
+    /// No resource holds it, and this event has announced its deletion.
+    Announced(Announced),
+}
+
+fn phase(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Phase {
+    let record = journal.endpoint(&endpoint.id);
+    if endpoint.state == EndpointState::Deleted || (record.seen_deleting && !endpoint.is_owned()) {
+        return Phase::Gone;
+    }
+    if record.seen_deleting {
+        return Phase::Deleting;
+    }
+    let shown_late = record.released.is_some_and(|when| may_predate(at, when));
+    if holder.is_in(&endpoint.tags) && !shown_late {
+        return Phase::Held;
+    }
+    // Foreign endpoints settle, too: a Create that comes right after must not take a reference that is shown late for its
+    // own.
+    let settled = after(record.release_attempted.unwrap_or(journal.started()), READ_LAG);
+    if at < settled {
+        return Phase::Settling(settled);
+    }
+    if !endpoint.is_owned() {
+        return Phase::Foreign;
+    }
+    if !holder.others(&endpoint.tags).is_empty() {
+        return Phase::Shared;
+    }
+    match (record.announced, record.withdrawn) {
+        (Some(announced), _) => Phase::Announced(announced),
+        // Withdrawn a moment ago for a reference that this look does not show: it is gone again, or not shown yet.
+        (None, Some(withdrawn)) if may_predate(at, withdrawn) => Phase::Settling(after(withdrawn, READ_LAG)),
+        (None, _) => Phase::Unheld,
+    }
+}
+
+fn announce(at: Timestamp) -> TagAction {
+    TagAction::Announce(after(at, ANNOUNCEMENT_SETTLE + ANNOUNCEMENT_WINDOW))
+}
+
+fn after(moment: Timestamp, span: jiff::SignedDuration) -> Timestamp {
+    moment.saturating_add(span).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,100 @@
+//! What to do about an error of EC2, and about a refusal that may only be due to the read lag.
+
+use super::action::Action;
+use super::journal::Journal;
+use super::refusal::Refusal;
+use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::protocol::{READ_LAG, may_predate};
+use crate::request::Request;
+use jiff::{SignedDuration, Timestamp};
+
+/// The first pause after an error that may pass; it doubles with every further one.
+const BACKOFF: SignedDuration = SignedDuration::from_secs(1);
+/// The longest such pause. EC2 refills its bucket for creating, modifying and deleting endpoints at 0.3 a second.
+pub const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(20);
+
+/// How to go on after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Look again at once: the journal now knows what the next decision needs.
+    Now,
+    /// Look again after at least this long.
+    After(SignedDuration),
+    /// End the event with the error.
+    Never,
+}
+
+/// The errors of an event that may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Retries {
+    in_a_row: u32,
+    denied_since: Option<Timestamp>,
+}
+
+impl Retries {
+    /// Whether the last thing that the event did was rejected.
+    pub fn is_backing_off(&self) -> bool {
+        self.in_a_row > 0
+    }
+
+    /// EC2 has accepted an action.
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The decision was to wait, so EC2 was well enough to be looked at.
+    pub fn waited(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// Decides how to go on after an error of a look (`action` is `None`) or of an action. The journal is the one from
+    /// before the error is recorded.
+    pub fn after(
+        &mut self,
+        error: &Ec2Error,
+        action: Option<&Action>,
+        request: &Request,
+        journal: &Journal,
+        now: Timestamp,
+    ) -> Retry {
+        let is_new = |moment| may_predate(now, moment);
+        let may_pass = match (error.kind, action) {
+            (ErrorKind::NameTaken, Some(_)) | (ErrorKind::GroupInUse, Some(Action::DeleteGroup(_))) => {
+                return Retry::Now;
+            }
+            // The next decision asks for the attributes. They may have been changed a moment ago.
+            (ErrorKind::VpcDnsOff, _) if !journal.creation().vpc_dns_refused => return Retry::Now,
+            (ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::TokenUsed | ErrorKind::GroupExists, _) => true,
+            // What is denied may no longer exist, or its tags may not, or the policy of the role may be too new.
+            (ErrorKind::Denied, _) => is_new(*self.denied_since.get_or_insert(now)),
+            // The managed security group can be created again; a given one may be too new.
+            (ErrorKind::GroupGone, _) => {
+                request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())
+            }
+            (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown, _) => is_new(journal.started()),
+            (ErrorKind::NameTaken | ErrorKind::GroupInUse | ErrorKind::Final, _) => false,
+        };
+        if !may_pass {
+            return Retry::Never;
+        }
+        let longest = (BACKOFF * 2_i32.pow(self.in_a_row.min(10))).min(BACKOFF_MAX);
+        self.in_a_row += 1;
+        Retry::After(longest / 2)
+    }
+}
+
+/// Whether a request may only be refused because EC2 does not show yet what the same stack created seconds ago, and after
+/// which pause to look again.
+pub fn after_refusal(refusal: &Refusal, journal: &Journal, at: Timestamp) -> Option<SignedDuration> {
+    let about_new_things = matches!(
+        refusal,
+        Refusal::UnknownVpc { .. }
+            | Refusal::VpcDnsOff { .. }
+            | Refusal::SubnetNotInVpc { .. }
+            | Refusal::NoSubnetInServedZone { .. }
+            | Refusal::NoSubnetInZone { .. }
+            | Refusal::UnknownGroup { .. }
+            | Refusal::NothingToReuse { .. }
+    );
+    (about_new_things && may_predate(at, journal.started())).then_some(READ_LAG / 4)
+}

@@ -1,0 +1,150 @@
+//! What a decision is made from, and what it comes to.
+
+use super::action::Action;
+use super::facts::{Fact, Facts};
+use super::journal::Journal;
+use super::outcome::Outcome;
+use super::refusal::Refusal;
+use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::ids::{EndpointId, GroupId};
+use crate::model::protocol::may_predate;
+use jiff::{SignedDuration, Timestamp};
+use std::fmt;
+
+/// Where the function runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    pub region: String,
+    pub account: String,
+}
+
+/// One look at the endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// When the look began; what it shows is older by the read lag at most.
+    pub at: Timestamp,
+    /// The endpoints that matter to the request.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl Observed {
+    pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+
+    /// Whether the look may show the world from before a moment.
+    pub fn may_predate(&self, moment: Timestamp) -> bool {
+        may_predate(self.at, moment)
+    }
+}
+
+/// Everything that an event knows.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    pub observed: &'a Observed,
+    pub facts: &'a Facts,
+    pub journal: &'a Journal,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Read facts, all at the same time, and decide again.
+    Read(Vec<Fact>),
+    /// Pause before the next look.
+    Wait(Wait),
+    Act(Action),
+    Done(Outcome),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    pub reason: Reason,
+    pub at_least: SignedDuration,
+}
+
+/// What an event waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The endpoint is not available yet.
+    Pending(EndpointId, EndpointState),
+    DnsNames(EndpointId),
+    /// EC2 may not show yet what was written.
+    ReadLag(EndpointId),
+    /// Another holder has announced that it may delete the endpoint.
+    Announcement(EndpointId),
+    /// An endpoint with the same private DNS name is being deleted.
+    NameInUse(EndpointId),
+    /// EC2 rejected the private DNS name a moment ago.
+    NameTaken,
+    /// Nothing has the reference, or EC2 does not show it yet.
+    NothingYet,
+    /// Other resources may be about to join the endpoint.
+    Joiners(EndpointId),
+    Deleting(EndpointId),
+    /// Something still uses the security group that the provider manages.
+    GroupInUse(GroupId),
+    /// Another stack has created the security group of this name, and may be about to create the endpoint.
+    OtherCreator(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending(id, state) => write!(f, "waiting for {id} to become available (it is {state})"),
+            Self::DnsNames(id) => write!(f, "waiting for the DNS names of {id}"),
+            Self::ReadLag(id) => write!(f, "waiting for EC2 to show the latest changes to {id}"),
+            Self::Announcement(id) => write!(f, "waiting because another stack may be about to delete {id}"),
+            Self::NameInUse(id) => write!(f, "waiting for {id}, which has the private DNS name, to be deleted"),
+            Self::NameTaken => f.write_str("waiting for the private DNS name, which EC2 reports as taken"),
+            Self::NothingYet => f.write_str("looking again for an endpoint with this resource's reference"),
+            Self::Joiners(id) => write!(f, "waiting to see whether another stack joins {id} before deleting it"),
+            Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),
+            Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
+            Self::OtherCreator(group) => {
+                write!(f, "waiting for another stack, which created the security group {group}, to create the endpoint")
+            }
+        }
+    }
+}
+
+/// Why a decision ends before its last line: the value of `Err` that `?` passes up.
+#[derive(Debug)]
+pub enum Interrupt {
+    /// Something has to be done first.
+    Do(Box<Next>),
+    /// The request is rejected.
+    Refuse(Box<Refusal>),
+}
+
+/// A value, unless something has to be done first or the request is rejected.
+pub type Unless<T> = Result<T, Interrupt>;
+
+impl From<Refusal> for Interrupt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(Box::new(refusal))
+    }
+}
+
+impl From<Next> for Interrupt {
+    fn from(next: Next) -> Self {
+        Self::Do(Box::new(next))
+    }
+}
+
+impl From<Action> for Interrupt {
+    fn from(action: Action) -> Self {
+        Next::Act(action).into()
+    }
+}
+
+/// The fact has to be read first.
+impl From<Fact> for Interrupt {
+    fn from(fact: Fact) -> Self {
+        Next::Read(vec![fact]).into()
+    }
+}
+
+pub fn wait(reason: Reason, at_least: SignedDuration) -> Next {
+    Next::Wait(Wait { reason, at_least })
+}

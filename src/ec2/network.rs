@@ -1,0 +1,93 @@
+//! Services, VPCs and subnets.
+
+use super::errors::{Call, no_special_kind};
+use super::{Ec2, Result, filter};
+use crate::model::ids::{ServiceName, VpcId};
+use crate::model::network::{Service, Subnet, Vpc, VpcDns};
+use aws_sdk_ec2::error::ProvideErrorMetadata as _;
+use aws_sdk_ec2::types::{AttributeBooleanValue, DnsNameState, ServiceDetail, Subnet as SdkSubnet, VpcAttributeName};
+
+impl Ec2 {
+    /// Reads a service; `None` if it does not exist or does not allow this account, which EC2 does not distinguish.
+    pub async fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        let call = Call { action: "DescribeVpcEndpointServices", subject: name, kind: no_special_kind };
+        match self.client.describe_vpc_endpoint_services().service_names(name.as_str()).send().await {
+            Ok(answer) => {
+                let mut details = answer.service_details().iter();
+                Ok(details.find(|detail| detail.service_name() == Some(name.as_str())).map(service))
+            }
+            Err(error) if error.code() == Some("InvalidServiceName") => Ok(None),
+            Err(error) => Err(call.failed(&error)),
+        }
+    }
+
+    /// Reads a VPC; `None` if it does not exist.
+    pub async fn vpc(&self, id: &VpcId) -> Result<Option<Vpc>> {
+        let call = Call { action: "DescribeVpcs", subject: id, kind: no_special_kind };
+        let answer = self.client.describe_vpcs().filters(filter("vpc-id", [id.as_str()])).send().await;
+        let answer = answer.map_err(|error| call.failed(&error))?;
+        let Some(vpc) = answer.vpcs().iter().find(|vpc| vpc.vpc_id() == Some(id.as_str())) else { return Ok(None) };
+        let v4 = vpc.cidr_block_association_set().iter().filter_map(|block| block.cidr_block());
+        let v6 = vpc.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
+        let blocks = v4.chain(v6).filter_map(|block| block.parse().ok()).collect();
+        Ok(Some(Vpc { owner_id: vpc.owner_id().unwrap_or_default().to_owned(), blocks }))
+    }
+
+    /// Reads the DNS attributes of a VPC; `None` if it does not exist.
+    pub async fn vpc_dns(&self, vpc: &VpcId) -> Result<Option<VpcDns>> {
+        let call = Call { action: "DescribeVpcAttribute", subject: vpc, kind: no_special_kind };
+        let attribute =
+            |name: VpcAttributeName| self.client.describe_vpc_attribute().vpc_id(vpc.as_str()).attribute(name).send();
+        // EC2 returns one attribute per call.
+        let answers = tokio::try_join!(
+            attribute(VpcAttributeName::EnableDnsSupport),
+            attribute(VpcAttributeName::EnableDnsHostnames)
+        );
+        match answers {
+            Ok((support, hostnames)) => Ok(Some(VpcDns {
+                support: support.enable_dns_support().and_then(AttributeBooleanValue::value).unwrap_or_default(),
+                hostnames: hostnames.enable_dns_hostnames().and_then(AttributeBooleanValue::value).unwrap_or_default(),
+            })),
+            // Both spellings of the code have been seen.
+            Err(error) if error.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidVpcID.NotFound")) => {
+                Ok(None)
+            }
+            Err(error) => Err(call.failed(&error)),
+        }
+    }
+
+    /// Reads all subnets of a VPC.
+    pub async fn subnets(&self, vpc: &VpcId) -> Result<Vec<Subnet>> {
+        let call = Call { action: "DescribeSubnets", subject: vpc, kind: no_special_kind };
+        let request = self.client.describe_subnets().filters(filter("vpc-id", [vpc.as_str()]));
+        let found = request.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| call.failed(&error))?;
+        Ok(found.iter().filter(|subnet| subnet.vpc_id() == Some(vpc.as_str())).filter_map(subnet).collect())
+    }
+}
+
+fn service(from: &ServiceDetail) -> Service {
+    let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
+    Service {
+        acceptance_required: from.acceptance_required().unwrap_or_default(),
+        zone_ids: from.availability_zone_ids().iter().map(|id| id.as_str().into()).collect(),
+        zone_names: from.availability_zones().to_vec(),
+        private_dns_name: from.private_dns_name().or(names.into_iter().next()).map(str::to_owned),
+        private_dns_verified: from
+            .private_dns_name_verification_state()
+            .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),
+    }
+}
+
+fn subnet(from: &SdkSubnet) -> Option<Subnet> {
+    let v4 = from.cidr_block();
+    let v6 = from.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
+    Some(Subnet {
+        id: from.subnet_id()?.into(),
+        owner_id: from.owner_id().unwrap_or_default().to_owned(),
+        zone_id: from.availability_zone_id()?.into(),
+        zone_name: from.availability_zone().unwrap_or_default().to_owned(),
+        blocks: v4.into_iter().chain(v6).filter_map(|block| block.parse().ok()).collect(),
+        free_addresses: from.available_ip_address_count().unwrap_or_default(),
+    })
+}

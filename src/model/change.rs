@@ -1,0 +1,98 @@
+//! What EC2 is asked to create and to change.
+
+use super::ids::{GroupId, ServiceName, SubnetId, VpcId, join};
+use super::tags::Tags;
+use std::fmt;
+
+/// The address families of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpAddressType {
+    Ipv4,
+    Dualstack,
+    Ipv6,
+}
+
+impl IpAddressType {
+    const ALL: [Self; 3] = [Self::Ipv4, Self::Dualstack, Self::Ipv6];
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// EC2's spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Dualstack => "dualstack",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+/// An endpoint to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEndpoint {
+    pub service_name: ServiceName,
+    pub vpc_id: VpcId,
+    /// One in each zone.
+    pub subnet_ids: Vec<SubnetId>,
+    pub group_ids: Vec<GroupId>,
+    pub private_dns: bool,
+    /// `None` leaves it to EC2.
+    pub ip_address_type: Option<IpAddressType>,
+    /// Owner mark, reference and the user's tags, all present from the first moment.
+    pub tags: Tags,
+    /// Makes EC2 answer a repeated request with the same endpoint; at most 64 characters.
+    pub client_token: String,
+}
+
+/// A security group to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGroup {
+    pub vpc_id: VpcId,
+    pub name: String,
+    pub tags: Tags,
+}
+
+/// A change of an endpoint in one `ModifyVpcEndpoint` call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    pub add_subnets: Vec<SubnetId>,
+    pub remove_subnets: Vec<SubnetId>,
+    pub add_groups: Vec<GroupId>,
+    pub remove_groups: Vec<GroupId>,
+    pub private_dns: Option<bool>,
+    pub ip_address_type: Option<IpAddressType>,
+}
+
+impl Change {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let mut part = |verb: &str, what: String| {
+            if !what.is_empty() {
+                parts.push(format!("{verb} {what}"));
+            }
+        };
+        part("add", join(&self.add_subnets, ", "));
+        part("remove", join(&self.remove_subnets, ", "));
+        part("attach", join(&self.add_groups, ", "));
+        part("detach", join(&self.remove_groups, ", "));
+        part("turn private DNS", self.private_dns.map_or("", |on| if on { "on" } else { "off" }).to_owned());
+        part("set the IP address type to", self.ip_address_type.map_or("", IpAddressType::as_str).to_owned());
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// A change of the tags of a resource: one call to write, one to remove.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TagChange {
+    pub set: Tags,
+    /// Keys to remove.
+    pub unset: Vec<String>,
+}

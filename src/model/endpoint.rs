@@ -1,0 +1,146 @@
+//! An interface endpoint as EC2 shows it.
+
+use super::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId};
+use super::tags::{self, Tags};
+use jiff::Timestamp;
+use std::fmt;
+
+/// The state of an endpoint (AWS PrivateLink guide, "Interface endpoint states").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointState {
+    /// The owner of the service has to accept it.
+    PendingAcceptance,
+    /// Being created or changed.
+    Pending,
+    Available,
+    Deleting,
+    /// Gone, and still listed for a while.
+    Deleted,
+    Failed,
+    /// The owner of the service rejected it.
+    Rejected,
+    /// Nobody accepted it in time.
+    Expired,
+    /// Anything else, such as the SDK's `Partial`, for which no documentation says what it means.
+    Other(String),
+}
+
+impl EndpointState {
+    /// Parses EC2's word. The API returns `available` where the SDK's enum expects `Available`, and some endpoint types
+    /// use a third spelling, so letter case does not count (aws-sdk-rust issue 619).
+    pub fn parse(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "pendingacceptance" => Self::PendingAcceptance,
+            "pending" => Self::Pending,
+            "available" => Self::Available,
+            "deleting" => Self::Deleting,
+            "deleted" => Self::Deleted,
+            "failed" => Self::Failed,
+            "rejected" => Self::Rejected,
+            "expired" => Self::Expired,
+            _ => Self::Other(word.to_owned()),
+        }
+    }
+
+    /// Whether the endpoint works or may be about to. An unknown state counts: it is better to wait for such an endpoint
+    /// than to create another one beside it.
+    pub fn is_usable(&self) -> bool {
+        !self.is_ending() && !self.is_lost()
+    }
+
+    /// Whether the endpoint is being deleted or already gone.
+    pub fn is_ending(&self) -> bool {
+        matches!(self, Self::Deleting | Self::Deleted)
+    }
+
+    /// Whether the endpoint will never work again.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Failed | Self::Rejected | Self::Expired)
+    }
+}
+
+impl fmt::Display for EndpointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PendingAcceptance => "pendingAcceptance",
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Deleting => "deleting",
+            Self::Deleted => "deleted",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Other(word) => word,
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsEntry {
+    pub name: String,
+    /// Empty where EC2 gives none.
+    pub hosted_zone_id: String,
+}
+
+/// An interface endpoint as one look showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    pub vpc_id: VpcId,
+    pub service_name: ServiceName,
+    pub state: EndpointState,
+    /// Whether the service's private DNS name resolves to it inside the VPC.
+    pub private_dns: bool,
+    /// Whether an AWS service created it for itself; such an endpoint cannot be changed or deleted.
+    pub requester_managed: bool,
+    /// In EC2's spelling; empty where EC2 gives none.
+    pub ip_address_type: String,
+    /// One in each of its zones.
+    pub subnet_ids: Vec<SubnetId>,
+    pub group_ids: Vec<GroupId>,
+    pub network_interface_ids: Vec<String>,
+    /// In no particular order.
+    pub dns_entries: Vec<DnsEntry>,
+    pub created_at: Option<Timestamp>,
+    /// Why it failed, in EC2's words.
+    pub last_error: Option<String>,
+    pub tags: Tags,
+}
+
+impl Endpoint {
+    /// Whether the provider created it, for any stack. Only such an endpoint is ever changed or deleted.
+    pub fn is_owned(&self) -> bool {
+        tags::owner(&self.tags).is_some()
+    }
+
+    pub fn is_in(&self, vpc: Option<&VpcId>) -> bool {
+        Some(&self.vpc_id) == vpc
+    }
+
+    /// Whether a resource can use it for a service, now or soon.
+    pub fn offers(&self, service: &ServiceName) -> bool {
+        self.service_name == *service && self.state.is_usable()
+    }
+
+    /// The names that AWS assigned: the regional one first, then one for each zone. Recognized by their form, because the
+    /// order of the entries is not documented: they begin with the endpoint's id, and a zonal name has the zone appended
+    /// to the first label of the regional one.
+    pub fn aws_entries(&self) -> Vec<&DnsEntry> {
+        let mut entries: Vec<&DnsEntry> =
+            self.dns_entries.iter().filter(|entry| entry.name.starts_with(self.id.as_str())).collect();
+        entries.sort_by_key(|entry| (entry.name.len(), &entry.name));
+        entries
+    }
+
+    /// The entry of the service's private DNS name.
+    pub fn private_entry(&self) -> Option<&DnsEntry> {
+        self.dns_entries.iter().find(|entry| {
+            !entry.name.starts_with(self.id.as_str()) && !entry.name.starts_with('*') && !entry.name.is_empty()
+        })
+    }
+
+    /// Sorts the oldest endpoint first, in the same order for everyone.
+    pub fn age_key(&self) -> (Timestamp, &EndpointId) {
+        (self.created_at.unwrap_or(Timestamp::MAX), &self.id)
+    }
+}

@@ -1,0 +1,115 @@
+//! Who holds an endpoint, recorded in tags on the endpoint, where the console shows them.
+//!
+//! Every holder has a tag of its own, so no two writers overwrite each other. One tag marks what the provider created.
+//! During the minute before a deletion, one tag announces it.
+
+use super::ids::hex_digest;
+use super::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CLOCK_SKEW};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// The prefix of every tag key of the provider.
+pub const PREFIX: &str = "tidb-private-endpoint:";
+/// On everything that the provider creates. Value: the hash of the resource that it was created for.
+pub const OWNED: &str = "tidb-private-endpoint:owned";
+/// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id.
+pub const REF: &str = "tidb-private-endpoint:ref:";
+/// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
+/// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
+/// one cannot hit a newer one, not even one from another delivery of the same event.
+const LEAVING: &str = "tidb-private-endpoint:leaving:";
+
+/// Tags that EC2 allows on a resource, not counting those of AWS (EC2 user guide, "Tag restrictions").
+pub const TAG_LIMIT: usize = 50;
+
+pub type Tags = BTreeMap<String, String>;
+
+/// One resource of one stack, as tags identify it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// 24 hex digits derived from stack id and logical id.
+    pub hash: String,
+    /// Stack name and logical id, such as `orders/TiDB`.
+    pub name: String,
+}
+
+impl Holder {
+    pub fn new(stack_id: &str, logical_id: &str) -> Self {
+        // arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID
+        let stack_name = stack_id.split('/').nth(1).unwrap_or(stack_id);
+        let name: String = format!("{stack_name}/{logical_id}").chars().take(255).collect();
+        let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
+        Self { hash, name }
+    }
+
+    pub fn ref_key(&self) -> String {
+        format!("{REF}{}", self.hash)
+    }
+
+    /// The tag key of this holder's announcement that it may delete an endpoint until a moment.
+    pub fn leaving_key(&self, until: Timestamp) -> String {
+        format!("{LEAVING}{}:{until}", self.hash)
+    }
+
+    /// Whether the tags contain this holder's reference.
+    pub fn is_in(&self, tags: &Tags) -> bool {
+        tags.contains_key(&self.ref_key())
+    }
+
+    /// Whether the tagged thing was created for this resource.
+    pub fn is_owner(&self, tags: &Tags) -> bool {
+        owner(tags) == Some(self.hash.as_str())
+    }
+
+    /// The names of the other holders, in the order of their hashes.
+    pub fn others(&self, tags: &Tags) -> Vec<String> {
+        let own = self.ref_key();
+        tags.iter().filter(|(key, _)| key.starts_with(REF) && **key != own).map(|(_, name)| name.clone()).collect()
+    }
+}
+
+/// The hash of the resource that the tagged thing was created for, if the provider created it.
+pub fn owner(tags: &Tags) -> Option<&str> {
+    tags.get(OWNED).map(String::as_str)
+}
+
+/// Whether any resource holds the endpoint.
+pub fn is_held(tags: &Tags) -> bool {
+    tags.keys().any(|key| key.starts_with(REF))
+}
+
+/// Tags that count toward EC2's limit.
+pub fn counted(tags: &Tags) -> usize {
+    tags.keys().filter(|key| !key.starts_with("aws:")).count()
+}
+
+/// The announced deletions of an endpoint, as of a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Announcements {
+    /// Tag keys of holders that may still delete.
+    pub pending: Vec<String>,
+    /// Tag keys whose moment has passed: their writers crashed.
+    pub expired: Vec<String>,
+}
+
+impl Announcements {
+    /// Sorts the `leaving` tags at `now`. What this protocol did not write (no moment, or one further in the future than
+    /// any holder announces) counts as expired, so that no tag can delay a joiner for longer than a holder would.
+    pub fn at(now: Timestamp, tags: &Tags) -> Self {
+        let mut announcements = Self::default();
+        let furthest = ANNOUNCEMENT_SETTLE + ANNOUNCEMENT_WINDOW + CLOCK_SKEW;
+        for (key, rest) in tags.keys().filter_map(|key| Some((key, key.strip_prefix(LEAVING)?))) {
+            let until = rest.split_once(':').and_then(|(_, moment)| moment.parse::<Timestamp>().ok());
+            let is_pending = |until: Timestamp| {
+                let left = until.duration_since(now);
+                -CLOCK_SKEW <= left && left <= furthest
+            };
+            if until.is_some_and(is_pending) {
+                announcements.pending.push(key.clone());
+            } else {
+                announcements.expired.push(key.clone());
+            }
+        }
+        announcements
+    }
+}

@@ -1,0 +1,140 @@
+//! The event that CloudFormation sent, and where its answer goes.
+//!
+//! The envelope is read with untyped properties: an event that failed to parse as a whole would take its response URL
+//! with it, and the stack would wait until it times out.
+
+use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Wire;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// The presigned URL that takes the answer. Anyone who has it can answer for the stack, so it has no `Display`, and its
+/// `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResponseUrl(String);
+
+impl ResponseUrl {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL itself, only for the request that goes there.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// When S3 stops accepting the URL, as far as its query tells: `X-Amz-Date` and `X-Amz-Expires` (Signature Version
+    /// 4), or `Expires` in epoch seconds (Version 2).
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let (_, query) = self.0.split_once('?')?;
+        let value = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value)
+        };
+        if let (Some(date), Some(seconds)) = (value("X-Amz-Date"), value("X-Amz-Expires")) {
+            let signed_at =
+                jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            let valid_for = Duration::from_secs(seconds.parse().ok()?);
+            return signed_at.timestamp().checked_add(valid_for).ok();
+        }
+        Timestamp::from_second(value("Expires")?.parse().ok()?).ok()
+    }
+}
+
+impl fmt::Debug for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseUrl(secret)")
+    }
+}
+
+/// Where the one answer goes, and what it must repeat verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    pub response_url: ResponseUrl,
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// Unique for the request within the stack's operation.
+    pub request_id: String,
+    /// The name of the resource in the template.
+    pub logical_id: String,
+    /// `None` in a Create.
+    pub physical_id: Option<String>,
+}
+
+impl ReplyTo {
+    /// Reads what an answer needs from an event that may be malformed in every other way.
+    fn salvage(raw: &Value) -> Option<Self> {
+        let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            response_url: ResponseUrl::new(text("ResponseURL").filter(|url| url.starts_with("http"))?),
+            stack_id: text("StackId").unwrap_or_default(),
+            request_id: text("RequestId").unwrap_or_default(),
+            logical_id: text("LogicalResourceId").unwrap_or_default(),
+            physical_id: text("PhysicalResourceId").filter(|id| !id.is_empty()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequestType {
+    Create,
+    Update { old_properties: Value },
+    Delete,
+}
+
+/// A custom resource event whose properties have not been read yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub reply_to: ReplyTo,
+    pub request_type: RequestType,
+    pub properties: Value,
+}
+
+/// An event that cannot be read. It is answered all the same if it has a response URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a CloudFormation custom-resource event: {fault}")]
+pub struct Unreadable {
+    pub reply_to: Option<Box<ReplyTo>>,
+    pub fault: String,
+}
+
+impl Event {
+    /// # Errors
+    /// [`Unreadable`], with where to answer if that much was found.
+    pub fn read(raw: &Value) -> Result<Self, Unreadable> {
+        let reply_to = ReplyTo::salvage(raw);
+        // Not the parser's own words: they may quote the event, and with it the URL.
+        let unreadable = |fault: &str| Unreadable { reply_to: reply_to.clone().map(Box::new), fault: fault.to_owned() };
+        for name in ["RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId", "ResourceProperties"] {
+            if raw.get(name).is_none() {
+                return Err(unreadable(&format!("{name} is missing")));
+            }
+        }
+        let wire: Wire = serde_json::from_value(raw.clone())
+            .map_err(|_| unreadable("a field has the wrong type, or RequestType is not Create, Update or Delete"))?;
+        let (request_type, properties) = match wire {
+            Wire::Create(create) => (RequestType::Create, create.resource_properties),
+            Wire::Update(update) => {
+                (RequestType::Update { old_properties: update.old_resource_properties }, update.resource_properties)
+            }
+            Wire::Delete(delete) => (RequestType::Delete, delete.resource_properties),
+            _ => return Err(unreadable("RequestType is not Create, Update or Delete")),
+        };
+        let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not a URL"))?;
+        Ok(Self { reply_to, request_type, properties })
+    }
+
+    /// How long CloudFormation waits for the answer, if the template says so (`ServiceTimeout`, 1 to 3,600 seconds).
+    pub fn service_timeout(&self) -> Option<Duration> {
+        let seconds = match self.properties.get("ServiceTimeout")? {
+            Value::String(text) => text.trim().parse().ok()?,
+            Value::Number(number) => number.as_u64()?,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+        };
+        (1..=3_600).contains(&seconds).then(|| Duration::from_secs(seconds))
+    }
+}

@@ -1,0 +1,158 @@
+//! The endpoint that the properties describe.
+
+use super::property::{
+    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, REUSE_SCOPE, SERVICE_NAME,
+    SUBNET_IDS, VPC_ID, ZONE_IDS,
+};
+use super::reader::{Fault, Reader};
+use crate::model::change::IpAddressType;
+use crate::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId};
+use crate::model::security_group::Source;
+use crate::model::tags::Tags;
+use ipnet::IpNet;
+use serde_json::Value;
+
+/// The port of TiDB Cloud's gateways.
+pub const DEFAULT_PORT: u16 = 4000;
+
+/// Which endpoints a resource may join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReuseScope {
+    /// Those of the resource's VPC.
+    #[default]
+    Vpc,
+    /// Those of the VPC, else any available one of the region.
+    Region,
+}
+
+impl ReuseScope {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vpc => "Vpc",
+            Self::Region => "Region",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointSpec {
+    pub service_name: ServiceName,
+    /// `None` only with [`ReuseScope::Region`].
+    pub vpc_id: Option<VpcId>,
+    /// Empty: chosen by zone.
+    pub subnet_ids: Vec<SubnetId>,
+    /// Empty: every zone of the service.
+    pub zone_ids: Vec<ZoneId>,
+    /// Empty: the security group that the provider manages.
+    pub group_ids: Vec<GroupId>,
+    /// CIDR blocks that may connect. If `allowed_group_ids` is empty too, those of the VPC.
+    pub allowed_blocks: Vec<IpNet>,
+    /// Security groups whose members may connect.
+    pub allowed_group_ids: Vec<GroupId>,
+    pub port: u16,
+    /// Whether the service's private DNS name should resolve to the endpoint inside the VPC.
+    pub private_dns: bool,
+    /// `None` leaves it to EC2.
+    pub ip_address_type: Option<IpAddressType>,
+    pub reuse_scope: ReuseScope,
+    /// The user's tags.
+    pub tags: Tags,
+}
+
+impl EndpointSpec {
+    /// Reads the properties.
+    ///
+    /// # Errors
+    /// All faults together, one sentence each.
+    pub fn read(raw: &Value) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader::new(raw);
+        reader.unknown_names();
+        let service_name = read_service_name(&mut reader);
+        let group = |text: &str| Ok(GroupId::from(text));
+        let reuse_scope = match reader.scalar(REUSE_SCOPE) {
+            Some(word) if word == ReuseScope::Region.as_str() => ReuseScope::Region,
+            _ => ReuseScope::Vpc,
+        };
+        let spec = Self {
+            // Without a name there is a fault, and the specification is not returned.
+            service_name: service_name.unwrap_or_else(|| ServiceName::from("")),
+            vpc_id: reader.scalar(VPC_ID).map(VpcId::from),
+            subnet_ids: reader.list(SUBNET_IDS, |text| Ok(SubnetId::from(text))),
+            zone_ids: reader.list(ZONE_IDS, |text| Ok(ZoneId::from(text))),
+            group_ids: reader.list(GROUP_IDS, group),
+            allowed_blocks: reader.list(ALLOWED_CIDRS, cidr),
+            allowed_group_ids: reader.list(ALLOWED_GROUP_IDS, group),
+            port: reader.scalar(PORT).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_PORT),
+            private_dns: reader.scalar(PRIVATE_DNS).is_none_or(|text| text.eq_ignore_ascii_case("true")),
+            ip_address_type: reader.scalar(IP_ADDRESS_TYPE).and_then(|word| IpAddressType::parse(&word)),
+            reuse_scope,
+            tags: reader.tags(),
+        };
+        relations(&mut reader, reuse_scope);
+        if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
+    }
+
+    /// The sources that the properties name; empty if every block of the VPC may connect.
+    pub fn named_sources(&self) -> Vec<Source> {
+        let blocks = self.allowed_blocks.iter().copied().map(Source::Block);
+        blocks.chain(self.allowed_group_ids.iter().cloned().map(Source::Group)).collect()
+    }
+}
+
+/// VPC and service, if the properties have valid values for both, whatever else is wrong with them.
+pub fn read_place(raw: &Value) -> Option<(VpcId, ServiceName)> {
+    let mut reader = Reader::new(raw);
+    let vpc = reader.scalar(VPC_ID).map(VpcId::from)?;
+    Some((vpc, reader.scalar(SERVICE_NAME).map(ServiceName::from)?))
+}
+
+/// The keys of the tags that properties ask for, as far as they are valid.
+pub fn read_tag_keys(raw: &Value) -> impl Iterator<Item = String> {
+    Reader::new(raw).tags().into_keys()
+}
+
+/// What people often give in place of a service name gets a hint.
+fn read_service_name(reader: &mut Reader) -> Option<ServiceName> {
+    let hint = |found: &str| {
+        let hint = if EndpointId::from_physical_id(found).is_some() {
+            "it is the ID of an endpoint"
+        } else if found.ends_with(".tidbcloud.com") {
+            "it is a host name"
+        } else {
+            "copy the service name that TiDB Cloud shows under Connect > Private Endpoint"
+        };
+        format!("; {hint}")
+    };
+    reader.scalar_with_hint(SERVICE_NAME, hint).map(ServiceName::from)
+}
+
+/// What one property says about another.
+fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
+    if !reader.is_given(SERVICE_NAME) {
+        reader.fault(
+            SERVICE_NAME.name,
+            "is missing; TiDB Cloud shows it under Connect > Private Endpoint, such as \
+             com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+        );
+    }
+    if !reader.is_given(VPC_ID) && reuse_scope == ReuseScope::Vpc {
+        reader.fault(VPC_ID.name, "is missing; it is optional only with ReuseScope Region");
+    }
+    for property in [ALLOWED_CIDRS, ALLOWED_GROUP_IDS] {
+        if reader.is_given(property) && reader.is_given(GROUP_IDS) {
+            reader.fault(
+                property.name,
+                "applies only to the security group that the provider manages; with SecurityGroupIds, write the rule in \
+                 your own group",
+            );
+        }
+    }
+}
+
+fn cidr(text: &str) -> Result<IpNet, String> {
+    match text.parse::<IpNet>() {
+        Ok(block) if block == block.trunc() => Ok(block),
+        Ok(block) => Err(format!("not the first address of its block; write {}", block.trunc())),
+        Err(_) => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
+    }
+}
