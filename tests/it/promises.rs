@@ -27,9 +27,10 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap()
 }
 
-/// The first cell of every row of the table under a heading of the README, without its backticks.
-fn first_cells(readme: &str, heading: &str) -> Vec<String> {
-    let (_, section) = readme.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading '{heading}'"));
+/// The first cell of every row of the table under a heading of a document, without its backticks.
+fn first_cells(document: &str, heading: &str) -> Vec<String> {
+    let (_, section) =
+        document.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading '{heading}'"));
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
@@ -111,16 +112,16 @@ fn the_readme_has_every_property_and_every_attribute() {
 }
 
 #[test]
-fn the_readme_has_every_metric_and_every_outcome() {
-    let readme = file("README.md");
-    let (code, readme_metrics) = (file("src/metrics.rs"), first_cells(&readme, "## Watching it"));
-    assert_eq!(readme_metrics, ["Events", "Failures", "Duration", "Ec2Calls"]);
-    for name in readme_metrics {
+fn the_documentation_has_every_metric_and_every_outcome() {
+    let operations = file("docs/operations.md");
+    let (code, metrics) = (file("src/metrics.rs"), first_cells(&operations, "## Monitoring"));
+    assert_eq!(metrics, ["Events", "Failures", "Duration", "Ec2Calls"]);
+    for name in metrics {
         assert!(code.contains(&format!("(\"{name}\", \"")), "{name} is a metric");
     }
-    let (_, section) = readme.split_once("An outcome is ").unwrap();
-    let (section, _) = section.split_once("CloudWatch bills").unwrap();
-    let told: BTreeSet<&str> = section.split('`').skip(1).step_by(2).collect();
+    let rows = first_cells(&operations, "## Outcomes");
+    let documented: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
+    assert_eq!(documented.len(), rows.len(), "each outcome has one row: {rows:?}");
     let words = |source: &str, from: &str| -> Vec<String> {
         let (_, names) = source.split_once(from).unwrap();
         let (names, _) = names.split_once("\n    }\n").unwrap();
@@ -131,16 +132,16 @@ fn the_readme_has_every_metric_and_every_outcome() {
     outcomes.extend(words(&outcome, "impl Outcome {"));
     outcomes.extend(words(&file("src/failure.rs"), "impl Failure {"));
     outcomes.extend(["expired", "undelivered"].map(str::to_owned));
-    assert_eq!(told, outcomes.iter().map(String::as_str).collect());
+    assert_eq!(documented, outcomes.iter().map(String::as_str).collect());
     for outcome in ["expired", "undelivered", "unreadable"] {
         assert!(file("src/handler.rs").contains(&format!("failed(\"{outcome}\")")), "{outcome}");
     }
 }
 
 #[test]
-fn the_readme_has_the_settings_of_the_function() {
-    let (readme, template) = (file("README.md"), file("template.yaml"));
-    let settings = first_cells(&readme, "## The function's settings");
+fn the_documentation_has_the_settings_of_the_function() {
+    let (operations, template) = (file("docs/operations.md"), file("template.yaml"));
+    let settings = first_cells(&operations, "## Settings");
     let (_, group) = template.split_once("The function that answers CloudFormation }").unwrap();
     let group = group.split(['[', ']']).nth(1).unwrap();
     assert_eq!(settings.join(", "), group);
@@ -149,7 +150,7 @@ fn the_readme_has_the_settings_of_the_function() {
         let (_, default) = parameter.split_once("    Default: ").unwrap();
         let default = default.lines().next().unwrap();
         let default = if default == "''" { "none" } else { default };
-        assert!(readme.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
+        assert!(operations.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
     }
 }
 
@@ -159,7 +160,7 @@ fn the_failures_in_the_readme_are_what_the_code_says() {
     let code = ["src/refusal.rs", "src/failure.rs", "src/warning.rs", "src/properties/reader.rs", "src/request.rs"]
         .map(words)
         .join(" ");
-    let cells = first_cells(&file("README.md"), "## When it fails");
+    let cells = first_cells(&file("README.md"), "## Troubleshooting");
     assert!(cells.len() >= 10);
     for cell in cells {
         for piece in cell.split('…').map(str::trim).filter(|piece| !piece.is_empty()) {
