@@ -122,8 +122,8 @@ def run(engine):
     if endpoint not in {one["id"] for one in engine.standing()}:
         raise SystemExit("The endpoint that the stack orders uses was deleted.")
 
-    with story.step("Delete `orders`, the last user. The provider announces the deletion, waits 30 seconds in which a new "
-                    "stack can still join, and then deletes the endpoint and its security group."):
+    with story.step("Delete `orders`, the last user. The provider announces the deletion and, after 30 seconds in which a new "
+                    "stack can still join, deletes the endpoint and its security group."):
         expect(orders.delete(), "DELETE_COMPLETE")
     expect_nothing_left()
 
