@@ -1,6 +1,6 @@
-"""`make bench`: measures the function beside its peers, prints the table, and writes docs/performance.md.
+"""`make bench`: benchmarks the function and its peers, prints the table, and updates docs/performance.md.
 
-With QUICK=1 it measures a few times only, prints, and writes nothing.
+With QUICK=1, it repeats each measurement only a few times, prints the results, and writes nothing.
 """
 
 import json
@@ -20,7 +20,8 @@ import stage
 QUICK = bool(os.environ.get("QUICK"))
 
 
-#: The figures on EC2's clock, which are no matter of this machine's speed: a Rust test measures them; see the Makefile.
+#: The figures on the simulated clock, which do not depend on the speed of the machine. A Rust test measures them; see the
+#: Makefile.
 SIMULATED = programs.WORK / "simulated.txt"
 
 
@@ -28,7 +29,7 @@ def simulated():
     for line in SIMULATED.read_text().splitlines():
         if line.startswith("figures: "):
             return json.loads(line.removeprefix("figures: "))
-    raise SystemExit(f"{SIMULATED.name} has no figures.")
+    raise SystemExit(f"{SIMULATED} contains no figures. Run make bench, which creates it.")
 
 
 def machine():
@@ -42,8 +43,8 @@ def machine():
 
 
 def main():
-    everybody = programs.build()
-    product = everybody[0]
+    all_programs = programs.build()
+    provider = all_programs[0]
     stage.make_trust()
     began = time.monotonic()
 
@@ -51,22 +52,22 @@ def main():
         print(f"{time.monotonic() - began:4.0f} s: {what}", file=sys.stderr, flush=True)
 
     results = {"machine": machine(), "simulated": simulated(),
-               "zips": {program.key: program.zip_size() for program in everybody}}
-    # What has never run is read from the disk, and Python compiles it.
-    say("every program once, unmeasured")
-    measure.events(everybody, 1, [cpu.MB_PER_CORE])
-    say("starts")
-    results["starts"] = measure.starts(everybody, 7 if QUICK else 30)
-    say("events")
-    results["events"] = measure.events(everybody, 3 if QUICK else 9, measure.SIZES)
-    say("events of the product at larger sizes")
-    results["events"].update(measure.events([product], 3 if QUICK else 9, measure.MORE_SIZES))
-    say("growth")
-    results["growth"] = measure.growth(product, QUICK)
+               "zips": {program.key: program.zip_size() for program in all_programs}}
+    # The first run of a program reads its files from the disk, and Python compiles its modules.
+    say("warming up")
+    measure.events(all_programs, 1, [cpu.MB_PER_CORE])
+    say("measuring startup")
+    results["starts"] = measure.starts(all_programs, 7 if QUICK else 30)
+    say("measuring events")
+    results["events"] = measure.events(all_programs, 3 if QUICK else 9, measure.SIZES)
+    say("measuring events of the provider with more memory")
+    results["events"].update(measure.events([provider], 3 if QUICK else 9, measure.MORE_SIZES))
+    say("measuring growth")
+    results["growth"] = measure.growth(provider, QUICK)
     say("done")
     (programs.WORK / "results.json").write_text(json.dumps(results, indent=1))
     if not results["machine"]["limited"]:
-        print("This machine does not let us limit a process's CPU: all sizes were measured on a full core.")
+        print("The CPU of a process cannot be limited on this machine, so all memory sizes were measured with a full core.")
     print(report.table(results))
     print()
     print(report.sizes(results))

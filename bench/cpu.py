@@ -1,16 +1,17 @@
-"""The CPU that Lambda gives: a full core until the first request for work, then a share by the function's memory."""
+"""Simulates the CPU allocation of Lambda: a full core until the first request for an event, then a share in proportion to
+the memory of the function."""
 
 import os
 import pathlib
 
-#: A function with so many MB has one core (Lambda's documentation).
+#: The memory size, in MB, at which a function has one full core (Lambda documentation).
 MB_PER_CORE = 1769
 #: Microseconds.
 PERIOD = 20_000
 
 
 class Share:
-    """A control group of version 1 or 2 that holds its processes to a share of one core."""
+    """A control group (version 1 or 2) that limits its processes to a share of one core."""
 
     def __init__(self, megabytes):
         self.quota = round(PERIOD * megabytes / MB_PER_CORE)
@@ -38,7 +39,7 @@ class Share:
             self._group.rmdir()
 
     def hold(self, pid):
-        """From now on the process, all threads of it, has no more than the share."""
+        """Limits a process, with all its threads, to the share from now on."""
         if self._group:
             (self._group / "cgroup.procs").write_text(str(pid))
 
@@ -48,7 +49,7 @@ class Share:
 
 
 def _candidates():
-    """Where a group might be made, and what to write there for a quota."""
+    """The folders in which a group might be created, and the files to write for a quota."""
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
         number, controllers, path = line.split(":", 2)
         if "cpu" in controllers.split(","):
@@ -59,6 +60,6 @@ def _candidates():
 
 
 def works():
-    """Whether this machine lets us limit a process."""
+    """Whether processes can be limited on this machine."""
     with Share(MB_PER_CORE) as share:
         return share.works

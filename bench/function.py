@@ -1,4 +1,5 @@
-"""A function as Lambda runs it: a process that asks the runtime API for work, with no more CPU than its memory buys."""
+"""Runs a function as Lambda does: as a process that requests events from the runtime API, with a CPU limit that corresponds
+to its memory size."""
 
 import dataclasses
 import json
@@ -10,23 +11,23 @@ import uuid
 
 import world
 
-#: A function that says nothing for so long is broken.
+#: The number of seconds after which a function that does not respond is considered to be broken.
 PATIENCE = 120
 
 
 @dataclasses.dataclass
 class Answered:
-    """One event, from when the function was given it until its answer was there."""
+    """An event with its response."""
 
-    #: Seconds.
+    #: Seconds from the delivery of the event to the arrival of the response.
     time: float
-    #: Of these, seconds that the function had a core.
+    #: CPU seconds that the function used in this time.
     cpu: float
     answer: dict
 
 
 class Function:
-    """One process. It starts at once, with a full core."""
+    """One process. It starts immediately, with a full core."""
 
     def __init__(self, program, stage, megabytes, share=None, environment=()):
         self._wire, self._share = stage.wire, share
@@ -47,7 +48,7 @@ class Function:
             self._process = subprocess.Popen(command, env=environment, cwd=program.task_root, stdin=subprocess.DEVNULL,
                                              stdout=log, stderr=log)
         self._waiting = self._poll()
-        #: Seconds from the start of the process to its first request for work.
+        #: Seconds from the start of the process to its first request for an event.
         self.start = self._waiting.at - self.started
         self.start_cpu = self._cpu()
         if share:
@@ -62,7 +63,7 @@ class Function:
         self._wire.close(self._api)
 
     def invoke(self, event):
-        """Gives the function an event, and waits for the answer and until it asks for more work."""
+        """Sends an event to the function, and waits for the response and for the request for the next event."""
         request_id = str(uuid.uuid4())
         cpu, began = self._cpu(), time.monotonic()
         self._waiting.reply("200 OK", json.dumps(event).encode(), content_type="application/json",
@@ -74,20 +75,20 @@ class Function:
         answered = put.at
         result = self._take(lambda request: request.port == self._api)
         if not result.path.endswith(f"/{request_id}/response"):
-            raise RuntimeError(f"the function failed: {result.path} {result.body[:500]!r}")
+            raise RuntimeError(f"The function failed: {result.path} {result.body[:500]!r}")
         result.reply("202 Accepted")
         self._waiting = self._poll()
         answer = json.loads(put.body)
         if answer["Status"] != "SUCCESS":
-            raise RuntimeError(f"the answer is {answer}")
+            raise RuntimeError(f"The response is not SUCCESS: {answer}")
         return Answered(answered - began, self._cpu() - cpu, answer)
 
     def peak_memory(self):
-        """The most memory that it has had so far, in bytes."""
+        """The peak memory of the process so far, in bytes."""
         for line in pathlib.Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-        raise RuntimeError("the system does not say how much memory a process had")
+        raise RuntimeError("The operating system does not report the peak memory of a process (VmHWM).")
 
     def _poll(self):
         return self._take(lambda request: request.port == self._api and request.path.endswith("/invocation/next"))
@@ -95,15 +96,15 @@ class Function:
     def _take(self, wanted):
         request = self._wire.wait(wanted, PATIENCE)
         if request is None:
-            raise RuntimeError(f"nothing came from the function in {PATIENCE} s")
+            raise RuntimeError(f"The function sent no request within {PATIENCE} s.")
         return request
 
     def _cpu(self):
-        """Seconds of CPU that the process's threads have had; the system counts them in nanoseconds here."""
+        """CPU seconds that the threads of the process have used. schedstat counts nanoseconds."""
         used = 0
         for task in pathlib.Path(f"/proc/{self._process.pid}/task").iterdir():
             try:
                 used += int((task / "schedstat").read_text().split()[0])
             except (FileNotFoundError, ProcessLookupError):
-                pass  # A thread that has ended meanwhile.
+                pass  # The thread has ended in the meantime.
         return used / 1e9

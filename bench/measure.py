@@ -1,4 +1,4 @@
-"""What is measured on processes. The programs take turns, so that whatever else the machine does hits all of them."""
+"""Measurements of processes. The programs take turns, so that other load on the machine affects all of them."""
 
 import statistics
 
@@ -7,15 +7,15 @@ import world
 from function import Function
 from stage import Stage
 
-#: Memory sizes of all programs, and those more of the product's that show where more memory buys nothing.
+#: The memory sizes for all programs, and additional sizes for the provider, which show where more memory has no benefit.
 SIZES = (128, 256, 512)
 MORE_SIZES = (1024, cpu.MB_PER_CORE)
-#: How many events of each kind a process gets after the first.
+#: The number of events of each kind that a process gets after the first one.
 WARM = 3
 
 
 def turns(programs, rounds):
-    """Every program so many times, with another one first each time."""
+    """Yields every program `rounds` times, starting each round with another program."""
     for round_number in range(rounds):
         first = round_number % len(programs)
         yield from programs[first:] + programs[:first]
@@ -26,8 +26,8 @@ def median(numbers):
 
 
 def starts(all_programs, rounds):
-    """Seconds from the start of the process to its first request for work, and the CPU time of that. The floor's also
-    with the connection to EC2 that the product opens first, as `floor_connected`."""
+    """Measures the time and CPU time from the start of the process to its first request for an event, in seconds.
+    `floor_connected` is the floor with a connection to EC2, which the provider opens first."""
     taken = {key: [] for key in [*(program.key for program in all_programs), "floor_connected"]}
     with Stage(world.world(1)) as stage:
         connected = {"FLOOR_CONNECTS_TO": stage.environment["AWS_ENDPOINT_URL_EC2"]}
@@ -42,7 +42,7 @@ def starts(all_programs, rounds):
 
 
 def events(programs, rounds, sizes):
-    """For each size and program: the cold event, warm events, and the most memory; the medians."""
+    """Measures the cold event, warm events, and peak memory for each size and program. Returns medians."""
     taken = {size: {program.key: [] for program in programs} for size in sizes}
     for program in turns(programs, rounds):
         for size in sizes:
@@ -53,7 +53,7 @@ def events(programs, rounds, sizes):
 
 
 def life(program, size):
-    """One process: a Create that makes an endpoint, more of them, and Creates that find one."""
+    """Measures one process: Create requests that create endpoints, then Create requests that find existing ones."""
     with Stage(world.world(1 + WARM)) as stage, cpu.Share(size) as share:
         with Function(program, stage, size, share) as function:
             create = lambda vpc: function.invoke(world.event(vpc, stage.answers))
@@ -73,34 +73,35 @@ def life(program, size):
 
 
 def check(program, stage, creates, joins):
-    """Whether everybody did the job: one endpoint for each VPC, and those who came later were given the same."""
+    """Checks the result: there is one endpoint for each VPC, and later requests got the same endpoint."""
     if program.key == "floor":
         return
     ids = [created.answer["PhysicalResourceId"] for created in creates]
     reused = [joined.answer["PhysicalResourceId"] for joined in joins]
     there = sorted(endpoint["id"] for endpoint in stage.endpoints())
     if sorted(ids) != there or reused != ids[:len(reused)] or stage.complaints():
-        raise RuntimeError(f"{program.name} did not do the job: {ids} {reused} {there} {stage.complaints()}")
+        raise RuntimeError(f"{program.name}: wrong result: created {ids}, reused {reused}, existing {there}, "
+                           f"complaints {stage.complaints()}")
 
 
-#: What grows, and how far.
+#: What grows, and the numbers to measure.
 GROWTH = {
     "others": (10, 100, 1_000, 10_000),
     "others_in_reach": (10, 100, 1_000, 10_000),
     "subnets": (2, 10, 50, 100, 500),
     "holders": (1, 5, 15, 30, 45),
 }
-#: VPCs in which the same is measured, after one for the first event of the process.
+#: The number of VPCs in which the measurement is repeated, after one for the first event of the process.
 VPCS = 5
 
 
-def growth(product, quick):
-    """Calls and CPU time of one warm event, as something grows. The simulator's own time is no part of it."""
-    return {what: [grown(product, what, number) for number in (numbers[::len(numbers) - 1] if quick else numbers)]
+def growth(provider, quick):
+    """Measures the calls and CPU time of one warm event as something grows, without the time of the simulator."""
+    return {what: [grown(provider, what, number) for number in (numbers[::len(numbers) - 1] if quick else numbers)]
             for what, numbers in GROWTH.items()}
 
 
-def grown(product, what, number):
+def grown(provider, what, number):
     subnets, endpoints, extra = 3, [], {}
     if what == "subnets":
         subnets = number
@@ -110,7 +111,7 @@ def grown(product, what, number):
         endpoints += [{"vpc_id": world.vpc_id(1 + VPCS), "service_name": world.SERVICE} for _ in range(number)]
     if what == "others_in_reach":
         extra = {"ReuseScope": "Region"}
-    with Stage(world.world(2 + VPCS, subnets, endpoints)) as stage, Function(product, stage, 256) as function:
+    with Stage(world.world(2 + VPCS, subnets, endpoints)) as stage, Function(provider, stage, 256) as function:
         function.invoke(world.event(0, stage.answers, **extra))
         before = len(stage.calls())
         taken = [function.invoke(world.event(vpc, stage.answers, **extra)) for vpc in range(1, 1 + VPCS)]
@@ -119,7 +120,7 @@ def grown(product, what, number):
 
 
 def owned(vpc, holders):
-    """An endpoint of the product's with so many holders."""
+    """An owned endpoint with this number of holders."""
     tags = {f"tidb-private-endpoint:ref:{n:024x}": f"app-{n}/TiDB" for n in range(holders)}
     return {"id": f"vpce-{vpc:017x}", "vpc_id": world.vpc_id(vpc), "service_name": world.SERVICE,
             "private_dns_enabled": True, "subnet_ids": [f"subnet-{vpc:08x}{i:09x}" for i in range(2)],

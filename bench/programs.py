@@ -1,4 +1,4 @@
-"""The function and its peers: how each is built, and what Lambda would start."""
+"""Builds the function and its peers, and defines what Lambda would start."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ WORK = TARGET / "bench"
 
 @dataclasses.dataclass
 class Program:
-    """A function that can be started, and what would be uploaded for it."""
+    """A function that can be started, and its deployment package."""
 
     key: str
     name: str
@@ -27,7 +27,7 @@ class Program:
     environment: dict = dataclasses.field(default_factory=dict)
 
     def zip_size(self):
-        """What the function comes to as an upload."""
+        """The size of the deployment package as a zip file."""
         path = WORK / f"{self.key}.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for item in self.package:
@@ -43,13 +43,13 @@ def run(*command, cwd=ROOT):
 
 
 def build():
-    """Builds everything that is not there yet, and gives the four programs; the one that takes long is built last."""
+    """Builds everything that is missing, and returns the four programs. The one that takes the longest is built last."""
     WORK.mkdir(parents=True, exist_ok=True)
     peers = [python(), nodejs(), floor()]
-    return [product(), *peers]
+    return [provider(), *peers]
 
 
-def product():
+def provider():
     run("cargo", "build", "--locked", "--profile", "dist")
     binary = TARGET / "dist" / "tidb-private-endpoint"
     return Program("product", "tidb-private-endpoint", [binary], "bootstrap", binary.parent, [binary])
@@ -71,7 +71,7 @@ def python():
             "--requirement", requirements)
         shutil.copy(requirements, stamp)
     shutil.copy(HERE / "python" / "function.py", task)
-    # The interpreter itself, not the virtual environment's.
+    # The interpreter itself, not the one in the virtual environment.
     interpreter = pathlib.Path(sys.executable).resolve()
     command = [interpreter, "-s", "-m", "awslambdaric", "function.handler"]
     return Program("python", "Python", command, "function.handler", task, [task], {"PYTHONPATH": str(task)})
@@ -80,7 +80,7 @@ def python():
 def nodejs():
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
-        raise SystemExit("make bench needs Node.js 20 or newer and npm for the peer in Node.js.")
+        raise SystemExit("Node.js or npm was not found. make bench requires Node.js 20 or later and npm for one of the peers.")
     task, lock = WORK / "nodejs", HERE / "nodejs" / "package-lock.json"
     task.mkdir(exist_ok=True)
     for file in (HERE / "nodejs").iterdir():

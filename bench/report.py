@@ -1,4 +1,4 @@
-"""The table and the plots of docs/performance.md."""
+"""Creates the tables and plots in docs/performance.md."""
 
 import dataclasses
 import pathlib
@@ -10,24 +10,24 @@ PAGE = ROOT / "docs" / "performance.md"
 
 @dataclasses.dataclass
 class Row:
-    """A figure of the product's beside its peers' and what it is to reach."""
+    """A figure of the provider and its peers, with its target."""
 
     figure: str
-    product: str
+    provider: str
     python: str
     nodejs: str
     floor: str
     ratio: str
     target: str
-    #: None where there is nothing to reach.
-    reached: bool | None
+    #: None if there is no target.
+    met: bool | None
 
     def cells(self):
-        return [self.figure, self.product, self.python, self.nodejs, self.floor, self.ratio, self.target,
-                {None: "–", True: "yes", False: "**no**"}[self.reached]]
+        return [self.figure, self.provider, self.python, self.nodejs, self.floor, self.ratio, self.target,
+                {None: "–", True: "yes", False: "**no**"}[self.met]]
 
 
-HEAD = ["figure", "product", "(a) Python", "(b) Node.js", "(c) floor", "ratio", "to reach", "reached"]
+HEAD = ["figure", "provider", "(a) Python", "(b) Node.js", "(c) floor", "ratio", "target", "met"]
 
 
 def ms(seconds):
@@ -54,34 +54,36 @@ def table(results):
 
 def process_rows(results):
     starts, events, zips = results["starts"], results["events"], results["zips"]
-    for name, label in (("time", "start: process to first request for work, median"),
-                        ("cpu", "the same in CPU time")):
+    for name, label, python_takes in (
+            ("time", "startup, from process start to the first request for an event (median)", "as long"),
+            ("cpu", "startup, CPU time", "as much")):
         start = {key: one[name] for key, one in starts.items()}
         connection = start["floor_connected"] - start["floor"]
         over_floor, under_python = (start["product"] - connection) / start["floor"], start["python"] / start["product"]
-        # Work that is done while the connection is on its way costs CPU time all the same, and nobody waits for it.
-        to_reach = ("at most 1.5 × (c) and the connection; (a) at least 20 ×", over_floor <= 1.5 and under_python >= 20)
-        yield Row(label, f"{ms(start['product'])}, with a connection to EC2", ms(start["python"]), ms(start["nodejs"]),
-                  f"{ms(start['floor'])}, and {ms(connection)} where it opens that connection too",
-                  f"{times(over_floor)} (c) and the connection; (a) is {times(under_python)}",
-                  *(to_reach if name == "time" else ("–", None)))
+        # CPU time has no target, because work that is done while the connection is being opened delays nothing.
+        target = ("at most 1.5 × (c), without the connection; (a) takes at least 20 × as long",
+                  over_floor <= 1.5 and under_python >= 20)
+        yield Row(label, f"{ms(start['product'])}, including a connection to EC2", ms(start["python"]),
+                  ms(start["nodejs"]), f"{ms(start['floor'])}, plus {ms(connection)} for the same connection",
+                  f"{times(over_floor)} (c), without the connection; (a) takes {times(under_python)} {python_takes}",
+                  *(target if name == "time" else ("–", None)))
     for size in ("128", "256", "512"):
         cold = {key: events[size][key]["cold"] for key in KEYS}
         python, nodejs = cold["python"] / cold["product"], cold["nodejs"] / cold["product"]
-        yield Row(f"cold event at {size} MB: process to answer delivered", *(ms(cold[key]) for key in KEYS),
-                  f"(a) is {times(python)}, (b) {times(nodejs)}", "(a) at least 8 ×, (b) at least 4 ×",
-                  python >= 8 and nodejs >= 4)
-    for name, label in (("warm", "warm event that creates"), ("join", "warm event that joins")):
+        yield Row(f"cold event at {size} MB, from process start to the delivered response",
+                  *(ms(cold[key]) for key in KEYS), f"(a) takes {times(python)} as long, (b) {times(nodejs)}",
+                  "(a) takes at least 8 × as long, (b) at least 4 ×", python >= 8 and nodejs >= 4)
+    for name, label in (("warm", "warm event that creates an endpoint"), ("join", "warm event that joins an endpoint")):
         warm = {key: events["256"][key][name] for key in KEYS}
         ratio = warm["python"] / warm["product"]
-        yield Row(f"{label}, at 256 MB", *(ms(warm[key]) for key in KEYS), f"(a) is {times(ratio)}",
-                  "(a) at least 3 ×", ratio >= 3)
+        yield Row(f"{label}, at 256 MB", *(ms(warm[key]) for key in KEYS), f"(a) takes {times(ratio)} as long",
+                  "(a) takes at least 3 × as long", ratio >= 3)
     memory = {key: events["256"][key]["memory"] for key in KEYS}
     share = memory["product"] / memory["python"]
-    yield Row("peak memory", *(mb(memory[key]) for key in KEYS), f"{share:.2f} of (a)", "at most 0.25 of (a)",
+    yield Row("peak memory", *(mb(memory[key]) for key in KEYS), f"{share:.2f} × (a)", "at most 0.25 × (a)",
               share <= 0.25)
-    yield Row("zip", *(mb(zips[key]) for key in KEYS), f"{zips['product'] / zips['python']:.2f} of (a)", "under 4 MB",
-              zips["product"] < 4e6)
+    yield Row("zip file", *(mb(zips[key]) for key in KEYS), f"{zips['product'] / zips['python']:.2f} × (a)",
+              "less than 4 MB", zips["product"] < 4e6)
 
 
 KEYS = ("product", "python", "nodejs", "floor")
@@ -91,41 +93,44 @@ def call_rows(results):
     calls, peers = results["simulated"]["calls"], results["events"]["256"]
     peer = {name: [f"{peers[key][name]:.0f}" for key in ("python", "nodejs")] for name in ("calls", "join_calls")}
     create = max((of["create"] for of in calls.values()), key=lambda one: len(one["actions"]))
-    # The last of them begins the wait.
+    # The last of these calls is CreateVpcEndpoint.
     before = len(create["actions"])
     per = lambda kind: [len(calls[group][kind]["actions"]) for group in ("given_group", "own_group")]
     given, own = per("create")
-    yield Row("EC2 calls: create, up to the call that begins the wait (with a group given / with the product's own)",
+    yield Row("EC2 calls of a create, up to and including CreateVpcEndpoint (with a specified security group / with the "
+              "provider's)",
               f"{given} / {own}", *peer["calls"], "–", "–", "at most 6, none repeated",
               before <= 6 and not create["repeated"])
     given, own = per("join")
-    yield Row("EC2 calls: join, in all", f"{given} / {own}", *peer["join_calls"], "–", "–", "at most 5",
+    yield Row("EC2 calls of a join, total", f"{given} / {own}", *peer["join_calls"], "–", "–", "at most 5",
               max(given, own) <= 5)
     given, own = per("delete")
     after = [calls[group]["delete"]["after"] for group in ("given_group", "own_group")]
-    yield Row("EC2 calls: delete, up to the call that begins the wait; looks that end a wait not counted",
-              f"{given} / {own}, then {after[0]} / {after[1]} for the group",
-              "1", "1", "–", "–", "at most 5 and the waiting", max(given, own) <= 5)
+    yield Row("EC2 calls of a delete, up to and including DeleteVpcEndpoints, without polling",
+              f"{given} / {own}, then {after[0]} / {after[1]} for the security group",
+              "1", "1", "–", "–", "at most 5", max(given, own) <= 5)
 
 
 def time_rows(simulated):
-    for name, label in (("added", "EC2's reads up to 2 s late"), ("added_with_more_lag", "EC2's reads up to 3 s late"),
-                        ("added_without_lag", "EC2's reads never late")):
-        product, simple = simulated[name]["product"], simulated[name]["simple"]
-        both = lambda one: f"{s(one['median'])}, 99th {s(one['p99'])}"
-        yield Row(f"time added to AWS's own over {simulated['creates']} creates, {label}", both(product), both(simple),
-                  both(simple), "–", f"{product['median'] / simple['median']:.2f} of a look every 5 s",
-                  "median under 1 s, 99th percentile under 2 s", product["median"] < 1 and product["p99"] < 2)
-    crowd = lambda one: ((f"{one['failed']:.0f} fail" if one["failed"] else f"last answer {s(one['last_answer'])} after")
-                         + f", {one['creates']:.0f} CreateVpcEndpoint")
-    for name, label in (("crowd", "EC2's reads up to 3 s late"), ("crowd_without_lag", "EC2's reads never late")):
-        product, simple = simulated[name]["product"], simulated[name]["simple"]
-        yield Row(f"40 stacks at once in one VPC, the worst of {simulated['crowds']} times, {label}", crowd(product),
-                  crowd(simple), crowd(simple), "–", "–", "none fails, at most 10 s, at most 4",
-                  product["failed"] == 0 and product["last_answer"] <= 10 and product["creates"] <= 4)
-    looks = lambda one: f"{one['looks_a_second']:.1f} a second, {one['looks_in_a_second']:.0f} in the busiest"
-    yield Row("what these 40 spend of DescribeVpcEndpoints (20 a second) while they wait", looks(product), looks(simple),
-              looks(simple), "–", "–", "at most 4 a second", product["looks_a_second"] <= 4)
+    for name, label in (("added", "with a read lag of up to 2 s"), ("added_with_more_lag", "with a read lag of up to 3 s"),
+                        ("added_without_lag", "without read lag")):
+        provider, simple = simulated[name]["product"], simulated[name]["simple"]
+        both = lambda one: f"{s(one['median'])}, p99 {s(one['p99'])}"
+        yield Row(f"time added to that of AWS, {simulated['creates']} creates, {label}", both(provider),
+                  both(simple), both(simple), "–", f"{provider['median'] / simple['median']:.2f} × polling every 5 s",
+                  "median less than 1 s, p99 less than 2 s", provider["median"] < 1 and provider["p99"] < 2)
+    crowd = lambda one: (
+        (f"{one['failed']:.0f} stacks fail" if one["failed"]
+         else f"last response {s(one['last_answer'])} after the endpoint is available")
+        + f", CreateVpcEndpoint calls: {one['creates']:.0f}")
+    for name, label in (("crowd", "with a read lag of up to 3 s"), ("crowd_without_lag", "without read lag")):
+        provider, simple = simulated[name]["product"], simulated[name]["simple"]
+        yield Row(f"40 stacks created at the same time in one VPC, worst of {simulated['crowds']} runs, {label}",
+                  crowd(provider), crowd(simple), crowd(simple), "–", "–", "no failures, at most 10 s, at most 4 calls",
+                  provider["failed"] == 0 and provider["last_answer"] <= 10 and provider["creates"] <= 4)
+    looks = lambda one: f"{one['looks_a_second']:.1f} per second, peak {one['looks_in_a_second']:.0f}"
+    yield Row("DescribeVpcEndpoints calls of these 40 stacks while they wait (quota: 20 per second)", looks(provider),
+              looks(simple), looks(simple), "–", "–", "at most 4 per second", provider["looks_a_second"] <= 4)
 
 
 GROWTH = {
@@ -139,17 +144,17 @@ GROWTH = {
 def growth_rows(growth):
     for name, label in GROWTH.items():
         first, last = growth[name][0], growth[name][-1]
-        told = lambda one: f"{one['calls']:.0f} calls, {ms(one['cpu'])} of CPU"
-        # Two looks at all of them.
+        cost = lambda one: f"{one['calls']:.0f} calls, {ms(one['cpu'])} CPU time"
+        # Each event lists them twice.
         pages = 2 * (last["number"] // 1_000)
-        yield Row(f"{first['number']:,} → {last['number']:,} {label}", f"{told(first)} → {told(last)}", "–", "–", "–",
-                  times(last["cpu"] / first["cpu"]), "calls flat or by page (1,000)",
+        yield Row(f"{first['number']:,} → {last['number']:,} {label}", f"{cost(first)} → {cost(last)}", "–", "–", "–",
+                  times(last["cpu"] / first["cpu"]), "constant number of calls, or one per page of 1,000",
                   last["calls"] <= first["calls"] + pages)
 
 
 def sizes(results):
-    """What each memory size costs and brings: the template has the cheapest past which it stops getting faster."""
-    lines = [["memory", "cold event", "of it after the start", "MB × s"], ["---"] * 4]
+    """The cost and benefit of each memory size. The template uses the smallest size beyond which events get no faster."""
+    lines = [["memory", "cold event", "cold event without startup", "MB × s"], ["---"] * 4]
     for size, of_size in sorted(results["events"].items(), key=lambda item: int(item[0])):
         one = of_size["product"]
         lines.append([f"{size} MB", ms(one["cold"]), ms(one["cold_event"]), f"{int(size) * one['cold_event']:.1f}"])
@@ -157,14 +162,14 @@ def sizes(results):
 
 
 def write(results):
-    """Puts what was measured between the markers of the page, and the plots beside it."""
+    """Writes the results between the markers in the page, and saves the plots next to it."""
     text = PAGE.read_text()
     for name, made in (("machine", machine(results)), ("table", table(results)), ("sizes", sizes(results))):
         begin, end = f"<!-- {name}: written by make bench -->", f"<!-- {name}: end -->"
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         text, found = re.subn(pattern, lambda _: f"{begin}\n{made}\n{end}", text, flags=re.S)
         if found != 1:
-            raise SystemExit(f"{PAGE.name} has no place for {name}")
+            raise SystemExit(f"{PAGE.name} must contain the markers for {name} exactly once.")
     PAGE.write_text(text)
     plot_times(results)
     plot_growth(results["growth"])
@@ -173,15 +178,15 @@ def write(results):
 def machine(results):
     one = results["machine"]
     limited = "" if one["limited"] else (
-        " **This machine does not let us limit a process's CPU, so the memory sizes were all measured on a full core.**")
-    return (f"Measured on {one['cores']} cores of {one['cpu']}, Linux {one['kernel']}, at commit `{one['commit']}`, beside "
-            f"a load of {one['load']:.0f}.{limited}")
+        " **The CPU of a process cannot be limited on this machine, so all memory sizes were measured with a full core.**")
+    return (f"Measured on {one['cores']} cores of {one['cpu']}, Linux {one['kernel']}, at commit `{one['commit']}`, with a "
+            f"load average of {one['load']:.0f}.{limited}")
 
 
 def figure(*arguments, **options):
     import matplotlib
     matplotlib.use("svg")
-    # So that the same figures give the same file.
+    # The same figures must result in the same file.
     matplotlib.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
     return pyplot.subplots(*arguments, **options, layout="constrained")
@@ -192,9 +197,9 @@ def save(made, name):
 
 
 def plot_times(results):
-    """Where the time of a cold event goes."""
+    """Plots the startup and event time of a cold event."""
     made, axes = figure(1, 3, figsize=(9, 2.6), sharey=True)
-    names = {"product": "product", "nodejs": "(b) Node.js", "python": "(a) Python"}
+    names = {"product": "provider", "nodejs": "(b) Node.js", "python": "(a) Python"}
     for axis, size in zip(axes, ("128", "256", "512")):
         of_size = results["events"][size]
         starts = [of_size[key]["start"] for key in names]
@@ -211,7 +216,7 @@ def plot_times(results):
 
 
 def plot_growth(growth):
-    """Calls and CPU time of one event, as the world grows."""
+    """Plots the calls and CPU time of one event as the world grows."""
     made, axes = figure(2, len(GROWTH), figsize=(10, 4), sharex="col")
     for column, (name, label) in zip(axes.T, GROWTH.items()):
         numbers = [one["number"] for one in growth[name]]

@@ -1,4 +1,4 @@
-"""What is around a function while it is measured: the simulated EC2 and the receiver of answers, both behind TLS."""
+"""The environment of a function while it is measured: the simulated EC2 and the receiver of responses, both with TLS."""
 
 import json
 import os
@@ -16,8 +16,8 @@ SIMULATOR = TARGET / "dist" / "ec2-sim"
 
 
 def make_trust():
-    """The certificates of this run, and the roots that a Linux system trusts with this run's among them: loading some
-    hundred of them is part of the work of most programs."""
+    """Creates the certificates of this run, and adds its authority to the root certificates that a Linux system trusts.
+    Loading more than a hundred of these is part of the work of most programs."""
     folder = WORK / "tls"
     folder.mkdir(exist_ok=True)
     tls.make_certificate(folder)
@@ -26,7 +26,7 @@ def make_trust():
 
 
 class Stage:
-    """A simulated EC2 with a world of its own."""
+    """A simulated EC2 with its own world."""
 
     def __init__(self, world):
         self._world = world
@@ -51,7 +51,8 @@ class Stage:
         self.answers = f"https://127.0.0.1:{answers}"
         self.environment = {
             "AWS_ENDPOINT_URL_EC2": f"https://127.0.0.1:{ec2}",
-            # Rust and Python's own library; botocore, which has roots of its own; Node.js, which has them built in.
+            # In this order: Rust and Python's standard library; botocore, which has its own roots; Node.js, whose roots
+            # are built in.
             "SSL_CERT_FILE": str(folder / "roots.pem"), "AWS_CA_BUNDLE": str(folder / "roots.pem"),
             "NODE_EXTRA_CA_CERTS": str(folder / "authority.pem"),
         }
@@ -65,7 +66,7 @@ class Stage:
             process.stdout.close()
 
     def calls(self):
-        """Every call that EC2 has had so far."""
+        """All calls that EC2 has received so far."""
         return self._ask("log")
 
     def endpoints(self):
@@ -79,10 +80,10 @@ class Stage:
             return json.load(answer)
 
     def _start(self, command):
-        """Starts one part, and gives where it says it listens."""
+        """Starts a process, and returns the addresses that it listens on."""
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._processes.append(process)
         said = process.stdout.readline().split()
         if said[:2] != ["listening", "on"]:
-            raise RuntimeError(f"{command[0]} did not start: {said}")
+            raise RuntimeError(f"{command[0]} did not start. It printed: {said}")
         return said[2:]

@@ -1,8 +1,7 @@
-"""TLS on the loopback: a certificate made for one run, and what takes TLS off in front of the simulated EC2 and of the
-receiver of answers, which speak plain HTTP. The same for every program.
+"""TLS on the loopback interface: a certificate for one run, and a proxy that terminates TLS in front of the simulated EC2
+and the receiver of responses, which use plain HTTP. It is the same for every program.
 
-Run as `python tls.py CERTIFICATE KEY UPSTREAM-PORT...` it listens on a free port for each upstream port, and says on
-which.
+`python tls.py CERTIFICATE KEY UPSTREAM-PORT...` listens on a free port for each upstream port, and prints these ports.
 """
 
 import datetime
@@ -16,7 +15,7 @@ import threading
 
 
 def make_certificate(folder):
-    """Writes an authority's certificate, a server's certificate for 127.0.0.1 and its key; ECDSA P-256."""
+    """Writes the certificate of an authority, a server certificate for 127.0.0.1, and its key, all with ECDSA P-256."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -40,7 +39,7 @@ def make_certificate(folder):
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(authority_key, hashes.SHA256())
 
-    # Some verifiers want both identifiers.
+    # Some verifiers require both identifiers.
     authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority = certificate("bench authority", authority_key.public_key(), True, authority_id)
     server = certificate(
@@ -74,13 +73,13 @@ def relay(context, client, upstream_port):
                         return
                     (upstream if source is secure else secure).sendall(data)
     except OSError:
-        pass  # The client has gone, or the upstream with it.
+        pass  # The client or the upstream has disconnected.
 
 
 def main(certificate, key, *upstream_ports):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    # As EC2 and S3 do, so no client tries HTTP/2.
+    # Like EC2 and S3, so that no client tries HTTP/2.
     context.set_alpn_protocols(["http/1.1"])
     ports = []
     for upstream_port in upstream_ports:
@@ -88,7 +87,7 @@ def main(certificate, key, *upstream_ports):
         ports.append(listener.getsockname()[1])
         threading.Thread(target=serve, args=(context, listener, int(upstream_port)), daemon=True).start()
     print("listening on", *ports, flush=True)
-    # Until the driver ends it, or has ended itself.
+    # Run until the parent process ends this process or exits.
     sys.stdin.read()
 
 

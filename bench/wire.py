@@ -1,5 +1,5 @@
-"""As much of an HTTP server as the runtime API of Lambda and the receiver of answers need, in one thread, so that the
-moment at which a request arrives is known to microseconds."""
+"""A minimal HTTP server for the runtime API of Lambda and the receiver of responses. It runs in one thread, so that the
+arrival time of a request is accurate to microseconds."""
 
 import dataclasses
 import selectors
@@ -9,13 +9,13 @@ import time
 
 @dataclasses.dataclass
 class Request:
-    """A request that has arrived whole."""
+    """A request that has arrived completely."""
 
     port: int
     method: str
     path: str
     body: bytes
-    #: When its last byte was there, on the monotonic clock.
+    #: The arrival time of its last byte, on the monotonic clock.
     at: float
     connection: socket.socket
 
@@ -26,7 +26,7 @@ class Request:
 
 
 class Wire:
-    """Listens on the loopback; `requests` is what was not yet taken."""
+    """Listens on the loopback interface. `requests` contains the requests that were not yet handled."""
 
     def __init__(self):
         self._selector = selectors.DefaultSelector()
@@ -35,7 +35,7 @@ class Wire:
         self.requests = []
 
     def listen(self):
-        """A new port."""
+        """Listens on a free port and returns it."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         port = listener.getsockname()[1]
@@ -43,14 +43,14 @@ class Wire:
         return port
 
     def close(self, port):
-        """Closes a port and every connection to it, and forgets what came there."""
+        """Closes a port with all its connections, and discards its requests."""
         self._drop(self._ports.pop(port))
         for connection in [one for one, (_, to) in self._buffers.items() if to == port]:
             self._drop(connection)
         self.requests = [request for request in self.requests if request.port != port]
 
     def wait(self, wanted, timeout):
-        """Takes the first request that is wanted; `None` after so many seconds."""
+        """Removes and returns the first request that matches `wanted`, or `None` after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while True:
             for request in self.requests:

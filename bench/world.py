@@ -1,4 +1,4 @@
-"""What the simulated EC2 starts with, and the events that CloudFormation sends about it."""
+"""The initial state of the simulated EC2, and the events that CloudFormation sends."""
 
 import uuid
 
@@ -9,7 +9,7 @@ SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
 TOKEN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bench"
 
-#: No delay, no lag and no limit: what is measured is the function's own time.
+#: No delays, no read lag, and no throttling, so that only the time of the function is measured.
 INSTANT = {
     "latency_ms": [0, 0], "read_lag_ms": [0, 0], "create_ms": [0, 0], "modify_ms": [0, 0], "delete_ms": [0, 0],
     "deleted_listed_ms": [0, 0], "zone_release_ms": [0, 0], "throttling": False,
@@ -25,7 +25,7 @@ def group_id(number):
 
 
 def world(vpcs, subnets=3, endpoints=()):
-    """So many VPCs, each with subnets in all zones and a group that lets the VPC in on port 4000."""
+    """A world with VPCs that each have subnets in all zones and a security group that allows TCP port 4000 from the VPC."""
     zones = list(ZONES)
     return {
         "region": REGION, "account": ACCOUNT, "zones": ZONES, "knobs": INSTANT,
@@ -46,7 +46,7 @@ def world(vpcs, subnets=3, endpoints=()):
 
 
 def event(vpc, answers, request_type="Create", **extra):
-    """An event of a stack that there has not been before."""
+    """An event of a new stack."""
     stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/app/{uuid.uuid4()}"
     return {
         "RequestType": request_type, "ServiceToken": TOKEN, "StackId": stack, "RequestId": str(uuid.uuid4()),

@@ -1,7 +1,7 @@
-"""Rules for cfn-lint: the properties and attributes of a Custom::TiDBCloudPrivateEndpoint are those of its schema.
+"""cfn-lint rules that check the properties and attributes of Custom::TiDBCloudPrivateEndpoint against its schema.
 
-cfn-lint itself lets any property and any attribute of a custom resource pass. Its option --registry-schemas is of no use
-here, because it takes every Custom:: type for AWS::CloudFormation::CustomResource. Written for cfn-lint 1.
+By default, cfn-lint accepts all properties and attributes of custom resources. Its option --registry-schemas does not help,
+because it treats every Custom:: type as AWS::CloudFormation::CustomResource. These rules require cfn-lint 1.
 """
 
 import json
@@ -20,7 +20,7 @@ ATTRIBUTES = SCHEMA["definitions"]["Attribute"]["enum"]
 class TiDBCloudPrivateEndpointProperties(CfnLintJsonSchema):
     id = "E9100"
     shortdesc = f"Properties of {TYPE}"
-    description = "Each is one that the resource has, and has the shape that it takes; none that must be there is missing"
+    description = "All properties exist and have valid values, and no required properties are missing"
     source_url = "https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html"
     tags = ["resources", "properties"]
 
@@ -35,7 +35,7 @@ class TiDBCloudPrivateEndpointProperties(CfnLintJsonSchema):
 class TiDBCloudPrivateEndpointAttributes(CloudFormationLintRule):
     id = "E9101"
     shortdesc = f"Attributes of {TYPE}"
-    description = "!GetAtt and !Sub name only attributes that the resource has"
+    description = "!GetAtt and !Sub reference only attributes that the resource has"
     source_url = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getatt.html"
     tags = ["functions", "getatt"]
 
@@ -52,7 +52,7 @@ class TiDBCloudPrivateEndpointAttributes(CloudFormationLintRule):
 
 
 def references(cfn):
-    """Every attribute that the template refers to: where, of which resource, and its name."""
+    """Yields the path, resource, and name of every attribute that the template references."""
     for *path, value in cfn.search_deep_keys("Fn::GetAtt"):
         name, attribute = value if isinstance(value, list) else value.split(".", 1)
         if isinstance(attribute, str):

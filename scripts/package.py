@@ -1,8 +1,8 @@
-"""Builds what Lambda runs and puts it in dist/: the zip, its checksum, and template.yaml with the zip as its code.
+"""Builds the deployment package in dist/: the zip file, its checksum, and template.yaml with the zip file as its code.
 
     python package.py [x86_64|arm64]
 
-The same commit gives the same zip, byte for byte, wherever its folder is, as long as the tools are the same.
+The build is reproducible: with the same tools, the same commit results in an identical zip file in every folder.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 BINARY = "tidb-private-endpoint"
 
-#: For each processor as template.yaml names it: Rust's name for it, ELF's, and what follows the product's name in files.
+#: For each architecture in template.yaml: its name in Rust, its number in ELF, and the suffix of file names.
 PROCESSORS = {"x86_64": ("x86_64", 62, ""), "arm64": ("aarch64", 183, "-arm64")}
-#: Amazon Linux 2023, which provided.al2023 is, has glibc 2.34.
+#: The runtime provided.al2023 is based on Amazon Linux 2023, which has glibc 2.34.
 GLIBC_MAX = (2, 34)
 SIZE_MAX = 4_000_000
 
 
 def main(processor):
     if processor not in PROCESSORS:
-        sys.exit(f"ARCH={processor}: there are {' and '.join(PROCESSORS)}.")
+        sys.exit(f"ARCH={processor} is not supported. Specify {' or '.join(PROCESSORS)}.")
     _, _, suffix = PROCESSORS[processor]
     binary = build(processor)
     DIST.mkdir(exist_ok=True)
@@ -36,47 +36,47 @@ def main(processor):
     faults = check(archive, processor)
     if faults:
         archive.unlink()
-        sys.exit("\n".join([f"{archive.name} is not fit for Lambda:", *faults]))
+        sys.exit("\n".join([f"{archive.name} cannot be deployed to Lambda:", *faults]))
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     archive.with_suffix(".zip.sha256").write_text(f"{digest}  {archive.name}\n")
     template = DIST / f"template{suffix}.yaml"
     template.write_text(template_for(archive.name, processor))
-    for name in ("LICENSE", "README.md"):  # the template refers to them
+    for name in ("LICENSE", "README.md"):  # The template references them.
         shutil.copyfile(ROOT / name, DIST / name)
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size:,} bytes, sha256 {digest}")
-    print(f"{template.relative_to(ROOT)}: template.yaml with this zip as its code")
+    print(f"{template.relative_to(ROOT)}: template.yaml with this zip file as its code")
 
 
 def build(processor):
-    """The path of the function, built for the processor with the profile `dist`."""
+    """Builds the function for an architecture with the profile `dist`, and returns its path."""
     target = f"{PROCESSORS[processor][0]}-unknown-linux-gnu"
     environment = dict(os.environ)
     need_tools(target, environment)
-    # Panics name source files. Whose computer built it must not show, nor make a difference.
+    # Panic messages contain the paths of source files. They must not depend on the machine that built the function.
     environment["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(
         f"--remap-path-prefix={path}={name}" for name, path in builders_folders().items())
-    # One package alone: the simulated EC2 would add features to the SDK that the function does not need.
+    # Build only this package: the simulated EC2 would enable SDK features that the function does not need.
     command = ["cargo", "build", "--locked", "--profile", "dist", "--target", target, "--package", BINARY]
     if subprocess.run(command, cwd=ROOT, env=environment).returncode:
-        sys.exit(f"{' '.join(command)} has failed; see above.")
+        sys.exit(f"The build failed: {' '.join(command)}. See the output above.")
     return builders_folders()["/target"] / target / "dist" / BINARY
 
 
 def need_tools(target, environment):
-    """Ends with what is missing for this target; names the linker where it is not the usual one."""
+    """Exits with an error if a tool for this target is missing, and sets the linker for cross-compilation."""
     for tool in ("cargo", "cc"):
         if not shutil.which(tool):
-            sys.exit(f"{tool} is missing: this needs Rust and a C compiler.")
+            sys.exit(f"{tool} was not found. Install Rust and a C compiler.")
     libraries = pathlib.Path(output("rustc", "--print", "target-libdir", "--target", target))
     if not libraries.is_dir():
-        sys.exit(f"Rust's standard library for {target} is missing: rustup target add {target}")
+        sys.exit(f"The Rust standard library for {target} is not installed. Run: rustup target add {target}")
     if f"host: {target}" in output("rustc", "--version", "--verbose"):
         return
     linker = f"{target.replace('-unknown', '')}-gcc"
     variable = f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
     if not environment.setdefault(variable, shutil.which(linker) or ""):
-        sys.exit(f"A C compiler for {target} is missing: {linker} (on Debian and Ubuntu: the package "
-                 f"gcc-{target.replace('-unknown', '').replace('_', '-')}). Or run this on such a computer.")
+        sys.exit(f"The C compiler for {target}, {linker}, was not found. Install it (on Debian and Ubuntu, the package "
+                 f"gcc-{target.replace('-unknown', '').replace('_', '-')}), or build on a machine with this architecture.")
 
 
 def output(*command):
@@ -84,7 +84,7 @@ def output(*command):
 
 
 def builders_folders():
-    """Where this computer has what is compiled, by what it is called instead; of two that fit, the later one counts."""
+    """The source folders on this machine, by the names that replace them in the binary. If two match, the later one wins."""
     cargo_home = os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo")
     folders = {
         "/rust": output("rustc", "--print", "sysroot"),
@@ -96,35 +96,36 @@ def builders_folders():
 
 
 def write_zip(archive, binary):
-    entry = zipfile.ZipInfo("bootstrap")  # dated 1980-01-01
+    entry = zipfile.ZipInfo("bootstrap")  # Dated 1980-01-01, so that the zip file does not depend on the build time.
     entry.external_attr = 0o100755 << 16
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(entry, binary, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def check(archive, processor):
-    """What keeps the zip from being deployed, one sentence each."""
+    """The reasons why the zip file cannot be deployed."""
     faults = []
     size = archive.stat().st_size
     if size >= SIZE_MAX:
-        faults.append(f"It has {size:,} bytes; {SIZE_MAX:,} are the limit here, because a bigger one starts slower.")
+        faults.append(f"The zip file has {size:,} bytes, but the limit is {SIZE_MAX:,}, because a larger function starts more "
+                      "slowly. Reduce the size of the binary.")
     with zipfile.ZipFile(archive) as file:
         entry = next((entry for entry in file.infolist() if entry.filename == "bootstrap"), None)
         if entry is None:
-            return [*faults, f"It has {file.namelist()}, and no bootstrap at its root."]
+            return [*faults, f"The zip file contains {file.namelist()}, but no bootstrap at its root."]
         binary = file.read(entry)
     if not entry.external_attr >> 16 & 0o001:
-        faults.append("bootstrap is not executable for everybody.")
+        faults.append("bootstrap is not executable by all users.")
     machine = PROCESSORS[processor][1]
     if binary[:6] != b"\x7fELF\x02\x01" or int.from_bytes(binary[18:20], "little") != machine:
-        faults.append(f"bootstrap is not a Linux program for {processor}.")
+        faults.append(f"bootstrap is not a Linux executable for {processor}.")
     needed = max(((int(a), int(b)) for a, b in re.findall(rb"GLIBC_(\d+)\.(\d+)", binary)), default=(0, 0))
     if needed > GLIBC_MAX:
-        faults.append(f"bootstrap needs glibc {dotted(needed)}, and Amazon Linux 2023 has {dotted(GLIBC_MAX)}. Build it "
-                      "where glibc is 2.36 or older: Debian 12, Ubuntu 22.04, Amazon Linux 2023.")
+        faults.append(f"bootstrap requires glibc {dotted(needed)}, but Amazon Linux 2023 has {dotted(GLIBC_MAX)}. Build it on "
+                      "a system with glibc 2.36 or earlier, such as Debian 12, Ubuntu 22.04, or Amazon Linux 2023.")
     for folder in builders_folders().values():
         if f"{folder}/".encode() in binary:
-            faults.append(f"bootstrap names the folder {folder} of this computer.")
+            faults.append(f"bootstrap contains the path {folder} of this machine.")
     return faults
 
 
@@ -133,14 +134,14 @@ def dotted(version):
 
 
 def template_for(archive, processor):
-    """template.yaml for those who have the zip and not the source."""
+    """Returns template.yaml with the zip file as its code, for deployment without the source."""
     template = (ROOT / "template.yaml").read_text()
     for old, new in [
         ("      CodeUri: .\n", f"      CodeUri: {archive}\n"),
         ("    Default: x86_64\n", f"    Default: {processor}\n"),
     ]:
         if template.count(old) != 1:
-            sys.exit(f"template.yaml must hold `{old.strip()}` exactly once.")
+            sys.exit(f"template.yaml must contain `{old.strip()}` exactly once.")
         template = template.replace(old, new)
     return template
 

@@ -1,6 +1,5 @@
-// The peer in Node.js: the endpoint of a service in a VPC, created if it is missing and reused if it is there, with the
-// AWS SDK v3. It answers CloudFormation as CDK's provider does. It knows nothing of sharing, and refuses nothing
-// beforehand.
+// The Node.js peer: creates or reuses the endpoint of a service in a VPC with the AWS SDK v3, and responds to
+// CloudFormation like the CDK's provider framework. It does not coordinate sharing or validate requests.
 
 import {
   CreateVpcEndpointCommand, DeleteVpcEndpointsCommand, DescribeVpcEndpointServicesCommand, EC2Client,
@@ -11,12 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const client = new EC2Client({});
 
-// Milliseconds between two looks; what CDK's provider framework has for its isComplete.
+// The polling interval in milliseconds, which is the isComplete interval of the CDK's provider framework.
 const POLL = 5000;
 
 const filters = (values) => Object.entries(values).map(([Name, value]) => ({ Name, Values: [value] }));
 
-// The usable endpoint of the service in the VPC, if there is one.
+// Returns the usable endpoint of the service in the VPC, if there is one.
 async function find({ VpcId, ServiceName }) {
   const Filters = filters({ 'vpc-id': VpcId, 'service-name': ServiceName });
   for await (const page of paginateDescribeVpcEndpoints({ client }, { Filters })) {
@@ -25,7 +24,7 @@ async function find({ VpcId, ServiceName }) {
   }
 }
 
-// One subnet in every zone that the service serves.
+// Returns one subnet in every zone that the service supports.
 async function subnets({ VpcId, ServiceName }) {
   const services = await client.send(new DescribeVpcEndpointServicesCommand({ ServiceNames: [ServiceName] }));
   const chosen = new Map();
@@ -58,7 +57,7 @@ async function create(properties) {
   return { PhysicalResourceId: EndpointId, Data: { EndpointId, DnsName: endpoint.DnsEntries[0].DnsName, Reused } };
 }
 
-// As in CDK's cfn-response: one PUT without a content type, five attempts a second apart.
+// Like cfn-response in the CDK: a PUT without a content type, with five attempts one second apart.
 async function submit(event, Status, result) {
   const { StackId, RequestId, LogicalResourceId } = event;
   const PhysicalResourceId = event.PhysicalResourceId ?? RequestId;

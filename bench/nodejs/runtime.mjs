@@ -1,5 +1,5 @@
-// The runtime of the peer in Node.js. AWS's own client of the runtime API needs CMake and a C++ compiler to install;
-// this does the same with less, so it flatters the peer.
+// The runtime of the Node.js peer. Installing AWS's runtime interface client requires CMake and a C++ compiler. This
+// replacement does less work, which favors the peer.
 
 import http from 'node:http';
 

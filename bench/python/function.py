@@ -1,12 +1,12 @@
-"""The peer in Python: the endpoint of a service in a VPC, created if it is missing and reused if it is there, written
-as the documentation of crhelper and boto3 shows. It knows nothing of sharing, and refuses nothing beforehand."""
+"""The Python peer: creates or reuses the endpoint of a service in a VPC, following the documentation of crhelper and boto3.
+It does not coordinate sharing or validate requests."""
 
 import time
 
 import boto3
 from crhelper import CfnResource
 
-# As in the example of crhelper's README, but for the two minutes that it would sleep before it answers a Delete.
+# As in the example in crhelper's README, but without the two minutes of sleep before the response to a Delete request.
 helper = CfnResource(json_logging=False, log_level="DEBUG", boto_level="CRITICAL", sleep_on_delete=0)
 
 try:
@@ -14,12 +14,12 @@ try:
 except Exception as error:
     helper.init_failure(error)
 
-# Seconds between two looks; what CDK's provider framework has for its isComplete.
+# The polling interval in seconds, which is the isComplete interval of the CDK's provider framework.
 POLL = 5
 
 
 def find(properties):
-    """The usable endpoint of the service in the VPC, if there is one."""
+    """Returns the usable endpoint of the service in the VPC, if there is one."""
     pages = ec2.get_paginator("describe_vpc_endpoints").paginate(Filters=[
         {"Name": "vpc-id", "Values": [properties["VpcId"]]},
         {"Name": "service-name", "Values": [properties["ServiceName"]]}])
@@ -31,7 +31,7 @@ def find(properties):
 
 
 def subnets(properties):
-    """One subnet in every zone that the service serves."""
+    """Returns one subnet in every zone that the service supports."""
     service = ec2.describe_vpc_endpoint_services(ServiceNames=[properties["ServiceName"]])["ServiceDetails"][0]
     chosen = {}
     pages = ec2.get_paginator("describe_subnets").paginate(

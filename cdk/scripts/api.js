@@ -1,4 +1,4 @@
-// Writes API.md from the assembly that jsii made of the doc comments.
+// Writes API.md from the doc comments in the jsii assembly.
 'use strict';
 
 const fs = require('node:fs');
@@ -14,7 +14,7 @@ const oneLine = (text) => text.replace(/\s*\n\s*/g, ' ').replace(/\|/g, '\\|');
 const text = (docs = {}) => [docs.summary, docs.remarks].filter(Boolean).join('\n\n');
 const link = (name) => `[\`${name}\`](#${name.toLowerCase()})`;
 
-/** The types of this package are links; `aws-cdk-lib.aws_ec2.IVpc` is written `ec2.IVpc`, as in code. */
+/** Types of this package become links. `aws-cdk-lib.aws_ec2.IVpc` is written `ec2.IVpc`, as in code. */
 function type(ref) {
   if (!ref) return '`void`';
   if (ref.primitive) return `\`${ref.primitive}\``;
@@ -37,12 +37,12 @@ function table(columns, rows) {
 }
 
 function parameters(list = []) {
-  return table(['parameter', 'type', 'meaning'], list.map((one) => [
+  return table(['parameter', 'type', 'description'], list.map((one) => [
     `\`${one.name}\`${one.optional ? '' : ' (required)'}`, type(one.type), oneLine(text(one.docs))]));
 }
 
 function struct(one) {
-  return table(['property', 'type', 'default', 'meaning'], one.properties.map((property) => [
+  return table(['property', 'type', 'default', 'description'], one.properties.map((property) => [
     `\`${property.name}\`${property.optional ? '' : ' (required)'}`, type(property.type),
     property.docs?.default ? oneLine(property.docs.default.replace(/^- /, '')) : '', oneLine(text(property.docs))]));
 }
@@ -55,12 +55,12 @@ function members(one) {
     ...[...one.methods ?? []].sort(byName).flatMap((method) => [
       '', `### ${signature(`${method.static ? `${one.name}.` : ''}${method.name}`, method.parameters)}`,
       '', `${text(method.docs)}`, '', `Returns ${type(method.returns?.type)}.`, ...parameters(method.parameters)]),
-    ...table(['property', 'type', 'meaning'], properties.map((property) => [
+    ...table(['property', 'type', 'description'], properties.map((property) => [
       `\`${property.name}\``, type(property.type), oneLine(text(property.docs))])),
   ];
 }
 
-const enumeration = (one) => table(['member', 'meaning'], one.members.map((member) => [
+const enumeration = (one) => table(['member', 'description'], one.members.map((member) => [
   `\`${member.name}\``, oneLine(text(member.docs))]));
 
 const render = (one) => (one.kind === 'enum' ? enumeration(one) : one.datatype ? struct(one) : members(one));
@@ -73,9 +73,9 @@ const groups = [
 ];
 
 const reference = () => [
-  `# API of ${assembly.name}`, '',
-  'Generated from the doc comments in src/ by `npm run docs`. Names are TypeScript\'s; in Python those of properties',
-  'and methods are in snake case (`endpointId` is `endpoint_id`).',
+  `# API reference of ${assembly.name}`, '',
+  'Generated from the doc comments in src/ by `npm run docs`. Names are those of TypeScript. In Python, the names of',
+  'properties and methods are in snake case: `endpointId` becomes `endpoint_id`.',
   ...groups.flatMap(([title, types]) => ['', `**${title}:** ${types.sort(byName).map((one) => link(one.name)).join(', ')}`]),
   ...groups.flatMap(([, types]) => types.sort(byName).flatMap((one) => [
     '', `## ${one.name}`, '', text(one.docs), ...render(one)])),

@@ -1,9 +1,9 @@
-// Synthesises examples/cdk-typescript as a user would, with the package as build/package has it:
+// Synthesizes examples/cdk-typescript as a user would, with the package in build/package:
 //
 //     node scripts/example.js OUT [vpcId=… serviceName=…]
 //
-// OUT is a cloud assembly: NAME.template.json and NAME.assets.json of each stack, and the function's zip. For the
-// function itself instead of a placeholder run `node scripts/stage.js ZIP` before.
+// OUT becomes a cloud assembly: NAME.template.json and NAME.assets.json for each stack, and the function's zip file. To
+// include the actual function instead of a placeholder, run `node scripts/stage.js ZIP` first.
 'use strict';
 
 const { execFileSync } = require('node:child_process');
@@ -18,8 +18,8 @@ const EXAMPLE_CONTEXT = {
   serviceName: 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0',
 };
 
-/** Compiles a program, the example if no other is given, and runs it; returns `out`. */
-function synthesise(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURCE)) {
+/** Compiles and runs a program, by default the example. Returns `out`. */
+function synthesize(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURCE)) {
   const modules = path.join(BUILD, 'node_modules');
   const program = path.join(BUILD, 'app.js');
   fs.rmSync(BUILD, { recursive: true, force: true });
@@ -36,9 +36,9 @@ function synthesise(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURC
   return out;
 }
 
-module.exports = { synthesise, EXAMPLE_CONTEXT };
+module.exports = { synthesize, EXAMPLE_CONTEXT };
 if (require.main === module) {
   const [out, ...settings] = process.argv.slice(2);
-  if (!out) throw new Error('usage: node scripts/example.js OUT [vpcId=… serviceName=…]');
-  synthesise(out, { ...EXAMPLE_CONTEXT, ...Object.fromEntries(settings.map((one) => one.split(/=(.*)/s, 2))) });
+  if (!out) throw new Error('Usage: node scripts/example.js OUT [vpcId=… serviceName=…]');
+  synthesize(out, { ...EXAMPLE_CONTEXT, ...Object.fromEntries(settings.map((one) => one.split(/=(.*)/s, 2))) });
 }

@@ -1,5 +1,5 @@
-// Writes lib/function.json: what the constructs need of ../template.yaml. So the function's settings and above all the
-// permissions of its role are written down in one place only.
+// Writes lib/function.json: the parts of ../template.yaml that the constructs need. This way, the function's settings,
+// and above all the permissions of its role, are defined in only one place.
 'use strict';
 
 const fs = require('node:fs');
@@ -10,7 +10,7 @@ const yaml = require('yaml');
 const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
 const TARGET = path.join(__dirname, '..', 'lib', 'function.json');
 
-/** The short forms of CloudFormation's functions that template.yaml uses, as their long forms. */
+/** Converts the short forms of intrinsic functions in template.yaml to their long forms. */
 const customTags = ['And', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref', 'Select', 'Split', 'Sub'].flatMap((name) => {
   const long = (value) => (name === 'Ref' ? { Ref: value } : { [`Fn::${name}`]: value });
   return [
@@ -19,7 +19,7 @@ const customTags = ['And', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref',
   ];
 });
 
-/** An alarm as src/provider.ts makes it. */
+/** The alarm properties that src/provider.ts sets. */
 const ALARM = {
   AlarmActions: [{ Ref: 'AlarmTopicArn' }],
   Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
@@ -31,33 +31,34 @@ const ALARM = {
   TreatMissingData: 'notBreaching',
 };
 
-/** Ends the build with a sentence if the template is not what the constructs were written for. */
+/** Fails the build if the template contains something that the constructs do not support. */
 function expect(holds, what) {
-  if (!holds) throw new Error(`template.yaml: ${what}. Adapt cdk/scripts/function.js and cdk/src/provider.ts.`);
+  if (!holds) throw new Error(`template.yaml: ${what}. Update cdk/scripts/function.js and cdk/src/provider.ts.`);
 }
 
-/** Only what the constructs know how to make; anything new in the template must not be lost silently. */
+/** Rejects everything that the constructs do not create, so that nothing in the template is silently dropped. */
 function onlyKeys(object, keys, where) {
   const others = Object.keys(object).filter((key) => !keys.includes(key));
-  expect(others.length === 0, `${where} has ${others.join(', ')}, which the constructs do not know`);
+  expect(others.length === 0, `${where} contains ${others.join(', ')}, which the constructs do not support`);
 }
 
-/** The functions that may stand in the role's policies are those that src/provider.ts resolves. */
+/** Rejects intrinsic functions in the role's policies that src/provider.ts does not resolve. */
 function onlyKnownFunctions(value) {
   if (Array.isArray(value)) value.forEach(onlyKnownFunctions);
   else if (value && typeof value === 'object') {
     for (const [key, inner] of Object.entries(value)) {
       const known = key === 'Fn::Sub' ? typeof inner === 'string' : key === 'Fn::GetAtt' && `${inner}` === 'LogGroup,Arn';
-      expect(known || !(key.startsWith('Fn::') || key === 'Ref'), `the role has ${key} ${JSON.stringify(inner)}`);
+      expect(known || !(key.startsWith('Fn::') || key === 'Ref'),
+        `the role contains ${key} ${JSON.stringify(inner)}, which the constructs do not support`);
       onlyKnownFunctions(inner);
     }
   }
 }
 
-/** What tells one alarm from another; the rest is the same for all, in src/provider.ts too. */
+/** The properties in which the alarms differ. All others are the same for every alarm, here and in src/provider.ts. */
 function alarm(properties, where) {
   const { AlarmDescription, Namespace, MetricName, ...rest } = properties;
-  expect(isDeepStrictEqual(rest, ALARM), `${where} is not as other alarms`);
+  expect(isDeepStrictEqual(rest, ALARM), `${where} differs from the other alarms in more than metric and description`);
   return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
 }
 
@@ -77,8 +78,8 @@ function read() {
   onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays'], 'LogGroup');
   onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
   expect(JSON.stringify(role.AssumeRolePolicyDocument.Statement.map((one) => one.Principal))
-    === '[{"Service":"lambda.amazonaws.com"}]', 'somebody else than Lambda may assume the role');
-  // The CDK writes the policy for traces itself.
+    === '[{"Service":"lambda.amazonaws.com"}]', 'a principal other than Lambda can assume the role');
+  // The CDK adds the tracing policy itself.
   const policies = role.Policies.filter((policy) => !policy['Fn::If']?.[1].PolicyName.includes('Tracing'));
   onlyKnownFunctions(policies);
   return {

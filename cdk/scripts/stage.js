@@ -1,5 +1,5 @@
-// Lays out the package in build/package as a user gets it, with the given zip as its function. The tests take a
-// placeholder, so that they need no build of the function; `npm run package` takes the function.
+// Creates the package in build/package as users install it, with the given zip file as its function. The tests use a
+// placeholder, so that they do not require a build of the function. `npm run package` uses the actual function.
 'use strict';
 
 const fs = require('node:fs');
@@ -9,9 +9,9 @@ const HERE = path.join(__dirname, '..');
 const PLACEHOLDER = path.join(HERE, 'test', 'placeholder.zip');
 const PARTS = ['package.json', '.jsii', 'README.md', 'API.md', 'LICENSE', 'lib'];
 
-/** The folder that was laid out. */
+/** Returns the folder that was created. */
 function stage(zip = PLACEHOLDER, target = path.join(HERE, 'build', 'package')) {
-  if (!fs.existsSync(zip)) throw new Error(`${zip} is missing; \`make package\` builds the function`);
+  if (!fs.existsSync(zip)) throw new Error(`${zip} does not exist. To build the function, run \`make package\`.`);
   fs.rmSync(target, { recursive: true, force: true });
   for (const part of PARTS) fs.cpSync(path.join(HERE, part), path.join(target, part), { recursive: true });
   fs.mkdirSync(path.join(target, 'assets'));

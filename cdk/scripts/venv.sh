@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv, with what the Python package is built and tested with, unless it is there as wanted.
+# Creates .venv with the requirements for building and testing the Python package, unless it is up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 requirements=test/python/requirements.txt

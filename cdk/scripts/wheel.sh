@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Python package of a folder that scripts/stage.js laid out: wheel.sh PACKAGE TARGET
-# The wheel is left in TARGET and installed in .venv, which is made if it is not there.
+# Builds the Python package from a folder that scripts/stage.js created: wheel.sh PACKAGE TARGET
+# Writes the wheel to TARGET, and installs it in .venv, which is created if it does not exist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 package=$1 target=$2
@@ -9,7 +9,7 @@ python=.venv/bin/python
 bash scripts/venv.sh
 rm -rf build/python-source "$target"
 npx jsii-pacmak --code-only --target python --outdir build/python-source "$package"
-# setuptools and wheel are in .venv, so that nothing more has to be fetched.
+# .venv contains setuptools and wheel, so that the build downloads nothing.
 "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
   --wheel-dir "$target" build/python-source/python
 "$python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$target"/*.whl

@@ -9,19 +9,19 @@ import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
 const RESOURCE_TYPE = 'Custom::TiDBCloudPrivateEndpoint';
 const DEFAULT_PORT = 4000;
 const SERVICE_NAME = /^(?:cn\.)?com\.amazonaws\.vpce\.([a-z0-9]+(?:-[a-z0-9]+){2,})\.vpce-svc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
-/** EC2 allows 50 tags; the product keeps room for its own. */
+/** EC2 allows 50 tags. The provider needs the rest for its own. */
 const MAX_TAGS = 40;
 const OWN_TAGS = 'tidb-private-endpoint:';
 
-/** Where an endpoint may be that is joined instead of made. */
+/** Where the provider looks for an existing endpoint to reuse. */
 export enum ReuseScope {
-  /** In the VPC only. */
+  /** Only in the VPC. */
   VPC = 'Vpc',
-  /** In the VPC; if there is none, any available one of another VPC of the region. */
+  /** In the VPC first. If it has no endpoint, any available endpoint in another VPC of the region is reused. */
   REGION = 'Region',
 }
 
-/** Which addresses an endpoint has. */
+/** The IP address type of an endpoint. */
 export enum IpAddressType {
   /** IPv4 only. */
   IPV4 = 'ipv4',
@@ -36,107 +36,114 @@ export enum IpAddressType {
  */
 export interface PrivateEndpointProps {
   /**
-   * The VPC that the endpoint is for. It needs DNS support and DNS hostnames, unless `privateDnsEnabled` is false.
-   * Another VPC is another endpoint.
+   * The VPC from which clients connect. DNS support and DNS hostnames must be enabled, unless `privateDnsEnabled` is
+   * false. Changing the VPC replaces the endpoint.
    */
   readonly vpc: ec2.IVpc;
 
   /**
-   * The endpoint service that TiDB Cloud shows under Connect > Private Endpoint, such as
-   * `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0`; of the stack's region. Another service is another endpoint.
+   * The endpoint service name that TiDB Cloud shows under Connect > Private Endpoint, such as
+   * `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0`. The service must be in the region of the stack. Changing
+   * the service replaces the endpoint.
    */
   readonly serviceName: string;
 
   /**
-   * The subnets that get an address of the endpoint; of a selection with several in one zone, the first. Those in zones
-   * where the service is not are left out, with a warning.
+   * The subnets in which to create the endpoint's network interfaces. If the selection contains several subnets in a
+   * zone, the first one is used. Subnets in zones that the service does not support are ignored, with a warning.
    *
-   * @default - one subnet in every zone that the service serves
+   * @default - one subnet in every zone that the service supports
    */
   readonly subnets?: ec2.SubnetSelection;
 
   /**
-   * Zone ids such as `use1-az1`, to narrow the zones. (Zone names such as `us-east-1a` differ between accounts.)
+   * The IDs of the Availability Zones to use, such as `use1-az1`. Zone names such as `us-east-1a` are not accepted,
+   * because they differ between accounts.
    *
-   * @default - all zones that the service serves
+   * @default - all zones that the service supports
    */
   readonly availabilityZoneIds?: string[];
 
   /**
-   * The endpoint's security groups. One of them has to let your clients in on `port`: `connections` writes such rules.
+   * The security groups of the endpoint. At least one of them must allow TCP `port` from your clients. You can add such
+   * rules with `connections`.
    *
-   * @default - a group of the product's own, which lets in who is named by `allowedCidrs`, `allowedSecurityGroups` and
-   * `connections`, and the whole VPC if nobody is named
+   * @default - the provider creates a security group that allows the clients that you specify with `allowedCidrs`,
+   * `allowedSecurityGroups`, and `connections`, or the entire VPC if you specify none
    */
   readonly securityGroups?: ec2.ISecurityGroup[];
 
   /**
-   * Who may connect, as address blocks. Not together with `securityGroups`.
+   * The CIDR blocks from which to allow connections. Cannot be combined with `securityGroups`.
    *
    * @default - see `securityGroups`
    */
   readonly allowedCidrs?: string[];
 
   /**
-   * Who may connect, as members of security groups. Not together with `securityGroups`.
+   * The security groups from which to allow connections. Cannot be combined with `securityGroups`. Such a security group
+   * cannot be deleted while other stacks share the endpoint.
    *
    * @default - see `securityGroups`
    */
   readonly allowedSecurityGroups?: ec2.ISecurityGroup[];
 
   /**
-   * The port that the product's own group opens, that the attributes name, and that `connections` has as default.
+   * The port that clients connect to. The provider's security group allows this port, the attributes contain it, and it
+   * is the default port of `connections`.
    *
    * @default 4000
    */
   readonly port?: number;
 
   /**
-   * Whether TiDB Cloud's own host name resolves to the endpoint inside the VPC; TLS verification needs it.
+   * Whether TiDB Cloud's host name resolves to the endpoint inside the VPC. TLS verification requires it.
    *
    * @default true
    */
   readonly privateDnsEnabled?: boolean;
 
   /**
-   * Which addresses the endpoint has.
+   * The IP address type of the endpoint.
    *
-   * @default - left to EC2
+   * @default - chosen by EC2
    */
   readonly ipAddressType?: IpAddressType;
 
   /**
-   * Where an endpoint may be that is joined instead of made.
+   * Where to look for an existing endpoint to reuse.
    *
    * @default ReuseScope.VPC
    */
   readonly reuseScope?: ReuseScope;
 
   /**
-   * Tags for the endpoint. It also takes part in `Tags.of(…).add(…)` of the stacks and constructs that it is in.
+   * Tags for the endpoint. Tags that you add to a parent construct or stack with `Tags.of(…).add(…)` also apply.
    *
    * @default - none
    */
   readonly tags?: { [key: string]: string };
 
   /**
-   * What answers CloudFormation: a `PrivateEndpointProvider`, or an imported service token
-   * (`PrivateEndpointProvider.fromServiceToken`). Of the same account and region.
+   * The provider: a `PrivateEndpointProvider`, or an imported service token
+   * (`PrivateEndpointProvider.fromServiceToken`). It must be in the same account and region. The provider of a deployed
+   * resource cannot be changed; to use another provider, change the construct ID as well.
    *
    * @default PrivateEndpointProvider.getOrCreate(this)
    */
   readonly provider?: IPrivateEndpointProvider;
 
   /**
-   * How long CloudFormation waits for one answer. The function itself works for 15 minutes at most.
+   * How long CloudFormation waits for a response. The provider itself runs for at most 15 minutes.
    *
    * @default Duration.minutes(15)
    */
   readonly serviceTimeout?: Duration;
 
   /**
-   * What happens when the resource leaves the stack. With `RETAIN` CloudFormation tells the function nothing, so that
-   * the stack's reference stays on the endpoint and keeps it until somebody takes that tag off by hand.
+   * What happens when the resource is removed from the stack. With `RETAIN`, CloudFormation does not notify the
+   * provider. The resource's reference then stays on the endpoint, which is not deleted until you remove that tag
+   * manually.
    *
    * @default RemovalPolicy.DESTROY
    */
@@ -144,25 +151,26 @@ export interface PrivateEndpointProps {
 }
 
 /**
- * A private way from a VPC to TiDB Cloud: an AWS PrivateLink endpoint, made if it is missing, shared by every stack that
- * asks for it, and deleted when the last of them is gone.
+ * Private connectivity from a VPC to TiDB Cloud: an AWS PrivateLink endpoint that is created on demand, shared by all
+ * stacks that use it, and deleted together with its last user.
  *
- * Its attributes are texts, known when CloudFormation has made the resource; what does not apply is empty.
+ * Its attributes are string tokens that resolve at deployment. Those that do not apply are empty.
  */
 export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITaggable {
   /**
-   * Who may reach the endpoint; the default port is `port`.
+   * Controls which clients can connect. The default port is `port`.
    *
-   * With `securityGroups`, rules are written into those groups. Without, peers of the default port are named to the
-   * product as `allowedCidrs` and `allowedSecurityGroups` are: it writes each rule once, however many stacks ask for it.
-   * The first peer that is named closes an endpoint that no other stack shares to the rest of the VPC.
+   * With `securityGroups`, rules are added to those security groups. Otherwise, peers that you allow on the default
+   * port are added to `allowedCidrs` and `allowedSecurityGroups`, and the provider creates each rule only once, no
+   * matter how many stacks request it. As soon as you allow a peer, the rest of the VPC can no longer connect, unless
+   * other stacks share the endpoint.
    */
   public readonly connections: ec2.Connections;
 
   /** The tags of the endpoint. */
   public readonly tags: TagManager;
 
-  /** The provider that answers CloudFormation for this endpoint. */
+  /** The provider of this endpoint. */
   public readonly provider: IPrivateEndpointProvider;
 
   private readonly resource: CustomResource;
@@ -170,9 +178,9 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   private readonly allowedSecurityGroupIds: string[];
 
   /**
-   * @param scope the parent of the new construct
-   * @param id its id
-   * @param props its properties
+   * @param scope the parent of the construct
+   * @param id the ID of the construct
+   * @param props the properties of the construct
    */
   constructor(scope: Construct, id: string, props: PrivateEndpointProps) {
     super(scope, id);
@@ -195,7 +203,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
       properties: {
         ServiceName: props.serviceName,
         VpcId: props.vpc.vpcId,
-        // As for the native interface endpoint of the CDK: EC2 takes one subnet in each zone.
+        // EC2 accepts only one subnet in each zone. The CDK's InterfaceVpcEndpoint does the same.
         SubnetIds: props.subnets && props.vpc.selectSubnets({ ...props.subnets, onePerAz: true }).subnetIds,
         AvailabilityZoneIds: notEmpty(props.availabilityZoneIds),
         SecurityGroupIds: notEmpty(groups.map((group) => group.securityGroupId)),
@@ -209,8 +217,8 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
       },
     });
 
-    // The product chooses among the subnets that are there. So all that the app makes have to be there before, and have
-    // to stay until the endpoint is out of them.
+    // The provider selects from the existing subnets. All subnets that the app creates must therefore exist before the
+    // endpoint, and must not be deleted before it.
     if (!props.subnets) this.resource.node.addDependency(...subnetsMadeWith(props.vpc));
 
     const defaultPort = ec2.Port.tcp(props.port ?? DEFAULT_PORT);
@@ -220,70 +228,73 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     });
   }
 
-  /** The endpoint's id, `vpce-…`; also what TiDB Cloud's "Authorized Networks" rule wants. */
+  /** The ID of the endpoint, `vpce-…`. TiDB Cloud's Authorized Networks rules also use it. */
   public get endpointId(): string { return this.resource.getAttString('EndpointId'); }
 
-  /** The regional endpoint DNS name that AWS gave. */
+  /** The regional DNS name of the endpoint, assigned by AWS. */
   public get dnsName(): string { return this.resource.getAttString('DnsName'); }
 
-  /** The service's own name, `gatewayNN-privatelink.REGION.prod.aws.tidbcloud.com`, when private DNS is on. */
+  /** The service's private DNS name, `gatewayNN-privatelink.REGION.prod.aws.tidbcloud.com`, if private DNS is on. */
   public get privateDnsName(): string { return this.resource.getAttString('PrivateDnsName'); }
 
-  /** The name to connect to: `privateDnsName` if there is one, else `dnsName` (TLS verification needs the former). */
+  /**
+   * The host name to connect to: `privateDnsName` if there is one, otherwise `dnsName`. TLS verification requires the
+   * former.
+   */
   public get host(): string { return this.resource.getAttString('Host'); }
 
-  /** The port to connect to, as a text, such as an environment variable takes. */
+  /** The port to connect to, as a string, for example for an environment variable. */
   public get port(): string { return this.resource.getAttString('Port'); }
 
-  /** The DNS names of the single zones. */
+  /** The zonal DNS names of the endpoint. */
   public get zonalDnsNames(): string[] { return this.list('ZonalDnsNames'); }
 
-  /** All DNS names as the native resource writes them, `zone:name`. */
+  /** All DNS names of the endpoint as `HOSTED-ZONE-ID:NAME`, in the format of `AWS::EC2::VPCEndpoint`. */
   public get dnsEntries(): string[] { return this.list('DnsEntries'); }
 
-  /** The hosted zone of `dnsName`, for alias records. */
+  /** The ID of the hosted zone of `dnsName`, for alias records. */
   public get hostedZoneId(): string { return this.resource.getAttString('HostedZoneId'); }
 
-  /** The VPC that the endpoint is in. */
+  /** The ID of the VPC that contains the endpoint. */
   public get vpcId(): string { return this.resource.getAttString('VpcId'); }
 
-  /** The endpoint service. */
+  /** The name of the endpoint service. */
   public get serviceName(): string { return this.resource.getAttString('ServiceName'); }
 
-  /** The endpoint's subnets. */
+  /** The IDs of the endpoint's subnets. */
   public get subnetIds(): string[] { return this.list('SubnetIds'); }
 
-  /** The zones of those subnets that are in the VPC, as ids. */
+  /** The IDs of the Availability Zones of those subnets that are in this resource's VPC. */
   public get availabilityZoneIds(): string[] { return this.list('AvailabilityZoneIds'); }
 
-  /** The endpoint's network interfaces. */
+  /** The IDs of the endpoint's network interfaces. */
   public get networkInterfaceIds(): string[] { return this.list('NetworkInterfaceIds'); }
 
-  /** The groups of those interfaces. */
+  /** The IDs of the security groups of those interfaces. */
   public get securityGroupIds(): string[] { return this.list('SecurityGroupIds'); }
 
-  /** `ipv4`, `dualstack` or `ipv6`. */
+  /** `ipv4`, `dualstack`, or `ipv6`. */
   public get ipAddressType(): string { return this.resource.getAttString('IpAddressType'); }
 
-  /** When the endpoint was made. */
+  /** The time when the endpoint was created. */
   public get creationTimestamp(): string { return this.resource.getAttString('CreationTimestamp'); }
 
-  /** `true` when the endpoint was not made for this resource. */
+  /** `true` if the endpoint was not created for this resource. */
   public get reused(): string { return this.resource.getAttString('Reused'); }
 
-  /** `Owned` (made by this product, in any stack) or `Foreign`. */
+  /** `Owned` if the provider created the endpoint, in any stack; otherwise `Foreign`. */
   public get ownership(): string { return this.resource.getAttString('Ownership'); }
 
-  /** How many other references the endpoint carries. */
+  /** The number of other references on the endpoint. */
   public get sharedWith(): string { return this.resource.getAttString('SharedWith'); }
 
-  /** What works but will surprise, one sentence each; empty when all is well. */
+  /** Findings that do not prevent the endpoint from working, one sentence each. Empty if there are none. */
   public get warnings(): string { return this.resource.getAttString('Warnings'); }
 
-  /** For Java, TLS verification on; user name and password are yours to add. */
+  /** The JDBC URL, with TLS verification. Add your user name and password. */
   public get jdbcUrl(): string { return this.resource.getAttString('JdbcUrl'); }
 
-  /** For the `mysql` client, TLS verification on; put your user name behind it. */
+  /** The command for the `mysql` client, with TLS verification. Append your user name. */
   public get mysqlCommand(): string { return this.resource.getAttString('MysqlCommand'); }
 
   private list(attribute: string): string[] {
@@ -291,18 +302,18 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   }
 
   /**
-   * The group that the endpoint has when it is given none.
+   * The security group that the provider creates if none is specified.
    *
-   * EC2 refuses a rule that a group has already, and the group is shared: with the other stacks that use the endpoint,
-   * and with the rules that the product writes itself. So a rule for the default port must not be a resource of this
-   * stack's own, but goes to the product, which tells apart what is there from what is missing.
+   * EC2 rejects a duplicate rule, and this security group is shared with the other stacks that use the endpoint and
+   * with the provider, which adds rules itself. A rule for the default port must therefore not be a resource of this
+   * stack. The provider creates it instead, because it can tell existing rules from missing ones.
    */
   private ownGroup(defaultPort: ec2.Port): ec2.ISecurityGroup {
     const group = ec2.SecurityGroup.fromSecurityGroupId(this, 'SecurityGroup', Fn.select(0, this.securityGroupIds));
     const addResource = group.addIngressRule.bind(group);
     group.addIngressRule = (peer, port, description, remoteRule) => {
       const { cidrIp, cidrIpv6, sourceSecurityGroupId, ...rest } = peer.toIngressRuleConfig();
-      // A rule that the CDK wants in the peer's stack cannot be here: that stack depends on this one.
+      // If the CDK puts the rule into the peer's stack, that stack depends on this one, and the rule cannot be here.
       const elsewhere = remoteRule && Construct.isConstruct(peer) && Stack.of(peer) !== Stack.of(this);
       const block = cidrIp ?? cidrIpv6;
       const [list, item] = block ? [this.allowedCidrs, block] : [this.allowedSecurityGroupIds, sourceSecurityGroupId];
@@ -325,14 +336,15 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     const keys = Object.keys(this.tags.tagValues());
     const reserved = keys.filter((key) => /^aws:/i.test(key) || key.startsWith(OWN_TAGS));
     return [
-      ...reserved.map((key) => `The tag '${key}' has a prefix that is reserved.`),
+      ...reserved.map((key) => `The tag key '${key}' has a reserved prefix. Remove the tag, or use another key.`),
       ...keys.length > MAX_TAGS
-        ? [`The endpoint has ${keys.length} tags; at most ${MAX_TAGS} leave room for the references of the stacks.`] : [],
+        ? [`The endpoint has ${keys.length} tags, but at most ${MAX_TAGS} are allowed, because the provider adds a tag for `
+          + 'every stack that uses the endpoint. Remove some tags.'] : [],
     ];
   }
 }
 
-/** The subnets of a VPC that this app makes, without what belongs to them, such as NAT gateways. */
+/** The subnets of a VPC that this app creates, without their related resources such as NAT gateways. */
 function subnetsMadeWith(vpc: ec2.IVpc): CfnResource[] {
   return [...vpc.publicSubnets, ...vpc.privateSubnets, ...vpc.isolatedSubnets]
     .flatMap((subnet) => subnet.node.findAll())
@@ -343,37 +355,38 @@ function notEmpty<T>(list: T[] | undefined): T[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
 
-/** What is wrong with the properties, a sentence each. Tokens get the benefit of the doubt: the function sees their values. */
+/** The errors in the properties. Tokens are not checked here; the provider checks their values. */
 function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
   const faults: string[] = [];
   const known = (list: string[] = []) => (Token.isUnresolved(list) ? [] : list.filter((item) => !Token.isUnresolved(item)));
   if (!Token.isUnresolved(props.serviceName)) faults.push(...faultsOfServiceName(props.serviceName, stack));
   for (const zone of known(props.availabilityZoneIds)) {
     if (!/^[a-z0-9-]+-az\d+$/.test(zone)) {
-      faults.push(`availabilityZoneIds has '${zone}', which is not a zone id such as use1-az1 (zone names such as `
-        + 'us-east-1a differ between accounts).');
+      faults.push(`availabilityZoneIds contains '${zone}', which is not a zone ID. Specify IDs such as use1-az1, because `
+        + 'zone names such as us-east-1a differ between accounts.');
     }
   }
   for (const block of known(props.allowedCidrs)) {
     if (!isBlock(block)) {
-      faults.push(`allowedCidrs has '${block}', which is not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56.`);
+      faults.push(`allowedCidrs contains '${block}', which is not a CIDR block. Specify a block such as 10.0.0.0/16 or `
+        + '2001:db8::/56.');
     }
   }
   for (const name of ['allowedCidrs', 'allowedSecurityGroups'] as const) {
     if (props[name]?.length && props.securityGroups?.length) {
-      faults.push(`${name} applies only to the group that the product makes itself; with securityGroups, write the rule `
-        + 'in your own group, for example with connections.allowDefaultPortFrom.');
+      faults.push(`${name} applies only to the security group that the provider creates. With securityGroups, add the `
+        + 'rule to your own security group instead, for example with connections.allowDefaultPortFrom.');
     }
   }
   const { port } = props;
   if (port !== undefined && !Token.isUnresolved(port) && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
-    faults.push(`port is ${port}, which is not a port from 1 to 65535.`);
+    faults.push(`port is ${port}, which is not a port number. Specify an integer from 1 to 65535.`);
   }
-  // Only a VPC of this app tells.
+  // These settings are known only if this app creates the VPC.
   const { dnsSupportEnabled, dnsHostnamesEnabled } = props.vpc as Partial<ec2.Vpc>;
   if (props.privateDnsEnabled !== false && (dnsSupportEnabled === false || dnsHostnamesEnabled === false)) {
-    faults.push('privateDnsEnabled needs DNS support and DNS hostnames of the VPC; do not turn them off there with '
-      + 'enableDnsSupport or enableDnsHostnames.');
+    faults.push('privateDnsEnabled requires DNS support and DNS hostnames, but the VPC turns them off with '
+      + 'enableDnsSupport or enableDnsHostnames. Turn both on, or set privateDnsEnabled to false.');
   }
   return faults;
 }
@@ -381,26 +394,28 @@ function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
 function faultsOfServiceName(name: string, stack: Stack): string[] {
   const [, region] = SERVICE_NAME.exec(name) ?? [];
   if (region === undefined) {
-    let hint = 'copy the service name that TiDB Cloud shows under Connect > Private Endpoint';
-    if (/^vpce-[0-9a-f]+$/.test(name)) hint = 'it is the id of an endpoint';
-    if (name.endsWith('.tidbcloud.com')) hint = 'it is a host name';
-    return [`serviceName is '${name}', which is not an endpoint service name such as `
-      + `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0; ${hint}.`];
+    let kind = '';
+    if (/^vpce-[0-9a-f]+$/.test(name)) kind = 'the ID of an endpoint, ';
+    if (name.endsWith('.tidbcloud.com')) kind = 'a host name, ';
+    return [`serviceName is '${name}', which is ${kind}not an endpoint service name. Copy the service name that `
+      + 'TiDB Cloud shows under Connect > Private Endpoint, such as '
+      + 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0.'];
   }
   if (!Token.isUnresolved(stack.region) && stack.region !== region) {
-    return [`The service ${name} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. An endpoint `
-      + 'reaches services of its own region only.'];
+    return [`The service ${name} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. TiDB Cloud `
+      + `does not offer cross-region private endpoints. Deploy the stack in ${region}, or use a service in `
+      + `${stack.region}.`];
   }
   return [];
 }
 
-/** Only a provider of this app has a place that is known. */
+/** The account and region are known only for a provider of this app. */
 function faultsBetween(stack: Stack, provider: IPrivateEndpointProvider): string[] {
   const its = Stack.of(provider);
   return (['account', 'region'] as const)
     .filter((what) => ![stack[what], its[what]].some(Token.isUnresolved) && stack[what] !== its[what])
     .map((what) => `The provider is in the ${what} ${its[what]}, but the stack ${stack.stackName} is in `
-      + `${stack[what]}. A provider serves its own account and region.`);
+      + `${stack[what]}. Use a provider in the account and region of the stack.`);
 }
 
 function isBlock(text: string): boolean {

@@ -9,7 +9,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
 
-/** What the constructs have of template.yaml; scripts/function.js writes it. */
+/** The settings from template.yaml, as written by scripts/function.js. */
 interface FunctionSettings {
   readonly description: string;
   readonly handler: string;
@@ -26,18 +26,18 @@ interface FunctionSettings {
 
 const SETTINGS: FunctionSettings = JSON.parse(fs.readFileSync(path.join(__dirname, 'function.json'), 'utf8'));
 
-/** Where a released package has the function. */
+/** The function in a released package. */
 const PACKAGED_CODE = path.join(__dirname, '..', 'assets', 'tidb-private-endpoint.zip');
 
-/** The id of the provider that `getOrCreate` makes. */
+/** The construct ID of the provider that `getOrCreate` creates. */
 const SHARED_ID = 'TiDBCloudPrivateEndpointProvider';
 
 /**
- * Whatever answers CloudFormation for `Custom::TiDBCloudPrivateEndpoint`: a `PrivateEndpointProvider` of this app, or one
- * that was deployed otherwise.
+ * A provider of `Custom::TiDBCloudPrivateEndpoint`: a `PrivateEndpointProvider` of this app, or one that was deployed
+ * separately.
  */
 export interface IPrivateEndpointProvider extends IConstruct {
-  /** What the endpoint's resource names as `ServiceToken`: the ARN of the function. */
+  /** The ARN of the function, which is the `ServiceToken` of the endpoint resource. */
   readonly serviceToken: string;
 }
 
@@ -46,30 +46,31 @@ export interface IPrivateEndpointProvider extends IConstruct {
  */
 export interface PrivateEndpointProviderProps {
   /**
-   * The function: a zip with the executable `bootstrap`, as `make package` builds it.
+   * The code of the function: a zip file with the executable `bootstrap`, as built by `make package`.
    *
-   * @default - the zip in this package, built for x86_64
+   * @default - the zip file in this package, built for x86_64
    */
   readonly code?: lambda.Code;
 
   /**
-   * The processor that the function was built for. Anything but x86_64 needs `code` too.
+   * The instruction set architecture that the function was built for. Architectures other than x86_64 also require
+   * `code`.
    *
    * @default lambda.Architecture.X86_64
    */
   readonly architecture?: lambda.Architecture;
 
   /**
-   * How long the function's log lines are kept.
+   * How long to keep the function's logs.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
 
   /**
-   * Who is told when an event has failed, or the function has.
+   * The SNS topic to notify when an event or the function fails.
    *
-   * @default - nobody, and there are no alarms
+   * @default - no alarms are created
    */
   readonly alarmTopic?: sns.ITopic;
 
@@ -82,17 +83,17 @@ export interface PrivateEndpointProviderProps {
 }
 
 /**
- * The Lambda function that answers CloudFormation for `Custom::TiDBCloudPrivateEndpoint`, with its role and log group.
+ * The provider of `Custom::TiDBCloudPrivateEndpoint`: a Lambda function with its role and log group.
  *
- * One is enough for an account and region, however many stacks and endpoints it serves. `PrivateEndpoint` makes one for
- * its stack if it is given none.
+ * One provider is enough for all stacks and endpoints in an account and region. If you do not specify a provider,
+ * `PrivateEndpoint` creates one for its stack.
  */
 export class PrivateEndpointProvider extends Construct implements IPrivateEndpointProvider {
   /**
-   * The provider of the stack that `scope` is in, made at the first call. Nested stacks have that of the stack that they
-   * are nested in. It has the defaults of `PrivateEndpointProviderProps`.
+   * Returns the default provider of the stack that contains `scope`, and creates it at the first call. Nested stacks
+   * use the provider of their parent stack. The provider has the defaults of `PrivateEndpointProviderProps`.
    *
-   * @param scope any construct of the stack
+   * @param scope any construct in the stack
    */
   public static getOrCreate(scope: Construct): PrivateEndpointProvider {
     let stack = Stack.of(scope);
@@ -102,11 +103,11 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   }
 
   /**
-   * A provider that was deployed otherwise, such as by the product's own template, which exports its service token as
-   * `tidb-private-endpoint-ServiceToken`.
+   * Imports a provider that was deployed separately, for example with template.yaml. The stack of that template exports
+   * its service token as `STACK-ServiceToken`, for example `tidb-private-endpoint-ServiceToken`.
    *
-   * @param scope the parent of the new construct
-   * @param id its id
+   * @param scope the parent of the construct
+   * @param id the ID of the construct
    * @param serviceToken the ARN of the function, such as `Fn.importValue('tidb-private-endpoint-ServiceToken')`
    */
   public static fromServiceToken(scope: Construct, id: string, serviceToken: string): IPrivateEndpointProvider {
@@ -118,22 +119,22 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     return new Import(scope, id);
   }
 
-  /** What an endpoint's resource names as `ServiceToken`: the ARN of the function. */
+  /** The ARN of the function, which is the `ServiceToken` of the endpoint resource. */
   public readonly serviceToken: string;
 
   /** The function. */
   public readonly handler: lambda.IFunction;
 
-  /** The function's role. Its permissions are those of the product's template.yaml. */
+  /** The function's role. It has the permissions that template.yaml grants. */
   public readonly role: iam.IRole;
 
-  /** Where the function logs. */
+  /** The log group of the function. */
   public readonly logGroup: logs.ILogGroup;
 
   /**
-   * @param scope the parent of the new construct
-   * @param id its id
-   * @param props its properties
+   * @param scope the parent of the construct
+   * @param id the ID of the construct
+   * @param props the properties of the construct
    */
   constructor(scope: Construct, id: string, props: PrivateEndpointProviderProps = {}) {
     super(scope, id);
@@ -143,8 +144,8 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       retention: props.logRetention ?? SETTINGS.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // The policies are part of the role and not resources of their own, so that the permissions are still there while
-    // an endpoint's Delete runs.
+    // The policies are inline policies of the role instead of separate resources, so that the permissions still exist
+    // while an endpoint's Delete request runs.
     this.role = new iam.Role(this, 'Role', {
       description: SETTINGS.roleDescription,
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
@@ -169,7 +170,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     if (props.alarmTopic) this.alarm(new actions.SnsAction(props.alarmTopic));
   }
 
-  /** An alarm for events that fail, and one for the function. */
+  /** Creates an alarm for failed events and one for failed invocations of the function. */
   private alarm(action: cloudwatch.IAlarmAction) {
     for (const [id, { description, namespace, metricName }] of Object.entries(SETTINGS.alarms)) {
       const metric = new cloudwatch.Metric({
@@ -190,7 +191,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     }
   }
 
-  /** A policy document of template.yaml with tokens where that has functions of CloudFormation. */
+  /** Replaces the intrinsic functions in a policy document from template.yaml with tokens. */
   private resolved(value: any): any {
     if (Array.isArray(value)) return value.map((item) => this.resolved(item));
     if (typeof value !== 'object' || value === null) return value;
@@ -203,29 +204,29 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
 function faultOfServiceToken(serviceToken: string, stack: Stack): string | undefined {
   const [, region] = /^arn:[^:]+:lambda:([^:]+):[^:]+:function:.+$/.exec(serviceToken) ?? [];
   if (region === undefined) {
-    return `'${serviceToken}' is not the ARN of a Lambda function. To import an export, write `
+    return `'${serviceToken}' is not the ARN of a Lambda function. To import an exported value, use `
       + 'Fn.importValue(\'tidb-private-endpoint-ServiceToken\').';
   }
   if (![region, stack.region].some(Token.isUnresolved) && region !== stack.region) {
     return `The provider ${serviceToken} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. `
-      + 'A provider serves its own account and region.';
+      + 'Use a provider in the account and region of the stack.';
   }
   return undefined;
 }
 
-/** The code to deploy, and the processor that it is for. */
+/** The code to deploy and its architecture. */
 function functionPackage(scope: Construct, props: PrivateEndpointProviderProps) {
   const packaged = lambda.Architecture.X86_64;
   const architecture = props.architecture ?? packaged;
   if (props.code) return { code: props.code, architecture };
   if (architecture.name !== packaged.name) {
     throw new Error(`${scope.node.path}: the function in this package is built for ${packaged.name}, not for `
-      + `${architecture.name}. Build it for ${architecture.name} and give the zip: `
+      + `${architecture.name}. Build it for ${architecture.name} and specify the zip file: `
       + 'code: lambda.Code.fromAsset(\'tidb-private-endpoint.zip\').');
   }
   if (!fs.existsSync(PACKAGED_CODE)) {
-    throw new Error(`${scope.node.path}: this package has no function in it: ${PACKAGED_CODE} is missing. Build the `
-      + 'package with `make package` and `npm run package`, or give the zip: '
+    throw new Error(`${scope.node.path}: this package does not contain the function: ${PACKAGED_CODE} is missing. Build `
+      + 'the package with `make package` and `npm run package`, or specify the zip file: '
       + 'code: lambda.Code.fromAsset(\'tidb-private-endpoint.zip\').');
   }
   return { code: lambda.Code.fromAsset(PACKAGED_CODE), architecture };

@@ -8,7 +8,7 @@ const { test } = require('node:test');
 const HERE = path.join(__dirname, '..');
 const assembly = JSON.parse(fs.readFileSync(path.join(HERE, '.jsii'), 'utf8'));
 
-test('everything public has a doc comment', () => {
+test('all public members have doc comments', () => {
   const silent = [];
   const see = (where, item) => { if (!item.docs?.summary) silent.push(where); };
   for (const type of Object.values(assembly.types)) {
@@ -27,18 +27,18 @@ test('everything public has a doc comment', () => {
   assert.deepEqual(silent, []);
 });
 
-test('API.md is that of the doc comments', () => {
+test('API.md matches the doc comments', () => {
   const { reference } = require('../scripts/api.js');
   assert.ok(reference().includes('## PrivateEndpoint'));
   assert.equal(fs.readFileSync(path.join(HERE, 'API.md'), 'utf8'), reference(), 'run `npm run docs`');
 });
 
-test('the package is not published before it says where its source is', () => {
+test('the package is private as long as it has no repository URL', () => {
   const { private: isPrivate, repository } = JSON.parse(fs.readFileSync(path.join(HERE, 'package.json'), 'utf8'));
   assert.equal(new URL(repository.url).hostname.endsWith('.invalid'), isPrivate === true);
 });
 
-test('nothing of the package names a file of the machine that built it', () => {
+test('the package contains no paths of the machine that built it', () => {
   for (const file of ['.jsii', 'API.md', 'lib/endpoint.js', 'lib/provider.js', 'lib/function.json']) {
     assert.ok(!fs.readFileSync(path.join(HERE, file), 'utf8').includes(HERE), file);
   }

@@ -26,14 +26,14 @@ const EVERYTHING = (stack) => ({
   removalPolicy: RemovalPolicy.RETAIN,
 });
 
-test('what is not given is left to the product', () => {
+test('properties that are not specified are left to the provider', () => {
   const { Properties, DeletionPolicy } = endpointWith().resource();
   const { ServiceToken, ...rest } = Properties;
   assert.deepEqual(rest, { ServiceTimeout: '900', ServiceName: SERVICE, VpcId: 'vpc-0123456789abcdef0' });
   assert.equal(DeletionPolicy, 'Delete');
 });
 
-test('every property gets to the resource', () => {
+test('every property is passed to the resource', () => {
   const { stack, vpc } = stackWithVpc();
   new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, ...EVERYTHING(stack) });
   const { Properties, DeletionPolicy, UpdateReplacePolicy } = endpointIn(stack);
@@ -55,7 +55,7 @@ test('every property gets to the resource', () => {
   assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
 });
 
-test('the properties are those of the product', () => {
+test('the properties match those of the provider', () => {
   const table = [...source('properties.rs').matchAll(/^ {4}row\("(\w+)"/gm)].map(([, name]) => name);
   assert.ok(table.includes('ServiceName') && table.length >= 12, `read ${table}`);
   const { stack, vpc } = stackWithVpc();
@@ -66,7 +66,7 @@ test('the properties are those of the product', () => {
   assert.deepEqual([...seen].sort(), ['ServiceTimeout', 'ServiceToken', ...table].sort());
 });
 
-test('the attributes are those of the product', () => {
+test('the attributes match those of the provider', () => {
   const text = source('response.rs');
   const [, rows] = /ATTRIBUTES: \[Attribute; \d+\] = \[(.*?)\n\];/s.exec(text);
   const table = [...rows.matchAll(/\(\s*"(\w+)",/g)].map(([, name]) => name);
@@ -83,34 +83,34 @@ test('the attributes are those of the product', () => {
   assert.deepEqual(getters.map((name) => name[0].toUpperCase() + name.slice(1)).sort(), [...table].sort());
 });
 
-test('of a selection, each zone gets one subnet', () => {
+test('one subnet per zone is used from a selection', () => {
   const { Properties } = endpointWith({ subnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS } }).resource();
   assert.deepEqual(Properties.SubnetIds, ['subnet-a1', 'subnet-b1']);
 });
 
-test('tags come from the property and from the scopes', () => {
+test('tags come from the property and from parent scopes', () => {
   const { stack, resource } = endpointWith({ tags: { team: 'data', z: '1' } });
   Tags.of(stack).add('cost', '7');
   assert.deepEqual(resource().Properties.Tags,
     [{ Key: 'cost', Value: '7' }, { Key: 'team', Value: 'data' }, { Key: 'z', Value: '1' }]);
 });
 
-test('tags that the product does not take are errors', () => {
+test('tags that the provider rejects are errors', () => {
   const tagged = (...keys) => () => {
     const { stack } = endpointWith();
     for (const key of keys) Tags.of(stack).add(key, 'x');
     stack.node.root.synth();
   };
-  assert.throws(tagged('tidb-private-endpoint:owned'), /\[Stack\/TiDB\] The tag 'tidb-private-endpoint:owned' has a prefix/);
-  assert.throws(tagged('AWS:x'), /The tag 'AWS:x' has a prefix/);
+  assert.throws(tagged('tidb-private-endpoint:owned'), /\[Stack\/TiDB\] The tag key 'tidb-private-endpoint:owned' has a reserved prefix/);
+  assert.throws(tagged('AWS:x'), /The tag key 'AWS:x' has a reserved prefix/);
   const many = Array.from({ length: 41 }, (_, index) => `k${index}`);
-  assert.throws(tagged(...many), /has 41 tags; at most 40/);
+  assert.throws(tagged(...many), /has 41 tags, but at most 40/);
   tagged(...many.slice(1))();
 });
 
-// Who may connect.
+// Access.
 
-test('with groups of one\'s own, rules go there', () => {
+test('with securityGroups, rules are added to those security groups', () => {
   const { stack, vpc } = stackWithVpc();
   const mine = new ec2.SecurityGroup(stack, 'Mine', { vpc });
   const clients = new ec2.SecurityGroup(stack, 'Clients', { vpc, allowAllOutbound: false });
@@ -129,7 +129,7 @@ test('with groups of one\'s own, rules go there', () => {
   });
 });
 
-test('without, peers are named to the product, each once', () => {
+test('without securityGroups, each peer is passed to the provider once', () => {
   const { stack, vpc, endpoint, resource } = endpointWith({ allowedCidrs: ['10.9.0.0/16'], port: 4001 });
   const clients = new ec2.SecurityGroup(stack, 'Clients', { vpc, allowAllOutbound: false });
   endpoint.connections.allowDefaultPortFrom(clients);
@@ -150,7 +150,7 @@ test('without, peers are named to the product, each once', () => {
   });
 });
 
-test('without, what the product cannot be told is a rule of the stack', () => {
+test('without securityGroups, rules that the provider does not manage become resources of the stack', () => {
   const { endpoint, stack } = endpointWith();
   endpoint.connections.allowDefaultPortFrom(ec2.Peer.prefixList('pl-1'));
   endpoint.connections.allowFromAnyIpv4(ec2.Port.tcp(443));
@@ -160,7 +160,7 @@ test('without, what the product cannot be told is a rule of the stack', () => {
   assert.equal(endpointIn(stack).Properties.AllowedCidrs, undefined);
 });
 
-test('a list that is known at deployment only cannot be added to', () => {
+test('nothing is added to a list that is known only at deployment', () => {
   const { stack, vpc } = stackWithVpc();
   const list = new CfnParameter(stack, 'Cidrs', { type: 'CommaDelimitedList' }).valueAsList;
   const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, allowedCidrs: list });
@@ -169,7 +169,7 @@ test('a list that is known at deployment only cannot be added to', () => {
   Template.fromStack(stack).hasResourceProperties('AWS::EC2::SecurityGroupIngress', { CidrIp: '10.1.0.0/16' });
 });
 
-test('a client in a stack that uses the endpoint makes no circle', () => {
+test('a client in a stack that uses the endpoint causes no circular dependency', () => {
   const app = new App();
   const { stack, vpc } = stackWithVpc(app, 'Platform');
   const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
@@ -182,7 +182,7 @@ test('a client in a stack that uses the endpoint makes no circle', () => {
     { SourceSecurityGroupId: orders.resolve(clients.securityGroupId), FromPort: 4000 });
 });
 
-test('a VPC, an endpoint and a function that uses it can be in one stack', () => {
+test('a VPC, an endpoint, and a function that uses it can be in one stack', () => {
   const stack = new Stack(new App(), 'Stack');
   const vpc = new ec2.Vpc(stack, 'Vpc');
   const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
@@ -195,15 +195,16 @@ test('a VPC, an endpoint and a function that uses it can be in one stack', () =>
     environment: { HOST: endpoint.host, PORT: endpoint.port },
   });
   client.connections.allowToDefaultPort(endpoint);
-  const template = Template.fromStack(stack); // refuses circles
+  const template = Template.fromStack(stack); // rejects circular dependencies
   const subnets = Object.keys(template.findResources('AWS::EC2::Subnet'));
   assert.ok(subnets.length > 1);
-  // Else the product could look for subnets before there are any, and they could not be deleted before it is gone.
+  // Without this dependency, the provider could list the subnets before they exist, and CloudFormation would try to delete
+  // them while the endpoint still uses them.
   assert.deepEqual(endpointIn(stack).DependsOn.sort(), subnets.sort());
   template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', { FromPort: 4000, ToPort: 4000 });
 });
 
-test('with subnets given, the endpoint waits for these only', () => {
+test('with subnets specified, the endpoint depends only on these', () => {
   const stack = new Stack(new App(), 'Stack');
   const vpc = new ec2.Vpc(stack, 'Vpc');
   new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, subnets: { subnetType: ec2.SubnetType.PUBLIC } });
@@ -212,46 +213,47 @@ test('with subnets given, the endpoint waits for these only', () => {
   assert.equal(DependsOn, undefined);
 });
 
-// What is wrong is said at synthesis.
+// Validation at synthesis.
 
-test('several faults are said at once', () => {
+test('all errors are reported at once', () => {
   assert.throws(() => endpointWith({ serviceName: 'vpce-0123456789abcdef0', port: 70000, allowedCidrs: ['everywhere'] }),
-    /^Error: Stack\/TiDB: serviceName is .*; it is the id of an endpoint\. allowedCidrs has 'everywhere'.* port is 70000,/);
+    /^Error: Stack\/TiDB: serviceName is .* the ID of an endpoint, not .*\. allowedCidrs contains 'everywhere'.* port is 70000,/);
 });
 
 for (const [name, props, expected] of [
-  ['groups and blocks', (stack) => ({ securityGroups: [group(stack, 'A', 'sg-a')], allowedCidrs: ['10.0.0.0/8'] }),
-    /allowedCidrs applies only to the group that the product makes itself/],
-  ['groups and allowed groups', (stack) => ({
+  ['securityGroups with allowedCidrs', (stack) => ({ securityGroups: [group(stack, 'A', 'sg-a')], allowedCidrs: ['10.0.0.0/8'] }),
+    /allowedCidrs applies only to the security group that the provider creates/],
+  ['securityGroups with allowedSecurityGroups', (stack) => ({
     securityGroups: [group(stack, 'A', 'sg-a')], allowedSecurityGroups: [group(stack, 'B', 'sg-b')] }),
-  /allowedSecurityGroups applies only to .* with securityGroups, write the rule in your own group/],
-  ['a host name', () => ({ serviceName: 'gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com' }), /it is a host name/],
-  ['a service of AWS', () => ({ serviceName: 'com.amazonaws.us-east-1.s3' }), /copy the service name that TiDB Cloud shows/],
-  ['a short service id', () => ({ serviceName: SERVICE.slice(0, -1) }), /is not an endpoint service name such as/],
-  ['a service of another region', () => ({ serviceName: SERVICE.replace('us-east-1', 'eu-west-1') }),
+  /allowedSecurityGroups applies only to .* With securityGroups, add the rule to your own security group/],
+  ['a host name', () => ({ serviceName: 'gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com' }), /is a host name, not an endpoint service name/],
+  ['an AWS service', () => ({ serviceName: 'com.amazonaws.us-east-1.s3' }), /Copy the service name that TiDB Cloud shows/],
+  ['a truncated service name', () => ({ serviceName: SERVICE.slice(0, -1) }),
+    /is not an endpoint service name\. .* such as com\.amazonaws\.vpce/],
+  ['a service in another region', () => ({ serviceName: SERVICE.replace('us-east-1', 'eu-west-1') }),
     /is in eu-west-1, but the stack Stack is in us-east-1/],
-  ['a zone name', () => ({ availabilityZoneIds: ['us-east-1a'] }), /'us-east-1a', which is not a zone id such as use1-az1/],
-  ['no block', () => ({ allowedCidrs: ['10.0.0.0'] }), /'10\.0\.0\.0', which is not a CIDR block/],
-  ['a block with too many bits', () => ({ allowedCidrs: ['10.0.0.0/33'] }), /which is not a CIDR block/],
+  ['a zone name', () => ({ availabilityZoneIds: ['us-east-1a'] }), /'us-east-1a', which is not a zone ID\. Specify IDs such as use1-az1/],
+  ['an address without a prefix length', () => ({ allowedCidrs: ['10.0.0.0'] }), /'10\.0\.0\.0', which is not a CIDR block/],
+  ['a prefix length that is too long', () => ({ allowedCidrs: ['10.0.0.0/33'] }), /which is not a CIDR block/],
   ['port 0', () => ({ port: 0 }), /port is 0/],
-  ['half a port', () => ({ port: 4000.5 }), /port is 4000\.5/],
+  ['a fractional port', () => ({ port: 4000.5 }), /port is 4000\.5/],
 ]) {
-  test(`${name}: refused`, () => {
+  test(`${name}: rejected`, () => {
     const { stack, vpc } = stackWithVpc();
     assert.throws(() => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, ...props(stack) }), expected);
   });
 }
 
-test('a VPC without DNS hostnames is refused, unless private DNS is off', () => {
+test('a VPC without DNS hostnames is rejected, unless private DNS is off', () => {
   const stack = new Stack(new App(), 'Stack');
   const vpc = new ec2.Vpc(stack, 'Vpc', { enableDnsHostnames: false });
   const make = (privateDnsEnabled) => () => new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE, privateDnsEnabled });
-  assert.throws(make(), /privateDnsEnabled needs DNS support and DNS hostnames of the VPC/);
+  assert.throws(make(), /privateDnsEnabled requires DNS support and DNS hostnames, but the VPC turns them off/);
   stack.node.tryRemoveChild('TiDB');
   make(false)();
 });
 
-test('what is not known at synthesis is not judged', () => {
+test('values that are unknown at synthesis are not checked', () => {
   const { stack, vpc } = stackWithVpc();
   const parameter = (id, type = 'String') => new CfnParameter(stack, id, { type });
   const endpoint = new PrivateEndpoint(stack, 'TiDB', {
@@ -269,22 +271,22 @@ test('what is not known at synthesis is not judged', () => {
   assert.ok(endpoint.connections.defaultPort);
 });
 
-test('a stack without a region takes a service of any', () => {
+test('a stack without a region accepts a service in any region', () => {
   const { Properties } = endpointWith({ serviceName: SERVICE.replace('us-east-1', 'eu-west-1') }, {}).resource();
   assert.match(Properties.ServiceName, /eu-west-1/);
 });
 
-test('a service of the China regions is known', () => {
+test('a service in a China region is accepted', () => {
   const name = 'cn.com.amazonaws.vpce.cn-north-1.vpce-svc-0123456789abcdef0';
   assert.equal(endpointWith({ serviceName: name }, {}).resource().Properties.ServiceName, name);
 });
 
-test('empty lists are not given', () => {
+test('empty lists are omitted', () => {
   const { Properties } = endpointWith({ securityGroups: [], allowedCidrs: [], availabilityZoneIds: [], tags: {} }).resource();
   assert.deepEqual(Object.keys(Properties).sort(), ['ServiceName', 'ServiceTimeout', 'ServiceToken', 'VpcId']);
 });
 
-test('tokens of the whole construct are used as texts', () => {
+test('attributes can be used as strings', () => {
   const { endpoint } = endpointWith();
   assert.ok(Token.isUnresolved(`${endpoint.host}:${endpoint.port}`));
 });

@@ -11,14 +11,14 @@ const {
   stackWithVpc, endpointIn,
 } = require('./world');
 
-/** template.yaml as the CDK reads it, which is not how the build reads it. */
-function productTemplate() {
-  const stack = new Stack(new App(), 'product');
+/** template.yaml as parsed by the CDK, independently of the parser that the build uses. */
+function providerTemplate() {
+  const stack = new Stack(new App(), 'template');
   new CfnInclude(stack, 'Template', { templateFile: path.join(__dirname, '..', '..', 'template.yaml') });
   return Template.fromStack(stack).toJSON();
 }
 
-/** The same for two documents that mean the same: one action or a list of one, in whatever order. */
+/** Normalizes a document: documents that differ only in order, or in an action versus a list of one, become equal. */
 function normal(value) {
   if (Array.isArray(value)) {
     const items = value.map(normal);
@@ -42,12 +42,12 @@ function provider(props, context = {}) {
   return { stack, made, template: Template.fromStack(stack) };
 }
 
-test('the function may do what it may do in template.yaml, and no more', () => {
-  const theirs = productTemplate().Resources.Role.Properties;
-  // The CDK has a policy of its own for traces.
+test('the role has exactly the permissions in template.yaml', () => {
+  const theirs = providerTemplate().Resources.Role.Properties;
+  // The CDK adds its own policy for tracing.
   theirs.Policies = theirs.Policies.filter((policy) => !('Fn::If' in policy));
   assert.ok(JSON.stringify(theirs).includes('ec2:CreateVpcEndpoint'));
-  // New apps have the flag that lets the CDK merge statements.
+  // New apps set the flag that makes the CDK merge statements.
   for (const minimizePolicies of [false, true]) {
     const { template } = provider({}, { '@aws-cdk/aws-iam:minimizePolicies': minimizePolicies });
     assert.deepEqual(normal(only(template, 'AWS::IAM::Role').Properties), normal(theirs));
@@ -56,8 +56,8 @@ test('the function may do what it may do in template.yaml, and no more', () => {
   }
 });
 
-test('the function is set up as in template.yaml', () => {
-  const { Parameters, Resources } = productTemplate();
+test('the function has the settings in template.yaml', () => {
+  const { Parameters, Resources } = providerTemplate();
   const theirs = Resources.Function.Properties;
   const { template } = provider();
   const ours = only(template, 'AWS::Lambda::Function').Properties;
@@ -74,28 +74,28 @@ test('the function is set up as in template.yaml', () => {
   assert.equal(group.DeletionPolicy, Resources.LogGroup.DeletionPolicy);
 });
 
-test('the zip in the package is what is deployed', () => {
+test('the zip file in the package is deployed', () => {
   const { stack, template } = provider();
   const { S3Key } = only(template, 'AWS::Lambda::Function').Properties.Code;
   const assembly = stack.node.root.synth();
   assert.deepEqual(fs.readFileSync(path.join(assembly.directory, `asset.${S3Key}`)), fs.readFileSync(PLACEHOLDER));
 });
 
-test('a call that fails is repeated, but not for longer than template.yaml says', () => {
-  const theirs = productTemplate().Resources.Function.Properties.EventInvokeConfig;
+test('a failed invocation is retried for as long as in template.yaml', () => {
+  const theirs = providerTemplate().Resources.Function.Properties.EventInvokeConfig;
   const { id, ...config } = only(provider().template, 'AWS::Lambda::EventInvokeConfig');
   assert.equal(config.Properties.MaximumEventAgeInSeconds, theirs.MaximumEventAgeInSeconds);
   assert.ok(!('MaximumRetryAttempts' in config.Properties));
 });
 
-test('alarms are those of template.yaml, if there is somebody to tell', () => {
+test('with a topic, the alarms match template.yaml; without one, there are none', () => {
   provider().template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
   const { stack } = stackWithVpc();
   const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
   new PrivateEndpointProvider(stack, 'Provider', { alarmTopic });
   const template = Template.fromStack(stack);
   const func = only(template, 'AWS::Lambda::Function').id;
-  const { Resources } = productTemplate();
+  const { Resources } = providerTemplate();
   const theirs = [Resources.EventAlarm, Resources.FunctionAlarm].map(({ Properties }) => ({
     ...Properties, AlarmActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
   }));
@@ -103,17 +103,17 @@ test('alarms are those of template.yaml, if there is somebody to tell', () => {
   assert.deepEqual(normal(ours), normal(theirs));
 });
 
-test('the function is traced only if that is wanted', () => {
+test('the function is traced only on request', () => {
   const mode = (props) => only(provider(props).template, 'AWS::Lambda::Function').Properties.TracingConfig?.Mode;
-  // What Lambda does if nothing is said.
-  assert.equal(mode({}) ?? 'PassThrough', productTemplate().Parameters.Tracing.Default);
+  // PassThrough is Lambda's default.
+  assert.equal(mode({}) ?? 'PassThrough', providerTemplate().Parameters.Tracing.Default);
   assert.equal(mode({ tracing: lambda.Tracing.ACTIVE }), 'Active');
   const granted = only(provider({ tracing: lambda.Tracing.ACTIVE }).template, 'AWS::IAM::Policy').Properties.PolicyDocument;
-  const theirs = productTemplate().Resources.Role.Properties.Policies.find((policy) => 'Fn::If' in policy)['Fn::If'][1];
+  const theirs = providerTemplate().Resources.Role.Properties.Policies.find((policy) => 'Fn::If' in policy)['Fn::If'][1];
   assert.deepEqual(normal(granted), normal(theirs.PolicyDocument));
 });
 
-test('code, architecture and retention can be chosen', () => {
+test('code, architecture, and log retention can be specified', () => {
   const { template } = provider({
     code: lambda.Code.fromAsset(PLACEHOLDER), architecture: lambda.Architecture.ARM_64, logRetention: 7,
   });
@@ -121,23 +121,23 @@ test('code, architecture and retention can be chosen', () => {
   template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
 });
 
-test('another architecture needs other code', () => {
+test('another architecture requires other code', () => {
   assert.throws(() => provider({ architecture: lambda.Architecture.ARM_64 }),
     /^Error: Stack\/Provider: the function in this package is built for x86_64, not for arm64\. .*code: lambda\.Code/);
 });
 
-test('a package without the function says so', () => {
+test('a package without the function is reported', () => {
   const zip = path.join(__dirname, '..', 'build', 'package', 'assets', 'tidb-private-endpoint.zip');
   fs.renameSync(zip, `${zip}.away`);
   try {
-    assert.throws(() => provider(), /no function in it: .*tidb-private-endpoint\.zip is missing\. Build .*`make package`/);
+    assert.throws(() => provider(), /does not contain the function: .*tidb-private-endpoint\.zip is missing\. Build .*`make package`/);
     provider({ code: lambda.Code.fromAsset(PLACEHOLDER) });
   } finally {
     fs.renameSync(`${zip}.away`, zip);
   }
 });
 
-test('endpoints of a stack and of its nested stacks have one provider', () => {
+test('the endpoints of a stack and its nested stacks use one provider', () => {
   const { stack, vpc } = stackWithVpc();
   const nested = new NestedStack(stack, 'Nested');
   const inner = new NestedStack(nested, 'Inner');
@@ -155,10 +155,10 @@ test('endpoints of a stack and of its nested stacks have one provider', () => {
   }
   const parameters = Template.fromStack(nested).findParameters('*');
   const { Properties } = endpointIn(nested);
-  assert.ok(parameters[Properties.ServiceToken.Ref], 'the nested stack is given the token');
+  assert.ok(parameters[Properties.ServiceToken.Ref], 'the nested stack has a parameter for the token');
 });
 
-test('each stack has a provider of its own, within an app and a stage', () => {
+test('each stack has its own provider, in an app and in a stage', () => {
   const app = new App();
   const stage = new Stage(app, 'Stage');
   const stacks = [[app, 'One'], [app, 'Two'], [stage, 'Three']].map(([scope, id]) => {
@@ -169,7 +169,7 @@ test('each stack has a provider of its own, within an app and a stage', () => {
   for (const stack of stacks) Template.fromStack(stack).resourceCountIs('AWS::Lambda::Function', 1);
 });
 
-test('a provider can serve other stacks of the app', () => {
+test('other stacks of the app can use a provider', () => {
   const app = new App();
   const { stack: platform } = stackWithVpc(app, 'Platform');
   const shared = new PrivateEndpointProvider(platform, 'Provider');
@@ -188,7 +188,7 @@ test('a service token can be imported', () => {
   assert.deepEqual(Object.values(template.Resources).map((one) => one.Type), [TYPE]);
 });
 
-test('what is no service token is refused', () => {
+test('an invalid service token is rejected', () => {
   const { stack } = stackWithVpc();
   const of = (token) => () => PrivateEndpointProvider.fromServiceToken(stack, 'Provider', token);
   assert.throws(of('tidb-private-endpoint-ServiceToken'), /is not the ARN of a Lambda function.*Fn\.importValue/);
@@ -196,7 +196,7 @@ test('what is no service token is refused', () => {
   of('arn:aws:lambda:us-east-1:123456789012:function:f')();
 });
 
-test('a provider of another account or region is refused', () => {
+test('a provider in another account or region is rejected', () => {
   const app = new App();
   const far = new PrivateEndpointProvider(
     new Stack(app, 'Far', { env: { account: '999999999999', region: 'eu-west-1' } }), 'Provider');
@@ -205,7 +205,7 @@ test('a provider of another account or region is refused', () => {
     /The provider is in the account 999999999999, .*The provider is in the region eu-west-1, but the stack Near is in us-east-1/);
 });
 
-test('the permissions are in the role itself, and the endpoint needs the function', () => {
+test('the permissions are inline policies of the role, and the endpoint depends on the function', () => {
   const { stack, vpc } = stackWithVpc();
   new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
   const template = Template.fromStack(stack);

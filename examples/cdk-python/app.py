@@ -6,8 +6,8 @@ from constructs import Construct
 
 
 class Application(Stack):
-    """One application. It asks for the endpoint as if it were alone: the first that is deployed makes it, the others
-    join it, and the last that is deleted takes it along."""
+    """One application. It declares the endpoint without regard to other stacks: the first stack that you deploy creates
+    the endpoint, the others join it, and it is deleted together with the last stack."""
 
     def __init__(self, scope: Construct, id: str, *, vpc_id: str, service_name: str, **kwargs) -> None:
         super().__init__(scope, id, **kwargs)
@@ -17,7 +17,7 @@ class Application(Stack):
 
         tidb = PrivateEndpoint(self, "TiDB", vpc=vpc, service_name=service_name, tags={"team": "data"})
 
-        # The attributes go wherever a text goes: environment variables, parameters, outputs.
+        # You can use the attributes wherever strings are accepted: environment variables, parameters, outputs.
         ssm.StringParameter(self, "JdbcUrl", parameter_name=f"/{id}/jdbc-url", string_value=tidb.jdbc_url)
         CfnOutput(self, "Host", value=tidb.host)
         CfnOutput(self, "EndpointId", value=tidb.endpoint_id)

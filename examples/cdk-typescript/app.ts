@@ -10,8 +10,8 @@ interface ApplicationProps extends StackProps {
 }
 
 /**
- * One application. It asks for the endpoint as if it were alone: the first that is deployed makes it, the others join
- * it, and the last that is deleted takes it along.
+ * One application. It declares the endpoint without regard to other stacks: the first stack that you deploy creates the
+ * endpoint, the others join it, and it is deleted together with the last stack.
  */
 class Application extends Stack {
   constructor(scope: Construct, id: string, props: ApplicationProps) {
@@ -24,7 +24,7 @@ class Application extends Stack {
       tags: { team: 'data' },
     });
 
-    // The attributes go wherever a text goes: environment variables, parameters, outputs.
+    // You can use the attributes wherever strings are accepted: environment variables, parameters, outputs.
     new ssm.StringParameter(this, 'JdbcUrl', { parameterName: `/${id}/jdbc-url`, stringValue: tidb.jdbcUrl });
     new CfnOutput(this, 'Host', { value: tidb.host });
     new CfnOutput(this, 'EndpointId', { value: tidb.endpointId });

@@ -1,10 +1,10 @@
-//! Whatever bytes arrive as an event: what is no JSON never comes to the function, and for all else `one_answer` says
-//! what has to hold.
+//! Sends arbitrary bytes as an event. Input that is not JSON never reaches the function; for everything else,
+//! `one_answer` checks the required properties.
 
 #![no_main]
 
 #[path = "../../tests/it/cloud.rs"]
-#[expect(dead_code, reason = "the stories need more of it")]
+#[expect(dead_code, reason = "the fuzz target uses only part of it")]
 mod cloud;
 #[path = "../../tests/it/one_answer.rs"]
 mod one_answer;

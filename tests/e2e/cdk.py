@@ -1,6 +1,6 @@
-"""The CDK examples on their way to stacks: packed, synthesised and published as their users and `cdk deploy` do it.
+"""Packages, synthesizes, and publishes the CDK examples as users and `cdk deploy` do.
 
-Needs Node.js, and the constructs built (`make cdk`).
+Requires Node.js and a build of the constructs (`make cdk`).
 """
 
 import json
@@ -15,8 +15,9 @@ CDK = ROOT / "cdk"
 TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
 
 
-def synthesise(function, **context):
-    """Packs the constructs with this function and runs both examples; leaves the cloud assemblies TYPESCRIPT and PYTHON."""
+def synthesize(function, **context):
+    """Packages the constructs with this function and runs both examples, which write the cloud assemblies TYPESCRIPT and
+    PYTHON."""
     archive = RUN / "function.zip"
     archive.write_bytes(function)
     call(CDK, "node", "scripts/stage.js", archive)
@@ -28,12 +29,12 @@ def synthesise(function, **context):
 
 
 def bootstrap(cloud):
-    """What `cdk bootstrap` leaves in an account, as far as the templates ask for it."""
+    """Creates the part of the bootstrap resources that the templates require."""
     cloud.parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="21")
 
 
 def publish(cloud, assembly, stack):
-    """Uploads the files of a stack and returns its template."""
+    """Uploads the assets of a stack and returns its template."""
     for file in json.loads((assembly / f"{stack}.assets.json").read_text())["files"].values():
         (where,) = file["destinations"].values()
         bucket = where["bucketName"].replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
@@ -42,7 +43,7 @@ def publish(cloud, assembly, stack):
 
 
 def call(folder, *command, **environment):
-    """Runs a program; what it says is shown only if it fails."""
+    """Runs a program. Its output is shown only if it fails."""
     done = subprocess.run([str(part) for part in command], cwd=folder, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={
                               **os.environ, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", **environment})

@@ -1,4 +1,4 @@
-"""A database that the function of an example can log in to: as much of MySQL as that takes, TLS, one user."""
+"""A minimal MySQL server, with TLS and one user, that the function of an example can log in to."""
 
 import hashlib
 import socketserver
@@ -8,7 +8,7 @@ import threading
 
 import trustme
 
-#: What the certificate is for.
+#: The name in the certificate.
 HOST = "localhost"
 VERSION = "8.0.11-TiDB-v8.5.0"
 
@@ -31,13 +31,13 @@ def text(value):
     return bytes([len(value)]) + value.encode()
 
 
-#: One column of text, and a row of it.
+#: A result set with one string column and one row.
 ANSWER = (b"\1", b"".join(map(text, ("def", "", "", "", "version", ""))) + b"\x0c" + struct.pack(
     "<HIBHB", UTF8MB4, 64, 0xFD, 0, 0) + b"\0\0", END, text(VERSION), END)
 
 
 def scrambled(password):
-    """What a client sends instead of the password."""
+    """The hash that a client sends instead of the password."""
     once = hashlib.sha1(password.encode()).digest()
     mask = hashlib.sha1(SALT + hashlib.sha1(once).digest()).digest()
     return bytes(a ^ b for a, b in zip(once, mask))
@@ -48,12 +48,12 @@ class Session(socketserver.BaseRequestHandler):
         try:
             self._serve()
         except (OSError, EOFError):
-            pass  # the client has left; it says why
+            pass  # The client has disconnected and reports the reason itself.
 
     def _serve(self):
         self._sequence = 0
         self._send(GREETING)
-        # A client that wants TLS says so with as much of its login as holds no secret.
+        # A client requests TLS with the part of its login packet that contains no secrets.
         if not struct.unpack("<I", self._receive()[:4])[0] & TLS:
             return self._send(DENIED)
         self.request = self.server.tls.wrap_socket(self.request, server_side=True)
@@ -86,7 +86,8 @@ class Session(socketserver.BaseRequestHandler):
 
 
 class Database(socketserver.ThreadingTCPServer):
-    """Listens on `port` of the loopback until it is left. Clients that trust `authority`, a PEM file, can verify it."""
+    """Listens on `port` of the loopback interface until the context exits. Clients that trust `authority`, a PEM file, can
+    verify it."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""The story of one endpoint that several stacks share, told by running it: `make demo`."""
+"""`make demo`: a walkthrough of several stacks that share one endpoint."""
 
 import contextlib
 import sys
@@ -31,7 +31,7 @@ class Story:
 
     @contextlib.contextmanager
     def step(self, text):
-        """Says what happens, shows what EC2 sees meanwhile, and ends with the time it took."""
+        """Prints what happens, the changes in EC2 while it happens, and how long it took."""
         self.number += 1
         say(f"\n{self.number}. {text}")
         started, done = time.monotonic(), threading.Event()
@@ -43,21 +43,21 @@ class Story:
             done.set()
             watcher.join()
             self.took = time.monotonic() - started
-        print(f"      done in {self.took:.1f} s", flush=True)
+        print(f"      Done in {self.took:.1f} s", flush=True)
 
     def _watch(self, started, done):
-        """One line for each change of an endpoint."""
+        """Prints one line for each change to an endpoint."""
         before = self._seen()
         while True:
             last_look = done.wait(0.2)
             try:
                 now = self._seen()
             except OSError:
-                return  # interrupted: the simulator is gone
+                return  # Interrupted: the simulator has stopped.
             for endpoint in sorted({*before, *now}):
                 if before.get(endpoint) != now.get(endpoint):
                     elapsed = time.monotonic() - started
-                    print(f"    {elapsed:5.1f} s  EC2: {endpoint} {now.get(endpoint, 'is gone')}", flush=True)
+                    print(f"    {elapsed:5.1f} s  EC2: {endpoint} {now.get(endpoint, 'deleted')}", flush=True)
             before = now
             if last_look:
                 return
@@ -66,93 +66,94 @@ class Story:
         seen = {}
         for endpoint in self.engine.standing():
             names = holders(endpoint)
-            seen[endpoint["id"]] = f"{endpoint['state']}, used by {', '.join(names) if names else 'nobody'}"
+            seen[endpoint["id"]] = f"{endpoint['state']}, " + (f"used by {', '.join(names)}" if names else "not used")
             if any(key.startswith("tidb-private-endpoint:leaving:") for key in endpoint["tags"]):
-                seen[endpoint["id"]] += ", about to be deleted"
+                seen[endpoint["id"]] += ", deletion announced"
         return seen
 
 
 def expect(stack, status):
     if stack.status != status:
-        raise SystemExit(f"{stack.name} is {stack.status}, not {status}: {stack.reason}")
+        raise SystemExit(f"The stack {stack.name} is in status {stack.status} instead of {status}: {stack.reason}")
     return stack
 
 
-def tell(engine):
+def run(engine):
     cloud, story = Cloud(engine.aws, engine.ec2), Story(engine)
     provider, orders = cloud.stack("tidb-private-endpoint"), cloud.stack("orders")
     vpc, without_hostnames = Vpc("provider"), Vpc("no-dns-hostnames")
     template, app = cloud.package(TEMPLATE, provider_zip()), (HERE / "app.yaml").read_text()
 
     def groups():
-        made = {group["id"]: f"made for it, opens {', '.join(group['opens'])}" for group in cloud.own_groups(vpc)}
+        made = {group["id"]: f"created by the provider, allows {', '.join(group['allows'])}"
+                for group in cloud.own_groups(vpc)}
         (standing,) = engine.standing()
-        return {f"SecurityGroup{number}": f"{group} ({made.get(group, 'given')})"
+        return {f"SecurityGroup{number}": f"{group} ({made.get(group, 'specified in the template')})"
                 for number, group in enumerate(standing["group_ids"], 1)}
 
     def expect_nothing_left():
         if engine.standing() or cloud.own_groups(vpc, without_hostnames):
-            raise SystemExit("an endpoint or a security group is left")
+            raise SystemExit("An endpoint or a security group was not deleted.")
 
-    with story.step(f"One command deploys template.yaml: the function, and an endpoint in {vpc.id} with a security "
-                    "group that lets this VPC in. It is told the VPC and TiDB Cloud's service, nothing else."):
+    with story.step("Deploy template.yaml. The only parameters are a VPC and the name of TiDB Cloud's endpoint service. The "
+                    f"stack creates the provider, an endpoint in {vpc.id}, and a security group that allows this VPC."):
         expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
     show({name: provider.outputs[name] for name in ("EndpointId", "EndpointDnsName", "EndpointHost")} | groups())
     endpoint = provider.outputs["EndpointId"]
 
-    with story.step("Another team deploys the stack `orders` in the same VPC. EC2 allows only one such endpoint there, "
-                    "so it joins."):
+    with story.step("Another team deploys the stack `orders` in the same VPC. EC2 allows only one such endpoint in a VPC, so "
+                    "the stack joins the existing one."):
         expect(orders.deploy(app, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
     show(orders.outputs)
     if orders.outputs["EndpointId"] != endpoint:
-        raise SystemExit("orders got an endpoint of its own")
+        raise SystemExit("The stack orders has its own endpoint.")
 
-    with story.step("The first stack is updated with a security group of its own. The endpoint gets it in place, and "
-                    "keeps the other one too, because `orders` relies on it."):
+    with story.step("Update the first stack with a security group of your own. It is added to the endpoint, which also "
+                    "keeps the provider's security group, because `orders` relies on it."):
         expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE, SecurityGroupIds=vpc.group),
                "UPDATE_COMPLETE")
     if provider.outputs["EndpointId"] != endpoint:
-        raise SystemExit("the update replaced the endpoint")
+        raise SystemExit("The update replaced the endpoint.")
     show(groups())
 
-    with story.step("The first stack gives its endpoint up. `orders` still uses it, so it stays. (The function looks "
-                    "again after ten seconds, because EC2's answers may be a little old.)"):
+    with story.step("Remove the endpoint from the first stack. The endpoint stays, because `orders` still uses it. (EC2 is "
+                    "eventually consistent, so the provider checks again after ten seconds.)"):
         expect(provider.deploy(template), "UPDATE_COMPLETE")
     if endpoint not in {one["id"] for one in engine.standing()}:
-        raise SystemExit("the endpoint that orders uses is gone")
+        raise SystemExit("The endpoint that the stack orders uses was deleted.")
 
-    with story.step("`orders` is deleted. It was the last, so the endpoint goes too, after 30 seconds in which a new "
-                    "stack may still join, and then the security group that was made for it."):
+    with story.step("Delete `orders`, the last user. The provider announces the deletion and, after 30 seconds in which a new "
+                    "stack can still join, deletes the endpoint and its security group."):
         expect(orders.delete(), "DELETE_COMPLETE")
     expect_nothing_left()
 
     broken = cloud.stack("no-dns-hostnames")
-    with story.step(f"A stack names {without_hostnames.id}, where private DNS cannot work. It fails, what "
-                    "was made for it is taken back, and it says what to do. (It looked again for ten seconds, because the same stack "
-                    "might just have turned it on.)"):
+    with story.step(f"Deploy a stack in {without_hostnames.id}, where DNS hostnames are off. The stack fails, rolls back, "
+                    "and explains how to fix the problem. (The provider retries for ten seconds, because DNS hostnames "
+                    "might just have been turned on.)"):
         expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
 
-    with story.step("All stacks are deleted."):
+    with story.step("Delete the remaining stacks."):
         expect(broken.delete(), "DELETE_COMPLETE")
         expect(provider.delete(), "DELETE_COMPLETE")
 
     expect_nothing_left()
     violations = engine.report()["violations"]
     if violations:
-        raise SystemExit(f"answers that CloudFormation would refuse: {violations}")
-    say(f"\n{len(engine.report()['exchanges'])} events, each answered once and as CloudFormation wants it. Nothing is "
-        "left behind. Log files: .run/")
+        raise SystemExit(f"CloudFormation would have rejected these responses: {violations}")
+    say(f"\nThe provider handled {len(engine.report()['exchanges'])} events, each with exactly one valid response, and left "
+        "no resources behind. The log files are in .run/.")
 
 
 def main():
-    say("The function is the real one, run as Lambda runs it. AWS is played by two local processes: ministack "
-        "(CloudFormation, Lambda) and ec2-sim (EC2, where an endpoint takes seconds instead of minutes).")
+    say("This demo runs the actual provider function against a local AWS: ministack simulates CloudFormation and Lambda, and "
+        "ec2-sim simulates EC2, where endpoints take seconds instead of minutes.")
     try:
         with Engine(world()) as engine:
-            tell(engine)
+            run(engine)
     except KeyboardInterrupt:
-        sys.exit("\ninterrupted; nothing is left running")
+        sys.exit("\nInterrupted. All processes have been stopped.")
 
 
 if __name__ == "__main__":

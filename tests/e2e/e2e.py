@@ -1,9 +1,9 @@
-"""End-to-end tests: whole stacks against CloudFormation, the function as a Lambda process, and a simulated EC2.
+"""End-to-end tests: stacks on a local CloudFormation, with the function as a Lambda process and a simulated EC2.
 
-Each scenario has a VPC of its own and runs in a thread of its own, because the last holder of an endpoint takes half a
-minute to leave it. What concerns all of them is checked at the end, over everything that happened.
+Each scenario has its own VPC and its own thread, because deleting an endpoint takes half a minute. What applies to all
+scenarios is checked at the end.
 
-The answers are watched by strict.py, which also sends the Delete that follows a failed Create, as AWS does.
+strict.py validates the responses. It also sends the Delete request that follows a failed Create, as AWS does.
 """
 
 import json
@@ -29,13 +29,13 @@ ATTRIBUTES = (
     "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
     "Warnings JdbcUrl MysqlCommand"
 ).split()
-#: How the provider is deployed here: with all that is optional about the function.
+#: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}
-#: A stack that is not there, for answers that are made up.
+#: A stack that does not exist, for testing responses.
 STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
-#: The name of the product's own security group for SERVICE.
+#: The name of the provider's security group for SERVICE.
 OWN_GROUP = "tidb-private-endpoint-vpce-svc-0123456789abcdef0"
-#: The argument with which make says that Node.js is not here.
+#: The argument that make passes if Node.js is not installed.
 WITHOUT_CDK = "--without-cdk"
 
 
@@ -45,7 +45,7 @@ class Checks:
         self._started, self._lock = time.monotonic(), threading.Lock()
 
     def check(self, name, holds, seen=""):
-        """One line for one check; `seen` is printed if it fails."""
+        """Prints one line for a check, and `seen` if it fails."""
         with self._lock:
             elapsed = time.monotonic() - self._started
             if holds:
@@ -57,21 +57,21 @@ class Checks:
         return bool(holds)
 
     def equal(self, name, seen, expected):
-        return self.check(name, seen == expected, f"{seen!r}, not {expected!r}")
+        return self.check(name, seen == expected, f"{seen!r}, expected {expected!r}")
 
 
 def wanted(vpc, service=SERVICE, **more):
-    """The properties that every endpoint here has, the product's own security group among them."""
+    """The required properties. The endpoint gets the provider's security group."""
     return {"VpcId": vpc.id, "ServiceName": service, **more}
 
 
 def given_group(vpc, service=SERVICE, **more):
-    """The same with a security group of the VPC's."""
+    """The same properties with a security group of the VPC."""
     return wanted(vpc, service, SecurityGroupIds=[vpc.group], **more)
 
 
 def application(properties, depends_on_it=None):
-    """A stack with one resource, every attribute of it as output, and maybe a resource that comes after it."""
+    """A template with one resource, its attributes as outputs, and optionally a resource that depends on it."""
     token = {"ServiceToken": {"Fn::ImportValue": TOKEN}, "ServiceTimeout": 900}
     resources = {"TiDB": {"Type": "Custom::TiDBCloudPrivateEndpoint", "Properties": {**token, **properties}}}
     if depends_on_it is not None:
@@ -82,7 +82,7 @@ def application(properties, depends_on_it=None):
 
 
 class Run:
-    """The scenarios, and what they share."""
+    """The scenarios and their shared state."""
 
     def __init__(self, engine, checks):
         self.engine, self.check, self.equal = engine, checks.check, checks.equal
@@ -93,15 +93,15 @@ class Run:
     def endpoints(self, vpc):
         return [one for one in self.engine.standing() if one["vpc_id"] == vpc.id]
 
-    def make_by_hand(self, vpc, **more):
-        """An endpoint as somebody would make it in the console."""
+    def create_foreign(self, vpc, **more):
+        """Creates an endpoint as a user would in the console."""
         http("POST", f"{self.engine.ec2}/_sim/foreign-endpoint", json.dumps({
             "vpc_id": vpc.id, "service_name": SERVICE, "private_dns_enabled": True,
             "subnet_ids": [vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]], **more}).encode())
         (endpoint,) = self.endpoints(vpc)
         return endpoint
 
-    def delete_by_hand(self, endpoint):
+    def delete_foreign(self, endpoint):
         http("POST", f"{self.engine.ec2}/_sim/delete-endpoint", json.dumps({"id": endpoint["id"]}).encode())
 
     def exchanges(self, stack):
@@ -112,91 +112,91 @@ class Run:
 
     def deployed(self, name, stack, template, status="CREATE_COMPLETE", **parameters):
         seen = stack.deploy(template, **parameters).status
-        self.check(name, seen == status, f"{seen}, not {status}: {stack.reason}")
+        self.check(name, seen == status, f"{seen}, expected {status}: {stack.reason}")
 
     def gone(self, name, stack, vpc):
         self.equal(f"{name}: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
-        self.equal(f"{name}: and the endpoint with it", self.endpoints(vpc), [])
-        self.equal(f"{name}: and its security group, if it had one of the product's", self.cloud.own_groups(vpc), [])
+        self.equal(f"{name}: the endpoint is deleted", self.endpoints(vpc), [])
+        self.equal(f"{name}: the provider's security group, if any, is deleted", self.cloud.own_groups(vpc), [])
 
-    # The provider's own stack comes first: the others import its service token.
+    # The provider's stack comes first, because the others import its service token.
 
     def provider(self):
         self.vpc, self.stack = Vpc("provider"), self.cloud.stack(PROVIDER)
-        self.deployed("provider: one command deploys function and endpoint", self.stack, self.template,
+        self.deployed("provider: the stack with the function and an endpoint is created", self.stack, self.template,
                       VpcId=self.vpc.id, ServiceName=SERVICE, **WATCHED)
         outputs, (endpoint,), (group,) = self.stack.outputs, self.endpoints(self.vpc), self.cloud.own_groups(self.vpc)
-        self.equal("provider: the endpoint's id is an output", outputs["EndpointId"], endpoint["id"])
-        self.equal("provider: the host is the private name", outputs["EndpointHost"], PRIVATE_NAME)
-        self.check("provider: the DNS name is the endpoint's own", outputs["EndpointDnsName"].startswith(endpoint["id"]),
+        self.equal("provider: an output has the endpoint ID", outputs["EndpointId"], endpoint["id"])
+        self.equal("provider: the host is the private DNS name", outputs["EndpointHost"], PRIVATE_NAME)
+        self.check("provider: the DNS name is that of the endpoint", outputs["EndpointDnsName"].startswith(endpoint["id"]),
                    outputs)
         self.equal("provider: the service token is exported", self.cloud.exports().get(TOKEN), outputs["ServiceToken"])
-        self.equal("provider: the endpoint says who uses it", holders(endpoint), [f"{PROVIDER}/Endpoint"])
-        self.equal("provider: it has a group that lets the VPC in", (endpoint["group_ids"], group["opens"]),
-                   ([group["id"]], [f"tcp 4000 for {self.vpc.cidr}"]))
-        self.equal("provider: a topic is told of failed events and of failed runs",
+        self.equal("provider: the endpoint has the reference", holders(endpoint), [f"{PROVIDER}/Endpoint"])
+        self.equal("provider: its security group allows the VPC", (endpoint["group_ids"], group["allows"]),
+                   ([group["id"]], [f"TCP 4000 from {self.vpc.cidr}"]))
+        self.equal("provider: alarms notify a topic of failed events and failed invocations",
                    {(one["Namespace"], one["MetricName"], *one["AlarmActions"]) for one in self.cloud.alarms()},
                    {(namespace, name, WATCHED["AlarmTopicArn"])
                     for namespace, name in (("TiDBPrivateEndpoint", "Failures"), ("AWS/Lambda", "Errors"))})
-        self.equal("provider: runs are traced, repeated if they fail, and forgotten after an hour",
+        self.equal("provider: invocations are traced, retried on failure, and expire after an hour",
                    self.cloud.function(self.stack.physical_id("Function")),
                    {"Tracing": "Active", "MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2})
 
     def provider_changes(self):
-        self.deployed("provider: it is given a security group", self.stack, self.template, "UPDATE_COMPLETE",
+        self.deployed("provider: a security group is specified", self.stack, self.template, "UPDATE_COMPLETE",
                       VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.other_group, **WATCHED)
         (endpoint,) = self.endpoints(self.vpc)
-        self.equal("provider: it is the same endpoint", self.stack.outputs["EndpointId"], endpoint["id"])
-        self.equal("provider: with that group only", endpoint["group_ids"], [self.vpc.other_group])
-        self.equal("provider: and the one that was made for it is gone", self.cloud.own_groups(self.vpc), [])
-        self.deployed("provider: without VPC and service it keeps the function only", self.stack, self.template,
+        self.equal("provider: the endpoint is not replaced", self.stack.outputs["EndpointId"], endpoint["id"])
+        self.equal("provider: it has only the specified security group", endpoint["group_ids"], [self.vpc.other_group])
+        self.equal("provider: the provider's security group is deleted", self.cloud.own_groups(self.vpc), [])
+        self.deployed("provider: VPC and service are removed from the stack", self.stack, self.template,
                       "UPDATE_COMPLETE", **WATCHED)
-        self.equal("provider: and the endpoint is gone", self.endpoints(self.vpc), [])
+        self.equal("provider: the endpoint is deleted", self.endpoints(self.vpc), [])
         self.equal("provider: the token is still exported", self.cloud.exports().get(TOKEN),
                    self.stack.outputs["ServiceToken"])
 
-    # The rest run side by side.
+    # The other scenarios run in parallel.
 
     def share(self):
         vpc, stacks = Vpc("share"), [self.cloud.stack("left"), self.cloud.stack("right")]
         template = application(given_group(vpc))
         failures = together([lambda stack=stack: stack.deploy(template) for stack in stacks])
-        self.check("share: two stacks deployed at once are both complete",
+        self.check("share: two stacks are created at the same time",
                    [stack.status for stack in stacks] == ["CREATE_COMPLETE"] * 2,
                    failures or [(stack.status, stack.reason) for stack in stacks])
         (endpoint,) = self.endpoints(vpc)
         self.equal("share: both use one endpoint", [stack.outputs["Ref"] for stack in stacks], [endpoint["id"]] * 2)
-        self.equal("share: one of them made it", sorted(stack.outputs["Reused"] for stack in stacks), ["false", "true"])
-        self.equal("share: the endpoint names both", holders(endpoint), ["left/TiDB", "right/TiDB"])
-        self.equal("share: the first leaves", stacks[0].delete().status, "DELETE_COMPLETE")
-        self.equal("share: the endpoint stays for the second",
+        self.equal("share: one of them created it", sorted(stack.outputs["Reused"] for stack in stacks), ["false", "true"])
+        self.equal("share: the endpoint has both references", holders(endpoint), ["left/TiDB", "right/TiDB"])
+        self.equal("share: the first stack is deleted", stacks[0].delete().status, "DELETE_COMPLETE")
+        self.equal("share: the endpoint stays for the second stack",
                    [(one["id"], one["state"], holders(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], "available", ["right/TiDB"])])
-        self.gone("share: the last leaves", stacks[1], vpc)
+        self.gone("share: last stack", stacks[1], vpc)
 
     def attributes_and_tags(self):
         vpc, stack = Vpc("tags"), self.cloud.stack("tags")
         team = [{"Key": "team", "Value": "orders"}, {"Key": "stage", "Value": "test"}]
         template = application(given_group(vpc, Tags=team))
-        self.deployed("tags: created", stack, template)
+        self.deployed("tags: the stack is created", stack, template)
         (endpoint,), outputs = self.endpoints(vpc), stack.outputs
         user_tags = lambda one: {k: v for k, v in one["tags"].items() if not k.startswith(f"{PROVIDER}:")}
-        self.equal("tags: the endpoint carries them", user_tags(endpoint), {"team": "orders", "stage": "test"})
+        self.equal("tags: the endpoint has the tags", user_tags(endpoint), {"team": "orders", "stage": "test"})
         (answer,) = [one["answer"] for one in self.exchanges(stack)]
-        self.equal("attributes: the answer has all of them and no other", sorted(answer["Data"]), sorted(ATTRIBUTES))
+        self.equal("attributes: the response has exactly these attributes", sorted(answer["Data"]), sorted(ATTRIBUTES))
         expected = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
                   "Host": PRIVATE_NAME, "PrivateDnsName": PRIVATE_NAME, "Port": "4000", "Reused": "false",
                   "Ownership": "Owned", "SharedWith": "0", "Warnings": "", "SecurityGroupIds": vpc.group,
                   "AvailabilityZoneIds": "use1-az1,use1-az4"}
-        self.equal("attributes: they say what is there", {name: outputs.get(name) for name in expected}, expected)
-        self.equal("attributes: one subnet in every zone that the service serves",
+        self.equal("attributes: the values are correct", {name: outputs.get(name) for name in expected}, expected)
+        self.equal("attributes: there is one subnet in every zone that the service supports",
                    sorted(outputs["SubnetIds"].split(",")), sorted([vpc.subnets["use1-az1"], vpc.subnets["use1-az4"]]))
-        self.check("attributes: JDBC URL and mysql command name host and port",
+        self.check("attributes: the JDBC URL and mysql command contain the host and port",
                    all(PRIVATE_NAME in outputs[name] and "4000" in outputs[name] for name in ("JdbcUrl", "MysqlCommand")),
                    outputs)
         template = application(given_group(vpc, Tags=[{"Key": "team", "Value": "billing"}]))
-        self.deployed("tags: updated", stack, template, "UPDATE_COMPLETE")
-        self.equal("tags: in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
+        self.deployed("tags: the stack is updated", stack, template, "UPDATE_COMPLETE")
+        self.equal("tags: the tags are updated in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], {"team": "billing"})])
         self.gone("tags", stack, vpc)
 
@@ -204,175 +204,177 @@ class Run:
         vpc, stack = Vpc("update"), self.cloud.stack("update")
         first = vpc.subnets["use1-az1"]
         template = application(wanted(vpc, SubnetIds=[first]))
-        self.deployed("update: created in one zone", stack, template)
+        self.deployed("update: the stack is created in one zone", stack, template)
         (before,) = self.endpoints(vpc)
         self.deployed("update: a second zone is added", stack, application(
             wanted(vpc, SubnetIds=sorted([first, vpc.subnets["use1-az4"]]))), "UPDATE_COMPLETE")
         (wider,) = self.endpoints(vpc)
-        self.equal("update: in place", (wider["id"], sorted(wider["subnet_ids"])),
+        self.equal("update: the subnets are updated in place", (wider["id"], sorted(wider["subnet_ids"])),
                    (before["id"], sorted([first, vpc.subnets["use1-az4"]])))
-        self.equal("update: the outputs follow", stack.outputs["AvailabilityZoneIds"], "use1-az1,use1-az4")
-        # A zone that the service does not serve: refused, and CloudFormation goes back to what was.
-        self.deployed("update: a zone that the service does not serve is refused", stack, application(
+        self.equal("update: the outputs are updated", stack.outputs["AvailabilityZoneIds"], "use1-az1,use1-az4")
+        # The service does not support this zone. The update is rejected, and CloudFormation rolls it back.
+        self.deployed("update: a zone that the service does not support is rejected", stack, application(
             wanted(vpc, SubnetIds=[vpc.subnets["use1-az2"]])), "UPDATE_ROLLBACK_COMPLETE")
-        self.check("update: the reason names both lists of zones",
+        self.check("update: the reason contains both lists of zones",
                    "use1-az2" in stack.reason and "use1-az1" in stack.reason and "use1-az4" in stack.reason, stack.reason)
-        self.equal("update: nothing has changed", self.endpoints(vpc), [wider])
+        self.equal("update: the endpoint is unchanged", self.endpoints(vpc), [wider])
         self.gone("update", stack, vpc)
 
     def other_service(self):
         vpc, stack = Vpc("service"), self.cloud.stack("service")
-        self.deployed("other service: created", stack, application(wanted(vpc)))
+        self.deployed("other service: the stack is created", stack, application(wanted(vpc)))
         old = stack.outputs["Ref"]
-        self.deployed("other service: updated", stack, application(wanted(vpc, OTHER_SERVICE)),
+        self.deployed("other service: the stack is updated", stack, application(wanted(vpc, OTHER_SERVICE)),
                       "UPDATE_COMPLETE")
-        self.check("other service: it is another endpoint", stack.outputs["Ref"] != old, old)
-        self.equal("other service: of that service, and the old one is gone",
+        self.check("other service: the endpoint is replaced", stack.outputs["Ref"] != old, old)
+        self.equal("other service: the new endpoint has the other service, and the old one is deleted",
                    [(one["id"], one["service_name"]) for one in self.endpoints(vpc)],
                    [(stack.outputs["Ref"], OTHER_SERVICE)])
-        self.equal("other service: the host is its private name", stack.outputs["Host"], OTHER_PRIVATE_NAME)
-        self.equal("other service: the old one was left by a Delete", self.request_types(stack),
+        self.equal("other service: the host is its private DNS name", stack.outputs["Host"], OTHER_PRIVATE_NAME)
+        self.equal("other service: a Delete request follows the Update request", self.request_types(stack),
                    ["Create", "Update", "Delete"])
         self.gone("other service", stack, vpc)
 
     def other_vpc(self):
         old, new, stack = Vpc("from"), Vpc("to"), self.cloud.stack("move")
-        self.deployed("other VPC: created", stack, application(wanted(old)))
-        self.deployed("other VPC: updated", stack, application(wanted(new)), "UPDATE_COMPLETE")
-        self.equal("other VPC: the old endpoint is gone", self.endpoints(old), [])
-        self.equal("other VPC: the new one is there", [one["id"] for one in self.endpoints(new)],
+        self.deployed("other VPC: the stack is created", stack, application(wanted(old)))
+        self.deployed("other VPC: the stack is updated", stack, application(wanted(new)), "UPDATE_COMPLETE")
+        self.equal("other VPC: the old endpoint is deleted", self.endpoints(old), [])
+        self.equal("other VPC: the new endpoint exists", [one["id"] for one in self.endpoints(new)],
                    [stack.outputs["Ref"]])
         self.gone("other VPC", stack, new)
 
     def foreign(self):
-        """An endpoint that somebody made by hand is used as it is, and left as it was."""
+        """A foreign endpoint is reused without changes."""
         vpc, stack = Vpc("foreign"), self.cloud.stack("foreign")
-        before = self.make_by_hand(vpc, group_ids=[vpc.group], tags={"made": "by hand"})
-        self.deployed("foreign: created", stack, application(wanted(vpc)))
+        before = self.create_foreign(vpc, group_ids=[vpc.group], tags={"created": "manually"})
+        self.deployed("foreign: the stack is created", stack, application(wanted(vpc)))
         expected = {"Ref": before["id"], "Reused": "true", "Ownership": "Foreign", "Warnings": ""}
-        self.equal("foreign: joined, and nothing to warn of", {name: stack.outputs.get(name) for name in expected},
+        self.equal("foreign: it joins the endpoint without warnings", {name: stack.outputs.get(name) for name in expected},
                    expected)
-        self.equal("foreign: it says who uses it", holders(self.endpoints(vpc)[0]), ["foreign/TiDB"])
+        self.equal("foreign: the endpoint has the reference", holders(self.endpoints(vpc)[0]), ["foreign/TiDB"])
         self.equal("foreign: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
-        self.equal("foreign: the endpoint is as it was", self.endpoints(vpc), [before])
-        # The role allows no more than this on an endpoint without the owned mark.
+        self.equal("foreign: the endpoint is unchanged", self.endpoints(vpc), [before])
+        # The role allows no other changes to an endpoint without the `owned` tag.
         calls = [call for call in self.engine.calls()
                  if before["id"] in call["params"].values() and not call["action"].startswith("Describe")]
         keys = [value for call in calls for name, value in call["params"].items() if name.endswith(".Key")]
-        self.equal("foreign: it was not changed but for its tags", {call["action"] for call in calls},
+        self.equal("foreign: only its tags were changed", {call["action"] for call in calls},
                    {"CreateTags", "DeleteTags"})
-        self.check("foreign: and of these only for references",
+        self.check("foreign: and only the references among them",
                    keys and all(key.startswith("tidb-private-endpoint:ref:") for key in keys), keys)
-        self.delete_by_hand(before)
+        self.delete_foreign(before)
 
     def own_group(self):
-        """Stacks that name no security group share one that the product makes, and it goes with the last of them."""
+        """Stacks that specify no security group share the provider's security group, which is deleted with the last of
+        them."""
         vpc, shop, reports = Vpc("own-group"), self.cloud.stack("shop"), self.cloud.stack("reports")
-        rule = lambda blocks: [f"tcp 4000 for {block}" for block in blocks]
+        rule = lambda blocks: [f"TCP 4000 from {block}" for block in blocks]
         shop_block, reports_block = f"{vpc.block}.1.0/24", f"{vpc.block}.2.0/24"
         failures = together([lambda stack=stack: stack.deploy(application(wanted(vpc))) for stack in (shop, reports)])
-        self.check("own group: two stacks deployed at once are both complete",
+        self.check("own group: two stacks are created at the same time",
                    [stack.status for stack in (shop, reports)] == ["CREATE_COMPLETE"] * 2,
                    failures or [(stack.status, stack.reason) for stack in (shop, reports)])
         (endpoint,), (group,) = self.endpoints(vpc), self.cloud.own_groups(vpc)
-        self.equal("own group: there is one, named after the service", (group["name"], endpoint["group_ids"]),
-                   (OWN_GROUP, [group["id"]]))
-        self.equal("own group: it carries the owned mark", list(group["tags"]), [f"{PROVIDER}:owned"])
-        self.equal("own group: it lets the VPC in on port 4000", group["opens"], rule([vpc.cidr]))
-        self.equal("own group: both stacks name it and warn of nothing",
+        self.equal("own group: there is one security group, named after the service",
+                   (group["name"], endpoint["group_ids"]), (OWN_GROUP, [group["id"]]))
+        self.equal("own group: it has the `owned` tag", list(group["tags"]), [f"{PROVIDER}:owned"])
+        self.equal("own group: it allows TCP port 4000 from the VPC", group["allows"], rule([vpc.cidr]))
+        self.equal("own group: both stacks have it as an output, and no warnings",
                    [(stack.outputs["SecurityGroupIds"], stack.outputs["Warnings"]) for stack in (shop, reports)],
                    [(group["id"], "")] * 2)
-        self.deployed("own group: one stack names its clients", shop, application(
+        self.deployed("own group: the first stack specifies its clients", shop, application(
             wanted(vpc, AllowedCidrs=[shop_block])), "UPDATE_COMPLETE")
-        self.equal("own group: they are let in, and nobody is shut out while it is shared",
-                   self.cloud.own_groups(vpc), [{**group, "opens": rule([vpc.cidr, shop_block])}])
-        self.equal("own group: that stack is deleted", shop.delete().status, "DELETE_COMPLETE")
-        self.equal("own group: it stays with the endpoint",
+        self.equal("own group: they are allowed, and the VPC stays allowed while the endpoint is shared",
+                   self.cloud.own_groups(vpc), [{**group, "allows": rule([vpc.cidr, shop_block])}])
+        self.equal("own group: the first stack is deleted", shop.delete().status, "DELETE_COMPLETE")
+        self.equal("own group: the security group stays with the endpoint",
                    ([one["id"] for one in self.endpoints(vpc)], [one["id"] for one in self.cloud.own_groups(vpc)]),
                    ([endpoint["id"]], [group["id"]]))
-        self.deployed("own group: the other names its own", reports, application(
+        self.deployed("own group: the second stack specifies its clients", reports, application(
             wanted(vpc, AllowedCidrs=[reports_block])), "UPDATE_COMPLETE")
-        self.equal("own group: now it lets in these and nobody else", self.cloud.own_groups(vpc),
-                   [{**group, "opens": rule([reports_block])}])
+        self.equal("own group: now only these clients are allowed", self.cloud.own_groups(vpc),
+                   [{**group, "allows": rule([reports_block])}])
         self.gone("own group", reports, vpc)
 
     def closed(self):
-        """An endpoint made by hand whose group lets nobody reach the database: it is joined, and the way in is told."""
+        """A stack joins a foreign endpoint whose security group does not allow the port, with a warning that contains the
+        command to allow it."""
         vpc, stack = Vpc("closed"), self.cloud.stack("closed")
-        before = self.make_by_hand(vpc, group_ids=[vpc.closed_group])
-        self.deployed("closed port: created all the same", stack, application(wanted(vpc)))
+        before = self.create_foreign(vpc, group_ids=[vpc.closed_group])
+        self.deployed("closed port: the stack is created", stack, application(wanted(vpc)))
         command = (f"aws ec2 authorize-security-group-ingress --group-id {vpc.closed_group} --protocol tcp --port 4000 "
                    f"--cidr {vpc.cidr}")
         warnings = stack.outputs["Warnings"]
-        self.check("closed port: the warning names group, clients and port", f"No rule of {vpc.closed_group} lets "
+        self.check("closed port: the warning contains the security group, clients, and port", f"No rule of {vpc.closed_group} lets "
                    f"{vpc.cidr} reach TCP 4000" in warnings, warnings)
-        self.check("closed port: and the command that opens it", command in warnings, warnings)
-        self.equal("closed port: no group was made", self.cloud.own_groups(vpc), [])
+        self.check("closed port: the warning contains the command that allows it", command in warnings, warnings)
+        self.equal("closed port: no security group was created", self.cloud.own_groups(vpc), [])
         self.equal("closed port: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
-        self.equal("closed port: the endpoint is as it was", self.endpoints(vpc), [before])
-        self.delete_by_hand(before)
+        self.equal("closed port: the endpoint is unchanged", self.endpoints(vpc), [before])
+        self.delete_foreign(before)
 
     def region(self):
-        """With ReuseScope Region a stack joins another VPC's endpoint, and is told what that needs."""
+        """With ReuseScope Region, a stack joins the endpoint of another VPC, with a warning about the requirements."""
         near, far = Vpc("near"), Vpc("far")
         owner, guest = self.cloud.stack("far"), self.cloud.stack("near")
-        self.deployed("region: an endpoint in one VPC", owner, application(wanted(far, REGION_SERVICE)))
+        self.deployed("region: a stack with an endpoint is created", owner, application(wanted(far, REGION_SERVICE)))
         (endpoint,) = self.endpoints(far)
-        self.deployed("region: a stack of another VPC", guest, application(
+        self.deployed("region: a stack in another VPC is created", guest, application(
             wanted(near, REGION_SERVICE, ReuseScope="Region")))
         expected = {"Ref": endpoint["id"], "Reused": "true", "VpcId": far.id, "SharedWith": "1"}
-        self.equal("region: joins it", {name: guest.outputs.get(name) for name in expected}, expected)
+        self.equal("region: it joins the endpoint", {name: guest.outputs.get(name) for name in expected}, expected)
         warnings = guest.outputs["Warnings"]
-        self.check("region: the warning names endpoint and VPC", f"{endpoint['id']} is in the VPC {far.id}" in warnings,
+        self.check("region: the warning contains the endpoint and its VPC", f"{endpoint['id']} is in the VPC {far.id}" in warnings,
                    warnings)
-        self.check("region: and says that its group keeps the other VPC out",
+        self.check("region: the warning says that no rule allows the other VPC",
                    f"lets {near.cidr} reach TCP 4000" in warnings, warnings)
-        self.equal("region: nothing was made in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
+        self.equal("region: nothing was created in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
                    ([], []))
-        self.equal("region: the guest is deleted", guest.delete().status, "DELETE_COMPLETE")
-        self.equal("region: the endpoint stays for its owner",
+        self.equal("region: the second stack is deleted", guest.delete().status, "DELETE_COMPLETE")
+        self.equal("region: the endpoint stays for the first stack",
                    [(one["id"], holders(one)) for one in self.endpoints(far)], [(endpoint["id"], ["far/TiDB"])])
         self.gone("region", owner, far)
 
     def rollback(self):
         vpc, stack = Vpc("rollback"), self.cloud.stack("rollback")
-        self.deployed("rollback: a later resource fails", stack,
+        self.deployed("rollback: another resource fails, and the stack rolls back", stack,
                       application(wanted(vpc), depends_on_it={"Nonsense": "1"}),
                       "ROLLBACK_COMPLETE")
-        self.equal("rollback: the endpoint is gone, and its group", (self.endpoints(vpc), self.cloud.own_groups(vpc)),
+        self.equal("rollback: the endpoint and its security group are deleted", (self.endpoints(vpc), self.cloud.own_groups(vpc)),
                    ([], []))
-        self.equal("rollback: the failed Create was followed by its Delete", sorted(self.request_types(stack)),
+        self.equal("rollback: a Delete request follows the failed Create request", sorted(self.request_types(stack)),
                    ["Create", "Create", "Delete", "Delete"])
         self.equal("rollback: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
     def bad_properties(self):
         stack = self.cloud.stack("bad-properties")
-        self.deployed("bad properties: refused", stack, application(
+        self.deployed("bad properties: the stack is rejected", stack, application(
             {"VpcId": "vpc-zzz", "ServicName": SERVICE, "Port": "70000", "PrivateDnsEnabled": "perhaps"}),
             "ROLLBACK_COMPLETE")
         for word in ("VpcId", "vpc-zzz", "ServicName", "ServiceName", "Port", "70000", "PrivateDnsEnabled", "perhaps"):
-            self.check(f"bad properties: the reason names {word}", word in stack.reason, stack.reason)
+            self.check(f"bad properties: the reason contains {word}", word in stack.reason, stack.reason)
         answers = [one["answer"] for one in self.exchanges(stack)]
-        self.check("bad properties: the physical id tells the Delete that there is nothing to look for",
+        self.check("bad properties: the physical ID tells the Delete request that nothing was created",
                    all(one["PhysicalResourceId"].startswith("nothing-made-") for one in answers), answers)
-        self.equal("bad properties: the Delete that follows succeeds", [one["Status"] for one in answers],
+        self.equal("bad properties: the Delete request succeeds", [one["Status"] for one in answers],
                    ["FAILED", "SUCCESS"])
         self.equal("bad properties: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
     def dns_hostnames(self):
         vpc, stack = Vpc("no-dns-hostnames"), self.cloud.stack("no-dns-hostnames")
-        self.deployed("DNS hostnames off: refused", stack, application(wanted(vpc)),
+        self.deployed("DNS hostnames off: the stack is rejected", stack, application(wanted(vpc)),
                       "ROLLBACK_COMPLETE")
-        self.check("DNS hostnames off: the reason holds the command that turns them on",
+        self.check("DNS hostnames off: the reason contains the command that turns them on",
                    "modify-vpc-attribute" in stack.reason and "enable-dns-hostnames" in stack.reason
                    and vpc.id in stack.reason, stack.reason)
-        self.equal("DNS hostnames off: nothing was made", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+        self.equal("DNS hostnames off: nothing was created", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
         self.equal("DNS hostnames off: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
-    # What must hold over everything.
+    # Checks that apply to all scenarios.
 
     def strict_answers(self):
-        """The watch over the answers sees every fault that it is there for. Leaves the violations that it provoked."""
+        """strict.py detects every kind of invalid response. The violations that this causes stay in the report."""
         event = {"RequestType": "Create", "StackId": STRICT, "RequestId": "r", "LogicalResourceId": "L"}
         good = {"Status": "SUCCESS", "PhysicalResourceId": "p", "StackId": STRICT, "RequestId": "r",
                 "LogicalResourceId": "L"}
@@ -381,7 +383,7 @@ class Run:
             body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             _, issued = http("POST", f"{self.engine.aws}/_strict/issue", json.dumps(event).encode())
             url = alter(json.loads(issued)["ResponseURL"])
-            # Without the empty content type urllib would send one of its own.
+            # Without the empty content type, urllib would send a default one.
             return [http(method, url, body, headers or {"Content-Type": ""})[0] for _ in range(times)][-1]
 
         def padded(size):
@@ -389,19 +391,19 @@ class Run:
             answer["Data"]["padding"] = "x" * (size - len(json.dumps(answer)))
             return answer
 
-        self.equal("strict: an answer of 4,096 bytes passes", put(padded(4096)), 200)
+        self.equal("strict: a response of 4,096 bytes is accepted", put(padded(4096)), 200)
         passed = len(self.engine.report()["violations"])
-        self.equal("strict: and is no violation", passed, 0)
-        refused = {
-            "one of 4,097 bytes": put(padded(4097)),
-            "one of 5 KB": put(padded(5 * 1024)),
-            "an empty one": put(b""),
-            "one that is not JSON": put(b"SUCCESS"),
-            "one with a content type": put(good, headers={"Content-Type": "application/json"}),
+        self.equal("strict: it is not reported as a violation", passed, 0)
+        rejected = {
+            "a response of 4,097 bytes": put(padded(4097)),
+            "a response of 5 KB": put(padded(5 * 1024)),
+            "an empty response": put(b""),
+            "a response that is not JSON": put(b"SUCCESS"),
+            "a response with a content type": put(good, headers={"Content-Type": "application/json"}),
             "a POST": put(good, method="POST"),
             "a decoded URL": put(good, alter=lambda url: url.replace("%3A", ":")),
             "a URL without its signature": put(good, alter=lambda url: url.split("&X-Amz-Signature")[0]),
-            "a second one": put(good, times=2),
+            "a second response": put(good, times=2),
             "Status Success": put({**good, "Status": "Success"}),
             "FAILED without a reason": put({**good, "Status": "FAILED"}),
             "another StackId": put({**good, "StackId": "other"}),
@@ -411,20 +413,20 @@ class Run:
             "a long PhysicalResourceId": put({**good, "PhysicalResourceId": "p" * 1025}),
             "a list in Data": put({**good, "Data": {"SubnetIds": []}}),
         }
-        for name, status in refused.items():
-            self.check(f"strict: {name} is refused", status in (400, 403), status)
+        for name, status in rejected.items():
+            self.check(f"strict: {name} is rejected", status in (400, 403), status)
         self.provoked = len(self.engine.report()["violations"])
-        self.equal("strict: and each was counted", self.provoked, len(refused))
+        self.equal("strict: each is reported as a violation", self.provoked, len(rejected))
 
     def everything_answered(self):
         report = self.engine.report()
         violations = report["violations"][self.provoked:]
-        self.equal("answers: CloudFormation would refuse none", violations, [])
+        self.equal("responses: CloudFormation would accept all of them", violations, [])
         exchanges = [one for one in report["exchanges"] if one["event"]["StackId"] != STRICT]
-        self.check(f"answers: each of {len(exchanges)} events has one",
+        self.check(f"responses: each of {len(exchanges)} events has one",
                    exchanges and all(one["answer"] for one in exchanges),
                    [one["event"] for one in exchanges if not one["answer"]])
-        self.check(f"answers: the longest has {max(one['bytes'] for one in exchanges)} bytes",
+        self.check(f"responses: the longest has {max(one['bytes'] for one in exchanges)} bytes",
                    max(one["bytes"] for one in exchanges) <= strict.MAX_BODY)
 
     def logs(self):
@@ -434,14 +436,14 @@ class Run:
         self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):
-        """What a provider's function wrote about these events, all that it had."""
+        """Checks the log of a provider function that received exactly these events."""
         requests = {one["event"]["RequestId"]: (one["event"], one["answer"]) for one in exchanges}
         lines = self.cloud.log_lines(group)
-        if not self.check(f"{name}: there are some in the function's own group", lines, lines):
+        if not self.check(f"{name}: the function's log group has log lines", lines, lines):
             return
         leaks = [line for line in lines for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)
                  if secret.lower() in line.lower()]
-        self.equal(f"{name}: no response URL and no credential", leaks, [])
+        self.equal(f"{name}: they contain no response URLs or credentials", leaks, [])
         records, others = [], []
         for line in lines:
             try:
@@ -449,18 +451,18 @@ class Run:
             except ValueError:
                 others.append(line)
         self.equal(f"{name}: each of {len(lines)} lines is JSON", others, [])
-        # What the event is, is under `span`; what happens in it, at the top.
+        # `span` contains the fields of the event. The top level contains what happened.
         of_events = {request: [] for request in requests}
         strangers = []
         for record in records:
             span = record.get("span", {})
             of_events.get(span.get("request_id"), strangers).append(record)
         self.equal(f"{name}: every line belongs to an event", strangers, [])
-        self.equal(f"{name}: every event can be found by its request id",
+        self.equal(f"{name}: every event can be found by its request ID",
                    [request for request, its in of_events.items() if not its], [])
-        told = {tuple(record["span"].get(name) for name in ("request_id", "request_type", "stack", "logical_id"))
-                for its in of_events.values() for record in its}
-        self.equal(f"{name}: their lines say stack, logical id and request type", told,
+        spans = {tuple(record["span"].get(name) for name in ("request_id", "request_type", "stack", "logical_id"))
+                 for its in of_events.values() for record in its}
+        self.equal(f"{name}: the lines contain the stack, logical ID, and request type", spans,
                    {(request, event["RequestType"], event["StackId"], event["LogicalResourceId"])
                     for request, (event, _) in requests.items()})
         counted = {request: [record for record in its if "_aws" in record] for request, its in of_events.items()}
@@ -472,7 +474,7 @@ class Run:
                  if any(record.get("endpoint_id", "").startswith("vpce-") for record in its)}
         succeeded = {request for request, (event, answer) in requests.items()
                      if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"}
-        self.equal(f"{name}: every event that got an endpoint has a line that names it", succeeded - named, set())
+        self.equal(f"{name}: every event that got an endpoint has a line with its ID", succeeded - named, set())
         self.equal(f"{name}: every event has one line with its outcome",
                    {request for request, its in of_events.items() if sum("outcome" in record for record in its) != 1},
                    set())
@@ -484,39 +486,39 @@ class Run:
                     for request, record in counted.items()},
                    {request: (1, int(requests[request][1]["Status"] == "FAILED"), its["outcome"])
                     for request, records in of_events.items() for its in records if "outcome" in its})
-        self.equal(f"{name}: metrics: every event that got an endpoint has asked EC2 for it",
+        self.equal(f"{name}: metrics: every event that got an endpoint has EC2 calls",
                    {request for request in succeeded if counted[request]["Ec2Calls"] == 0}, set())
-        self.equal(f"{name}: metrics: they are those of the function", {record["FunctionName"] for record in counted.values()},
+        self.equal(f"{name}: metrics: all have the name of the function", {record["FunctionName"] for record in counted.values()},
                    {function})
 
     def permissions(self):
-        """Every EC2 action that was called is in the function's role, and the role has none that is never called."""
+        """The role of the function allows exactly the EC2 actions that were called."""
         policy = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Role"]["Properties"]["Policies"]
         calls = [call for call in self.engine.calls() if strict.CREDENTIAL_MARK in call["caller"]]
         for action in ("CreateVpcEndpoint", "CreateSecurityGroup"):
             creates = [call["params"] for call in calls if call["action"] == action]
-            self.check(f"permissions: every {action} was with the owned mark, as the role demands",
+            self.check(f"permissions: every {action} had the `owned` tag, as the role requires",
                        creates and all(f"{PROVIDER}:owned" in params.values() for params in creates), creates)
         others = {group for vpc in map(Vpc, STORIES) for group in (vpc.group, vpc.other_group, vpc.closed_group)}
         changed = {call["params"].get("GroupId") for call in calls if call["action"] in (
             "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "DeleteSecurityGroup")}
-        self.check("permissions: nobody else's group was to be changed, which the role denies",
+        self.check("permissions: there was no attempt to change a foreign security group, which the role denies",
                    changed and not changed & others, changed & others)
         allowed = {action for document in policy if "PolicyDocument" in document
                    for statement in document["PolicyDocument"]["Statement"]
                    for action in as_list(statement["Action"]) if action.startswith("ec2:")}
         called = {f"ec2:{call['action']}" for call in calls}
-        self.equal("permissions: the role has every action that was called", called - allowed, set())
-        self.equal("permissions: and no other", allowed - called, set())
+        self.equal("permissions: the role allows every action that was called", called - allowed, set())
+        self.equal("permissions: the role allows no other actions", allowed - called, set())
 
     def nothing_left(self):
-        deadline = time.monotonic() + 20  # the endpoints that were deleted by hand
+        deadline = time.monotonic() + 20  # For the foreign endpoints, whose deletion takes time.
         while self.engine.standing() and time.monotonic() < deadline:
             time.sleep(0.1)
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
-        self.equal("end: no endpoint is left", self.engine.standing(), [])
-        self.equal("end: and no group of the product's", self.cloud.own_groups(*map(Vpc, STORIES)), [])
-        self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.complaints(), [])
+        self.equal("end: no endpoints are left", self.engine.standing(), [])
+        self.equal("end: no security groups of the provider are left", self.cloud.own_groups(*map(Vpc, STORIES)), [])
+        self.equal("end: the simulated EC2 has no complaints about the calls", self.engine.complaints(), [])
 
 
 def as_list(value):
@@ -524,13 +526,13 @@ def as_list(value):
 
 
 def together(works):
-    """Runs them at the same time. The threads do not hold up an interrupted program."""
+    """Runs functions in parallel, in threads that do not delay the exit of an interrupted program."""
     failures = []
 
     def guarded(work):
         try:
             work()
-        except Exception:  # whatever it is, it has to show in the result
+        except Exception:  # All exceptions must appear in the result.
             failures.append(traceback.format_exc())
 
     threads = [threading.Thread(target=guarded, args=(work,), daemon=True) for work in works]
@@ -543,7 +545,7 @@ def together(works):
 
 def attempt(checks, works):
     for failure in together(works):
-        checks.check("a scenario ran to its end", False, failure)
+        checks.check("a scenario completed without an exception", False, failure)
 
 
 def stories(run, checks):
@@ -561,16 +563,16 @@ def main():
         with engine:
             run = Run(engine, checks)
             attempt(checks, [run.strict_answers])
-            # The constructs bring a provider of their own, and take longest to begin.
+            # The constructs have their own provider and take the longest to start.
             with_cdk = [] if WITHOUT_CDK in sys.argv else [lambda: examples.constructs(run)]
             attempt(checks, [lambda: stories(run, checks), *with_cdk])
             if not with_cdk:
-                print("skipped: the CDK examples, because Node.js 20.16 or newer is not here")
+                print("skipped: the CDK examples, because Node.js 20.16 or later is not installed")
             for last in (run.everything_answered, run.logs, run.permissions, run.nothing_left):
                 attempt(checks, [last])
     except KeyboardInterrupt:
-        sys.exit("\ninterrupted; nothing is left running")
-    checks.equal("end: no process is left", engine.leftovers(), [])
+        sys.exit("\nInterrupted. All processes have been stopped.")
+    checks.equal("end: no processes are left", engine.leftovers(), [])
     print(f"{checks.passed} passed, {checks.failed} failed")
     sys.exit(1 if checks.failed else 0)
 

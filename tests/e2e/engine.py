@@ -1,9 +1,10 @@
-"""Local AWS for the demo and the end-to-end tests: ec2-sim and a strict ministack, on free ports of the loopback.
+"""The local AWS for the demo and the end-to-end tests: ec2-sim and a strict ministack, on free ports of the loopback
+interface.
 
-Nothing in template.yaml knows about them. ministack hands its own environment on to every function it starts, so
-AWS_ENDPOINT_URL_EC2 is set there, and the AWS SDK does the rest.
+template.yaml requires no changes for them. ministack passes its own environment to every function that it starts, including
+AWS_ENDPOINT_URL_EC2, which the AWS SDK reads.
 
-Run as `python engine.py SCRIPT` it starts ec2-sim alone and runs the Python script with its URL as argument.
+`python engine.py SCRIPT` starts only ec2-sim and runs the Python script with its URL as the argument.
 """
 
 import json
@@ -27,14 +28,14 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "de
 BOOTSTRAP = TARGET / "tidb-private-endpoint"
 SIMULATOR = TARGET / "ec2-sim"
 
-# Everything is on the loopback: the user's own AWS settings and proxies must not count, here or in what is started.
+# All connections use the loopback interface. The user's AWS settings and proxies must not apply here or in child processes.
 for _name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
     del os.environ[_name]
 os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 
 def http(method, url, body=None, headers=None):
-    """Status and body; an error status is an answer like any other."""
+    """Returns the status and body of the response, even if the status is an error."""
     request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
@@ -51,13 +52,13 @@ def get_json(url):
 
 
 class Processes:
-    """Processes that are all ended when this is left, however that happens."""
+    """Processes that are always stopped when the context exits."""
 
     def __init__(self):
         self._running = []
 
     def __enter__(self):
-        # A stop request has to come by here as an exception, else the processes would stay.
+        # Turn signals into exceptions; otherwise, the processes would keep running.
         for signum in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, lambda number, frame: sys.exit(128 + number))
         RUN.mkdir(exist_ok=True)
@@ -74,11 +75,11 @@ class Processes:
         raise NotImplementedError
 
     def __exit__(self, *_):
-        # A second Ctrl-C must not cut this short.
+        # A second Ctrl+C must not interrupt the cleanup.
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_IGN)
-        # The last one first, and gently: ministack ends the functions that it started. They are in its process group,
-        # so that whatever is left after that goes too.
+        # Stop the processes in reverse order. On SIGTERM, ministack stops the functions that it started. They are in its
+        # process group, so SIGKILL ends any that remain.
         for process in reversed(self._running):
             _signal_group(process, signal.SIGTERM)
             try:
@@ -88,23 +89,23 @@ class Processes:
             _signal_group(process, signal.SIGKILL)
             process.wait()
             process.stdin.close()
-            # The system needs a moment to clear away processes whose parent is gone.
+            # The system needs a moment to reap orphaned processes.
             deadline = time.monotonic() + 5
             while _signal_group(process, 0) and time.monotonic() < deadline:
                 time.sleep(0.02)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def leftovers(self):
-        """Process groups that are still there."""
+        """The commands of process groups that are still running."""
         return [process.args for process in self._running if _signal_group(process, 0)]
 
     def start(self, name, command, ready, **extra):
-        """Starts one part, waits until the path `ready` answers, and returns its base URL.
+        """Starts a process, waits until the path `ready` responds, and returns its base URL.
 
-        The part says where it listens in a line of its output, which goes to a file in .run.
+        The process prints the address that it listens on. Its output goes to a file in .run.
         """
         log = RUN / f"{name}.log"
-        # Nothing of the caller's environment may reach the function: no credentials, no proxies, no AWS settings.
+        # The caller's environment must not reach the function: no credentials, proxies, or AWS settings.
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self._home), "TMPDIR": str(self._home),
                        "PYTHONDONTWRITEBYTECODE": "1", **extra}
         with open(log, "wb") as output:
@@ -123,7 +124,7 @@ class Processes:
         raise SystemExit(f"{name} did not start:\n{log.read_text(errors='replace')}")
 
     def start_simulator(self, world):
-        # Fast: AWS's minutes become seconds. Its limits on the rate of calls stay.
+        # --fast shortens delays from minutes to seconds. The API rate limits stay.
         command = [needed(SIMULATOR), "--listen", "127.0.0.1:0", "--fast"]
         if world:
             file = RUN / "world.json"
@@ -133,7 +134,7 @@ class Processes:
 
 
 class Simulator(Processes):
-    """ec2-sim alone; without a world of the caller's in its built-in one."""
+    """Only ec2-sim. Without a world, it uses its built-in one."""
 
     def __init__(self, world):
         super().__init__()
@@ -144,7 +145,7 @@ class Simulator(Processes):
 
 
 class Engine(Simulator):
-    """ec2-sim, and a ministack whose functions know it."""
+    """ec2-sim, and a ministack whose functions use it."""
 
     def _start_all(self):
         needed(BOOTSTRAP)
@@ -153,7 +154,7 @@ class Engine(Simulator):
                               MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2)
 
     def standing(self):
-        """The endpoints that are not gone, as they really are."""
+        """The current state of all endpoints that are not deleted, without read lag."""
         return [one for one in get_json(f"{self.ec2}/_sim/endpoints") if one["state"] != "deleted"]
 
     def calls(self):
@@ -163,23 +164,23 @@ class Engine(Simulator):
         return get_json(f"{self.ec2}/_sim/complaints")
 
     def report(self):
-        """What passed between CloudFormation and the function; see strict.py."""
+        """The events and responses between CloudFormation and the function; see strict.py."""
         return get_json(f"{self.aws}/_strict/report")
 
 
 def holders(endpoint):
-    """Who refers to an endpoint, as its tags say it."""
+    """The holders of an endpoint, according to its tags."""
     return sorted(value for key, value in endpoint["tags"].items() if key.startswith("tidb-private-endpoint:ref:"))
 
 
 def needed(binary):
     if not os.access(binary, os.X_OK):
-        raise SystemExit(f"{binary} is missing: run `make build` first")
+        raise SystemExit(f"{binary} does not exist. Run `make build` first.")
     return binary
 
 
 def _signal_group(process, signum):
-    """Whether there is anything left to signal."""
+    """Signals a process group. Returns whether it still exists."""
     try:
         os.killpg(process.pid, signum)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""Stories of the examples: what is in ../../examples is deployed as it stands there.
+"""Scenarios that deploy the examples in ../../examples without changes.
 
-Each takes the run of e2e.py, and what it shares with the other stories from there.
+Each takes the run of e2e.py, which the scenarios share.
 """
 
 import json
@@ -17,95 +17,97 @@ CREDENTIALS = {"username": "2aBcDeFgHiJkLmN.root", "password": "correct horse ba
 
 
 def cloudformation(run):
-    """A stack makes VPC and endpoint; one more imports the host, and another asks for the endpoint itself."""
+    """One stack creates a VPC and an endpoint, another imports the host name, and a third declares the endpoint itself."""
     def template(name):
         return (EXAMPLES / "cloudformation" / f"{name}.yaml").read_text()
 
     network, importing, sharing = (run.cloud.stack(name) for name in ("network", "importing", "sharing"))
-    run.deployed("CloudFormation: a stack with VPC, subnets and endpoint", network, template("network"),
+    run.deployed("CloudFormation: the stack with VPC, subnets, and endpoint is created", network, template("network"),
                  ServiceName=SERVICE, ZoneIds="use1-az1,use1-az4")
     outputs = network.outputs
     vpc = types.SimpleNamespace(id=outputs["VpcId"])
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
-    run.equal("CloudFormation: the endpoint is in the subnets of that stack",
+    run.equal("CloudFormation: the endpoint is in the subnets of this stack",
               (endpoint["id"], sorted(endpoint["subnet_ids"])),
               (outputs["EndpointId"], sorted(outputs["SubnetIds"].split(","))))
-    run.equal("CloudFormation: and lets in that VPC", group["opens"], ["tcp 4000 for 10.20.0.0/16"])
+    run.equal("CloudFormation: the security group allows the VPC", group["allows"], ["TCP 4000 from 10.20.0.0/16"])
 
-    run.deployed("CloudFormation: a stack that imports the host", importing, template("importing"))
-    run.equal("CloudFormation: gives it to its application", parameter(run, "/importing/tidb"), f"{PRIVATE_NAME}:4000")
+    run.deployed("CloudFormation: the stack that imports the host name is created", importing, template("importing"))
+    run.equal("CloudFormation: the importing application gets the host name and port",
+              parameter(run, "/importing/tidb"), f"{PRIVATE_NAME}:4000")
 
-    run.deployed("CloudFormation: a stack that asks for the endpoint itself", sharing, template("sharing"),
+    run.deployed("CloudFormation: the stack that declares the endpoint itself is created", sharing, template("sharing"),
                  VpcId=vpc.id, ServiceName=SERVICE)
-    run.equal("CloudFormation: gets the same one", sharing.outputs,
+    run.equal("CloudFormation: it joins the same endpoint", sharing.outputs,
               {"EndpointId": endpoint["id"], "Reused": "true", "Warnings": ""})
-    run.check("CloudFormation: and its application the JDBC URL",
+    run.check("CloudFormation: the sharing application gets the JDBC URL",
               f"//{PRIVATE_NAME}:4000/" in parameter(run, "/sharing/jdbc-url"), parameter(run, "/sharing/jdbc-url"))
-    run.equal("CloudFormation: the endpoint says who uses it", holders(run.endpoints(vpc)[0]),
+    run.equal("CloudFormation: the endpoint has the references of both stacks", holders(run.endpoints(vpc)[0]),
               ["network/TiDB", "sharing/TiDB"])
 
     for stack in (sharing, importing):
         run.equal(f"CloudFormation: the stack {stack.name} is deleted", stack.delete().status, "DELETE_COMPLETE")
-    run.gone("CloudFormation: the stack with the VPC", network, vpc)
-    run.equal("CloudFormation: and with the endpoint the VPC", run.cloud.left("vpc", vpc.id), [])
+    run.gone("CloudFormation: network", network, vpc)
+    run.equal("CloudFormation: network: the VPC is deleted", run.cloud.left("vpc", vpc.id), [])
 
 
 def sam(run):
-    """A function finds host, port and the place of the credentials in its environment, and talks to a database."""
+    """A function reads the host name, port, and location of the credentials from its environment, and queries a
+    database."""
     vpc, stack, folder = Vpc("sam"), run.cloud.stack("versions"), EXAMPLES / "sam"
     secret = run.cloud.secrets.create_secret(Name="tidb", SecretString=json.dumps(CREDENTIALS))["ARN"]
     template = run.cloud.package(folder / "template.yaml", zipped(
         {"app.py": (folder / "versions" / "app.py").read_bytes()}))
-    run.deployed("SAM: a function that uses the endpoint", stack, template, VpcId=vpc.id, ServiceName=SERVICE,
+    run.deployed("SAM: the stack is created", stack, template, VpcId=vpc.id, ServiceName=SERVICE,
                  SubnetIds=",".join(vpc.subnets.values()), SecretArn=secret)
     function, functions = stack.outputs["FunctionName"], run.cloud.functions
-    told = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    run.equal("SAM: it is told the host, the port and where the credentials are", told,
+    variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    run.equal("SAM: the environment has the host name, the port, and the location of the credentials", variables,
               {"TIDB_HOST": PRIVATE_NAME, "TIDB_PORT": "4000", "TIDB_SECRET_ARN": secret})
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
-    run.equal("SAM: the endpoint is the one of the outputs", stack.outputs["EndpointId"], endpoint["id"])
-    run.equal("SAM: and lets the function's VPC in", (endpoint["group_ids"], group["opens"]),
-              ([group["id"]], [f"tcp 4000 for {vpc.cidr}"]))
+    run.equal("SAM: the output is the ID of the endpoint", stack.outputs["EndpointId"], endpoint["id"])
+    run.equal("SAM: the security group allows the VPC of the function", (endpoint["group_ids"], group["allows"]),
+              ([group["id"]], [f"TCP 4000 from {vpc.cidr}"]))
 
-    # The private name means nothing here, so another one takes its place.
+    # The private DNS name does not resolve here, so the function connects to a local database instead.
     with database.Database(RUN, **CREDENTIALS) as stand_in:
         def answer(**more):
             functions.update_function_configuration(FunctionName=function, Environment={"Variables": {
-                **told, "TIDB_HOST": database.HOST, "TIDB_PORT": str(stand_in.port), **more}})
+                **variables, "TIDB_HOST": database.HOST, "TIDB_PORT": str(stand_in.port), **more}})
             return json.load(functions.invoke(FunctionName=function)["Payload"])
 
         refused = answer().get("errorMessage", "")
-        run.check("SAM: it does not log in to a server that it cannot verify",
+        run.check("SAM: the function does not log in to a server that it cannot verify",
                   "CERTIFICATE_VERIFY_FAILED" in refused and stand_in.logins == 0, refused)
-        run.equal("SAM: it logs in to one that it can, with the credentials of the secret, and asks it something",
+        run.equal("SAM: it logs in to a verified server with the credentials in the secret, and queries the version",
                   answer(SSL_CERT_FILE=str(stand_in.authority)), {"version": database.VERSION})
 
     made = stack.physical_id("FunctionGroup")
     run.gone("SAM", stack, vpc)
-    run.equal("SAM: and the function's own group with the stack", run.cloud.left("group", made), [])
+    run.equal("SAM: the security group of the function is deleted", run.cloud.left("group", made), [])
 
 
 def constructs(run):
-    """One stack of the TypeScript example and one of the Python example, each with its provider, share an endpoint."""
+    """A stack of the TypeScript example and a stack of the Python example share an endpoint, each with its own provider."""
     vpc = Vpc("cdk")
-    cdk.synthesise(run.function, vpcId=vpc.id, serviceName=SERVICE)
+    cdk.synthesize(run.function, vpcId=vpc.id, serviceName=SERVICE)
     cdk.bootstrap(run.cloud)
     orders, billing = run.cloud.stack("orders"), run.cloud.stack("billing")
-    run.deployed("CDK: a stack of the TypeScript example", orders, cdk.publish(run.cloud, cdk.TYPESCRIPT, "orders"))
+    run.deployed("CDK: the stack of the TypeScript example is created", orders, cdk.publish(run.cloud, cdk.TYPESCRIPT, "orders"))
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
-    run.equal("CDK: makes the endpoint", orders.outputs,
+    run.equal("CDK: it creates the endpoint", orders.outputs,
               {"EndpointId": endpoint["id"], "Host": PRIVATE_NAME, "Reused": "false"})
-    run.equal("CDK: with the tags of the example, and a group that lets the VPC in",
-              (endpoint["tags"].get("team"), group["opens"]), ("data", [f"tcp 4000 for {vpc.cidr}"]))
-    run.deployed("CDK: a stack of the Python example", billing, cdk.publish(run.cloud, cdk.PYTHON, "billing"))
-    run.equal("CDK: joins it", billing.outputs, {**orders.outputs, "Reused": "true"})
+    run.equal("CDK: the endpoint has the tags of the example and a security group that allows the VPC",
+              (endpoint["tags"].get("team"), group["allows"]), ("data", [f"TCP 4000 from {vpc.cidr}"]))
+    run.deployed("CDK: the stack of the Python example is created", billing, cdk.publish(run.cloud, cdk.PYTHON, "billing"))
+    run.equal("CDK: it joins the endpoint", billing.outputs, {**orders.outputs, "Reused": "true"})
     for stack in (orders, billing):
-        run.check(f"CDK: the application of {stack.name} finds its JDBC URL",
+        run.check(f"CDK: the application of {stack.name} gets the JDBC URL",
                   f"//{PRIVATE_NAME}:4000/" in parameter(run, f"/{stack.name}/jdbc-url"))
         (log_group,), (function,) = (stack.physical_ids(f"AWS::{kind}") for kind in ("Logs::LogGroup", "Lambda::Function"))
         run.logs_of(f"CDK: logs of {stack.name}", log_group, function, run.exchanges(stack))
-    run.equal("CDK: the first stack is deleted, and its provider with it", orders.delete().status, "DELETE_COMPLETE")
-    run.equal("CDK: the endpoint stays for the other", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
+    run.equal("CDK: the first stack and its provider are deleted", orders.delete().status, "DELETE_COMPLETE")
+    run.equal("CDK: the endpoint stays for the second stack", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
               [(endpoint["id"], 1)])
     run.gone("CDK", billing, vpc)
 

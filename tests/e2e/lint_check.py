@@ -1,4 +1,4 @@
-"""What cfn-lint says of templates with the resource, given the rules for it."""
+"""Tests of the cfn-lint rules for the resource."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine import ROOT
 
-#: As the README has it.
+#: The same command as in the README.
 COMMAND = ["cfn-lint", "--append-rules", "schema", "--"]
 
 GOOD = {
@@ -40,7 +40,7 @@ GOOD = {
 
 
 def changed(outputs=None, **properties):
-    """The good template with other properties; None takes one away."""
+    """The valid template with other properties. None removes a property."""
     template = copy.deepcopy(GOOD)
     ours = template["Resources"]["TiDB"]["Properties"]
     ours.update(properties)
@@ -50,25 +50,25 @@ def changed(outputs=None, **properties):
     return template
 
 
-#: Template, the rule that finds fault with it, and a piece of what it says.
+#: For each case, the template, the rule that it violates, and part of the message.
 CASES = {
-    "everything right": (GOOD, None, ""),
-    "a region without a VPC": (changed(VpcId=None, Vpc=None, ReuseScope="Region"), None, ""),
-    "a misspelt property": (changed(SubnetId=["subnet-0123456789abcdef0"]), "E9100", "'SubnetId'"),
-    "no service": (changed(ServiceName=None), "E9100", "'ServiceName' is a required property"),
-    "neither VPC nor scope": (changed(VpcId=None), "E9100", "'VpcId' is a required property"),
-    "a host name for a service": (changed(ServiceName="gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com"), "E9100",
+    "a valid template": (GOOD, None, ""),
+    "ReuseScope Region without a VPC": (changed(VpcId=None, Vpc=None, ReuseScope="Region"), None, ""),
+    "a misspelled property": (changed(SubnetId=["subnet-0123456789abcdef0"]), "E9100", "'SubnetId'"),
+    "no service name": (changed(ServiceName=None), "E9100", "'ServiceName' is a required property"),
+    "neither VpcId nor ReuseScope": (changed(VpcId=None), "E9100", "'VpcId' is a required property"),
+    "a host name instead of a service name": (changed(ServiceName="gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com"), "E9100",
                                   "does not match"),
-    "a zone name for a zone id": (changed(AvailabilityZoneIds=["us-east-1a"]), "E9100", "'us-east-1a' does not match"),
-    "a port that is none": (changed(Port=70000), "E9100", "70000"),
-    "a word that is none": (changed(ReuseScope="Account"), "E9100", "'Account' is not one of ['Vpc', 'Region']"),
+    "a zone name instead of a zone ID": (changed(AvailabilityZoneIds=["us-east-1a"]), "E9100", "'us-east-1a' does not match"),
+    "an invalid port": (changed(Port=70000), "E9100", "70000"),
+    "an invalid ReuseScope": (changed(ReuseScope="Account"), "E9100", "'Account' is not one of ['Vpc', 'Region']"),
     "a tag without a value": (changed(Tags=[{"Key": "team"}]), "E9100", "'Value' is a required property"),
-    "an attribute as property": (changed(DnsName="x"), "E9100", "DnsName"),
-    "a misspelt attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Hosts"]}}}), "E9101",
+    "an attribute as a property": (changed(DnsName="x"), "E9100", "DnsName"),
+    "a misspelled attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Hosts"]}}}), "E9101",
                              "Hosts is not an attribute of Custom::TiDBCloudPrivateEndpoint; did you mean Host?"),
-    "a misspelt attribute in a text": (changed({"Address": {"Value": {"Fn::Sub": "${TiDB.Endpoint}"}}}), "E9101",
+    "a misspelled attribute in !Sub": (changed({"Address": {"Value": {"Fn::Sub": "${TiDB.Endpoint}"}}}), "E9101",
                                        "did you mean EndpointId?"),
-    "a property that is no attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Tags"]}}}), "E9101", "Tags"),
+    "a property that is not an attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Tags"]}}}), "E9101", "Tags"),
 }
 
 
@@ -84,7 +84,7 @@ def main():
     failed = 0
     for name, (_, rule, says) in CASES.items():
         said = [(one["Rule"]["Id"], one["Message"]) for one in found if one["Filename"] == str(files[name])]
-        # A parameter that no property uses any more is not what a case is about.
+        # Removing a property can leave its parameter unused, which is not part of the test.
         said = [one for one in said if one[0] != "W2001"]
         holds = not said if rule is None else {one[0] for one in said} == {rule} and any(says in one[1] for one in said)
         print(f"{'ok  ' if holds else 'FAIL'}  cfn-lint: {name}" + ("" if holds else f"\n      seen: {said or ran.stderr}"))

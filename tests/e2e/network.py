@@ -1,25 +1,26 @@
-"""The VPCs, subnets and security groups of templates, made in the simulated EC2.
+"""Creates the VPCs, subnets, and security groups in templates in the simulated EC2.
 
-ministack has an EC2 of its own, where the function could not find them, and where one can be deleted that is in use.
+ministack would create them in its own EC2, where the function could not find them, and where resources that are in use can
+be deleted.
 """
 
 import os
 
 import boto3
 
-#: What CloudFormation signs its calls with here, so that they can be told from the function's.
+#: The access key of CloudFormation, which distinguishes its calls from those of the function.
 ACCESS_KEY = "cloudformation"
 
 
 def redirect(handlers):
-    """Replaces what ministack does with resources of these types."""
+    """Replaces ministack's handlers for these resource types."""
     url, region = os.environ["AWS_ENDPOINT_URL_EC2"], os.environ["MINISTACK_REGION"]
     ec2 = boto3.client("ec2", endpoint_url=url, region_name=region, aws_access_key_id=ACCESS_KEY,
                        aws_secret_access_key=ACCESS_KEY)
 
     def make_vpc(CidrBlock, EnableDnsSupport="true", EnableDnsHostnames="false", **tags):
         vpc = ec2.create_vpc(CidrBlock=CidrBlock, **tagged("vpc", **tags))["Vpc"]["VpcId"]
-        # EC2 takes one attribute a call.
+        # EC2 accepts only one attribute in each call.
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsSupport={"Value": is_true(EnableDnsSupport)})
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": is_true(EnableDnsHostnames)})
         return vpc, {"VpcId": vpc, "CidrBlock": CidrBlock}
@@ -54,17 +55,17 @@ def redirect(handlers):
 
 
 def not_played(physical_id, old, new, stack):
-    """Without an update ministack would make a second one."""
-    raise ValueError(f"{physical_id}: changes of networks are not played here")
+    """Rejects updates. Without an update handler, ministack would create a second resource."""
+    raise ValueError(f"{physical_id}: updates of network resources are not simulated")
 
 
 def is_true(value):
-    """A template's boolean, which may be a text."""
+    """Converts a Boolean in a template, which can be a string."""
     return str(value).lower() == "true"
 
 
 def tagged(kind, Tags=()):
-    """A property of another name is a TypeError, and so a failed resource, rather than overlooked."""
-    # ministack adds those that CloudFormation adds past the API; nobody may write them through it.
+    """The parameter for tags. Any other property causes a TypeError and thus a failed resource, instead of being ignored."""
+    # ministack adds the aws: tags that CloudFormation sets internally. The API does not accept them.
     tags = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in Tags if not tag["Key"].startswith("aws:")]
     return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else {}

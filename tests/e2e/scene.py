@@ -1,5 +1,5 @@
-"""The world that ec2-sim plays for the demo and the end-to-end tests: one VPC for each story, so that stories cannot
-disturb each other and may run at the same time."""
+"""The world of ec2-sim for the demo and the end-to-end tests. Each scenario has its own VPC, so that scenarios do not affect
+each other and can run in parallel."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -9,7 +9,7 @@ STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "up
 
 SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
-#: Only for the story of two VPCs: whoever may join an endpoint of any VPC must not find one of another story's.
+#: Only for the scenario with two VPCs: with ReuseScope Region, a stack must not find the endpoints of other scenarios.
 REGION_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-00112233445566778"
 PRIVATE_NAME = f"gateway01-privatelink.{REGION}.prod.aws.tidbcloud.com"
 OTHER_PRIVATE_NAME = f"gateway02-privatelink.{REGION}.prod.aws.tidbcloud.com"
@@ -17,8 +17,8 @@ REGION_PRIVATE_NAME = f"gateway03-privatelink.{REGION}.prod.aws.tidbcloud.com"
 
 
 class Vpc:
-    """A VPC with a subnet in every zone, two security groups that let its clients in on the database's port, and one
-    that does not."""
+    """A VPC with a subnet in every zone, two security groups that allow its clients on the database port, and one that does
+    not."""
 
     def __init__(self, story):
         number = STORIES.index(story) + 1
@@ -46,7 +46,7 @@ def world():
                    for vpc in vpcs
                    for group, name, port in ((vpc.group, "database", 4000), (vpc.other_group, "database-too", 4000),
                                              (vpc.closed_group, "web", 443))],
-        # The first does not serve every zone, as is usual; the others do.
+        # The first service does not support every zone, which is the usual case. The others do.
         "services": [
             {"name": SERVICE, "owner": "999999999999", "zone_ids": ["use1-az1", "use1-az4"],
              "private_dns_name": PRIVATE_NAME},

@@ -1,4 +1,4 @@
-"""CloudFormation stacks, deployed and watched with boto3, and the security groups that they leave in EC2."""
+"""Deploys and inspects CloudFormation stacks and their security groups with boto3."""
 
 import io
 import json
@@ -16,12 +16,12 @@ from scene import REGION
 BUCKET = "deployment"
 TEMPLATE = ROOT / "template.yaml"
 POLL_SECONDS = 0.05
-#: Several times what the slowest operation takes here.
+#: Several times as long as the slowest operation takes.
 PATIENCE_SECONDS = 300
 
 
 def zipped(files):
-    """The package of a function: names and contents, all of them executable."""
+    """A deployment package with these files, all of them executable."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
         for name, content in files.items():
@@ -37,13 +37,13 @@ def provider_zip():
 
 
 class Stack:
-    """One stack: deployed, updated or deleted by the methods, each of which waits for the end."""
+    """A stack. The methods that deploy and delete it wait until the operation is complete."""
 
     def __init__(self, cloud, name):
         self.cloud, self.name, self.id = cloud, name, None
 
     def deploy(self, template, **parameters):
-        """Creates or updates, as `sam deploy` does. The stack itself comes back, with its final `status`."""
+        """Creates or updates the stack, as `sam deploy` does. Returns the stack in its final `status`."""
         given = dict(
             StackName=self.name,
             TemplateBody=template if isinstance(template, str) else json.dumps(template),
@@ -84,7 +84,7 @@ class Stack:
 
     @property
     def reason(self):
-        """Why the last failed resource failed: what a person would look for first."""
+        """The status reason of the last resource that failed, which is what a user would look for first."""
         reasons = [event.get("ResourceStatusReason", "") for event in self.events
                    if event["ResourceStatus"].endswith("_FAILED") and event["LogicalResourceId"] != self.name]
         return reasons[-1] if reasons else ""
@@ -102,7 +102,7 @@ class Stack:
 
 
 class Cloud:
-    """The deployer's view of AWS."""
+    """The AWS services that a deployment uses."""
 
     def __init__(self, aws, ec2):
         self.simulator = ec2
@@ -115,12 +115,12 @@ class Cloud:
         self.cloudwatch, self.ec2 = client("cloudwatch"), client("ec2", ec2)
 
     def package(self, template, archive):
-        """Uploads a function and returns its template pointing there, as `sam build` and `sam package` do."""
+        """Uploads a function and returns a template that references it, as `sam build` and `sam package` do."""
         key = f"{template.parent.name}.zip"
         self.upload(BUCKET, key, archive)
         text, replaced = re.subn(r"(?m)(?<=^      CodeUri: ).+$", f"s3://{BUCKET}/{key}", template.read_text())
         if replaced != 1:
-            raise RuntimeError(f"{template} must have one function with a CodeUri")
+            raise RuntimeError(f"{template} must contain exactly one function with a CodeUri.")
         return text
 
     def upload(self, bucket, key, body):
@@ -137,13 +137,13 @@ class Cloud:
         return self.cloudwatch.describe_alarms()["MetricAlarms"]
 
     def function(self, name):
-        """How Lambda is to run a function."""
+        """The tracing mode and asynchronous invocation settings of a function."""
         config = self.functions.get_function_event_invoke_config(FunctionName=name, Qualifier="$LATEST")
         return {"Tracing": self.functions.get_function_configuration(FunctionName=name)["TracingConfig"]["Mode"],
                 **{key: config.get(key) for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")}}
 
     def left(self, kind, id):
-        """What EC2 still shows of a thing that is gone, when it has had time to show that."""
+        """The deleted resource if EC2 still lists it, after waiting for the read lag."""
         describe, name = {"vpc": (self.ec2.describe_vpcs, "Vpcs"),
                           "group": (self.ec2.describe_security_groups, "SecurityGroups")}[kind]
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -154,23 +154,25 @@ class Cloud:
             time.sleep(POLL_SECONDS)
 
     def own_groups(self, *vpcs):
-        """The security groups that the product has in these VPCs: id, name, tags, and who gets in where."""
+        """The provider's security groups in these VPCs: ID, name, tags, and ingress rules."""
         groups = [group for group in get_json(f"{self.simulator}/_sim/groups")
                   if group["vpc_id"] in [vpc.id for vpc in vpcs]]
 
-        def opening(rule):
+        def described(rule):
             first, last = rule["from_port"], rule["to_port"]
-            return f"{rule['protocol']} {first if first == last else f'{first}-{last}'} for {rule['source']['cidr']}"
+            ports = first if first == last else f"{first}-{last}"
+            return f"{rule['protocol'].upper()} {ports} from {rule['source']['cidr']}"
 
         return [{
             "id": group["id"],
             "name": group["name"],
             "tags": group["tags"],
-            "opens": sorted(opening(rule) for rule in group["ingress"]),
+            "allows": sorted(described(rule) for rule in group["ingress"]),
         } for group in groups if group["name"].startswith("tidb-private-endpoint")]
 
     def log_lines(self, group):
-        """What the functions wrote, oldest first, without Lambda's own lines. None if there is no such group."""
+        """The lines that the functions logged, oldest first, without Lambda's own lines. None if the log group does not
+        exist."""
         try:
             pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
             lines = [event["message"].rstrip("\n") for page in pages for event in page["events"]]

@@ -1,22 +1,23 @@
-"""ministack, made as strict as CloudFormation about the answers of custom resources.
+"""Runs ministack and makes it as strict as CloudFormation about the responses of custom resources.
 
-ministack plays CloudFormation, Lambda, S3 and CloudWatch Logs. It takes any answer for a success, an empty body too,
-and so would hide just the faults that leave a real stack hanging for an hour. This module runs ministack in its own
-process, watches each event on its way to the function, and lets an answer pass only if AWS would:
+ministack simulates CloudFormation, Lambda, S3, and CloudWatch Logs. It treats every response as a success, even one with an
+empty body, and would hide exactly the errors that make a real stack hang for an hour. This module runs ministack in its own
+process, intercepts each event on its way to the function, and accepts a response only if AWS would:
 
-* the response URL is pre-signed like S3's, full of escapes, and has to be used to the byte (S3 itself forgives some
-  spellings), with PUT and no content type;
-* the body has at most 4,096 bytes and says what the event asked: same StackId, RequestId and LogicalResourceId;
-* one event has one answer.
+* The response URL is presigned like an S3 URL, with many escapes, and must be used byte for byte (S3 itself also accepts
+  equivalent encodings), with PUT and without a content type.
+* The body has at most 4,096 bytes and repeats the StackId, RequestId, and LogicalResourceId of the event.
+* Each event gets exactly one response.
 
-It also adds what ministack leaves out: the Delete that follows a failed Create, the log level that Lambda sets for JSON
-logs, and credentials that can be told apart from other text, so that a test can look for them in logs. Networks in
-templates are made where the endpoints are; see network.py.
+It also adds what ministack lacks: the Delete request that follows a failed Create request, the log level that Lambda sets
+for JSON logs, and recognizable credentials, so that a test can search for them in the logs. Network resources in templates
+are created in the simulated EC2; see network.py.
 
-Control, as JSON: GET /_strict/report; POST /_strict/issue with an event gives a response URL that no function knows.
+Control requests, in JSON: GET /_strict/report; POST /_strict/issue with an event returns a response URL that no function
+receives.
 
-Run as `python strict.py`; prints `listening on 127.0.0.1:PORT`. It ends when its standard input does, so that it
-cannot outlive who started it.
+Run `python strict.py`, which prints `listening on 127.0.0.1:PORT`. It stops when its standard input is closed, so that it
+cannot outlive its parent process.
 """
 
 import asyncio
@@ -33,31 +34,31 @@ HOST = "127.0.0.1"
 MAX_BODY = 4096
 MAX_PHYSICAL_ID = 1024
 
-#: Begins every response URL's path, as on AWS, where it is the key of an S3 object.
+#: The start of the path of every response URL. On AWS, the path is the key of an S3 object.
 URL_PREFIX = "/arn%3Aaws%3Acloudformation%3A"
-#: Part of every credential that the function is given.
+#: Part of every credential that the function receives.
 CREDENTIAL_MARK = "NeverLogMe"
 
 
 def faults(body, event):
-    """What AWS would refuse in `body` as the answer to `event`, one sentence each."""
+    """The reasons why AWS would reject `body` as the response to `event`."""
     if len(body) > MAX_BODY:
-        return [f"Response object is too long: {len(body)} bytes, {MAX_BODY} are allowed"]
+        return [f"Response object is too long: {len(body)} bytes, but at most {MAX_BODY} are allowed"]
     try:
         answer = json.loads(body)
     except ValueError:
-        return ["the answer is not JSON"]
+        return ["the response is not JSON"]
     if not isinstance(answer, dict):
-        return ["the answer is not a JSON object"]
+        return ["the response is not a JSON object"]
 
     found = []
     if answer.get("Status") not in ("SUCCESS", "FAILED"):
         found.append(f"Status is {answer.get('Status')!r}")
     if answer.get("Status") == "FAILED" and not (isinstance(answer.get("Reason"), str) and answer["Reason"].strip()):
-        found.append("FAILED without a Reason")
+        found.append("Status is FAILED, but there is no Reason")
     for name in ("StackId", "RequestId", "LogicalResourceId"):
         if answer.get(name) != event[name]:
-            found.append(f"{name} is {answer.get(name)!r}, not the event's {event[name]!r}")
+            found.append(f"{name} is {answer.get(name)!r}, but that of the event is {event[name]!r}")
 
     physical_id = answer.get("PhysicalResourceId")
     if not isinstance(physical_id, str) or not physical_id.strip():
@@ -65,9 +66,10 @@ def faults(body, event):
     elif len(physical_id.encode()) > MAX_PHYSICAL_ID:
         found.append(f"PhysicalResourceId has more than {MAX_PHYSICAL_ID} bytes")
     elif event["RequestType"] == "Delete" and physical_id != event.get("PhysicalResourceId"):
-        found.append(f"the answer to a Delete names {physical_id!r}, not {event.get('PhysicalResourceId')!r}")
+        found.append(f"the PhysicalResourceId in the response to a Delete request is {physical_id!r}, but that of the "
+                     f"event is {event.get('PhysicalResourceId')!r}")
 
-    # CloudFormation takes more than strings, but what !GetAtt makes of it is nobody's wish.
+    # CloudFormation accepts values other than strings, but !GetAtt does not return them in a useful form.
     data = answer.get("Data", {})
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         found.append("Data is not a flat map of strings")
@@ -75,7 +77,7 @@ def faults(body, event):
 
 
 class Ledger:
-    """Every event that was sent, the answer to each, and what was wrong with it. Used from many threads."""
+    """Records every event, its response, and all violations. Safe to use from several threads."""
 
     def __init__(self, deliver):
         self._deliver = deliver
@@ -85,7 +87,7 @@ class Ledger:
         self._violations = []
 
     def issue(self, token, stack_id, logical_id):
-        """A new target (path and query) of a response URL."""
+        """Creates the target (path and query) of a response URL."""
         now = datetime.datetime.now(datetime.timezone.utc)
         key = urllib.parse.quote(f"{stack_id}|{logical_id}|{token}", safe="/-_.")
         query = urllib.parse.urlencode({
@@ -106,42 +108,42 @@ class Ledger:
             self._entries[self._targets[token]]["event"] = {k: v for k, v in event.items() if k != "ResponseURL"}
 
     def ended(self, token, result):
-        """The function is done with an event. It has to have answered by now, and AWS would retry after an error."""
+        """Records that an invocation ended. By now, the function must have responded. After an error, AWS would retry."""
         with self._lock:
             entry = self._entries[self._targets[token]]
             answered = entry["answer"] is not None
             if isinstance(result, dict) and result.get("error"):
                 self._violate(entry, f"the function failed: {json.dumps(result.get('body'))}")
             if not answered:
-                self._violate(entry, "the function ended without an answer")
+                self._violate(entry, "the function ended without a response")
         if not answered:
-            self._deliver(token, {"Status": "FAILED", "Reason": "the function ended without an answer"})
+            self._deliver(token, {"Status": "FAILED", "Reason": "the function ended without a response"})
 
     def put(self, method, target, content_type, body):
-        """Somebody used a response URL. Returns HTTP status and text."""
+        """Handles a request to a response URL. Returns the HTTP status and body."""
         with self._lock:
             entry = self._entries.get(target)
             if entry is None or entry["event"] is None:
-                self._violate(None, f"{method} to a response URL that nobody issued, or that was changed on its way")
+                self._violate(None, f"{method} to an unknown or modified response URL")
                 return 403, "SignatureDoesNotMatch"
             if method != "PUT" or content_type:
                 self._violate(entry, f"{method} with content type {content_type!r}")
                 return 403, "SignatureDoesNotMatch"
             if entry["answer"] is not None:
-                self._violate(entry, "a second answer to the same event")
-                return 400, "already answered"
+                self._violate(entry, "a second response to the same event")
+                return 400, "the event already has a response"
             entry["bytes"] = len(body)
             wrong = faults(body, entry["event"])
             for sentence in wrong:
                 self._violate(entry, sentence)
-            # AWS fails the resource at once, too, when it cannot take the answer.
-            reason = "refused the answer: " + "; ".join(wrong)
+            # AWS also fails the resource immediately if it cannot accept the response.
+            reason = "the response was rejected: " + "; ".join(wrong)
             entry["answer"] = {"Status": "FAILED", "Reason": reason} if wrong else json.loads(body)
         self._deliver(entry["token"], entry["answer"])
         return (400, reason) if wrong else (200, "")
 
     def answer_to(self, stack_id, logical_id):
-        """The latest answer for a resource, or None."""
+        """The latest response for a resource, or None."""
         with self._lock:
             for entry in reversed(self._entries.values()):
                 event = entry["event"]
@@ -160,7 +162,7 @@ class Ledger:
 
 
 def lambda_environment(config):
-    """What Lambda puts into a function's environment and ministack does not."""
+    """The environment variables that Lambda sets and ministack does not."""
     logging = config.get("LoggingConfig") or {}
     level = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO")}
     return {
@@ -172,7 +174,7 @@ def lambda_environment(config):
 
 
 def watch(base_url):
-    """Puts a ledger between ministack's CloudFormation and its Lambda."""
+    """Inserts a ledger between ministack's CloudFormation and its Lambda."""
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import custom_resource, provisioners
 
@@ -181,7 +183,7 @@ def watch(base_url):
     network.redirect(provisioners._RESOURCE_HANDLERS)
     ledger = Ledger(custom_resource.deliver_response)
     invoke, execute = custom_resource.invoke_custom_resource, lambda_svc._execute_function_with_config_scope
-    current = threading.local()  # invoke, URL and execute of one event all run in one thread
+    current = threading.local()  # The invoke, URL, and execute functions of an event run in the same thread.
 
     def watched_invoke(request_type, logical_id, props, stack_name, stack_id, resource_type, physical_id=None,
                        old_props=None):
@@ -191,12 +193,12 @@ def watch(base_url):
         except (RuntimeError, TimeoutError):
             if request_type == "Create":
                 answer = ledger.answer_to(stack_id, logical_id) or {}
-                # Without an id in the answer CloudFormation invents one.
+                # If the response has no ID, CloudFormation generates one.
                 failed_id = answer.get("PhysicalResourceId") or f"{stack_name}-{logical_id}-{secrets.token_hex(6).upper()}"
                 try:
                     invoke("Delete", logical_id, props, stack_name, stack_id, resource_type, failed_id)
                 except (RuntimeError, TimeoutError):
-                    pass  # in the report; the stack has failed anyway
+                    pass  # The failure is in the report, and the stack has failed anyway.
             raise
 
     def signed_url(token):
@@ -223,7 +225,7 @@ def watch(base_url):
 
 
 def application(ministack, ledger, base_url):
-    """The ASGI application: response URLs and control here, all else to ministack."""
+    """The ASGI application. Handles response URLs and control requests, and passes all other requests to ministack."""
 
     async def read(receive):
         body, more = b"", True
@@ -267,7 +269,7 @@ def end_with_standard_input():
 def main():
     listener = socket.create_server((HOST, 0))
     port = listener.getsockname()[1]
-    # ministack reads these while it is imported.
+    # ministack reads these variables at import.
     os.environ.update(BIND_HOST=HOST, MINISTACK_HOST=HOST, GATEWAY_PORT=str(port),
                       AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
     from hypercorn.asyncio import serve

@@ -26,7 +26,7 @@ fn there_is_one_tls_provider_in_one_copy() {
     for name in ["aws-lc-rs", "openssl", "openssl-sys", "native-tls", "s2n-tls", "rustls-openssl"] {
         assert_eq!(count(name), 0, "{name}");
     }
-    assert!(file("Cargo.toml").contains("[profile.release]\n# A panic has to become a FAILED answer to CloudFormation, so the stack must unwind.\npanic = \"unwind\""));
+    assert!(file("Cargo.toml").contains("[profile.release]\n# A panic must become a FAILED response to CloudFormation, so the stack must unwind.\npanic = \"unwind\""));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn the_documentation_has_every_metric_and_every_outcome() {
 fn the_documentation_has_the_settings_of_the_function() {
     let (operations, template) = (file("docs/operations.md"), file("template.yaml"));
     let settings = first_cells(&operations, "## Settings");
-    let (_, group) = template.split_once("The function that answers CloudFormation }").unwrap();
+    let (_, group) = template.split_once("{ default: Provider function }").unwrap();
     let group = group.split(['[', ']']).nth(1).unwrap();
     assert_eq!(settings.join(", "), group);
     for name in settings {

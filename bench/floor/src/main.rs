@@ -1,5 +1,6 @@
-//! The floor: a function that asks for work and answers, and does nothing else. It has no SDK, and makes what it needs
-//! for the answer only then; or before, with the connection to EC2 that the product opens too, to tell what that costs.
+//! The floor: a function that requests events and responds to them, and does nothing else. It has no SDK. It creates its
+//! HTTP client when it first responds, or beforehand with a connection to EC2, to measure the cost of that connection,
+//! which the provider also opens.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ async fn answer(LambdaEvent { payload, .. }: LambdaEvent<Value>) -> Result<(), E
         "LogicalResourceId": payload["LogicalResourceId"],
         "PhysicalResourceId": "nothing",
     });
-    let url = payload["ResponseURL"].as_str().ok_or("there is no ResponseURL")?;
+    let url = payload["ResponseURL"].as_str().ok_or("the event has no ResponseURL")?;
     CLIENT.put(url).body(body.to_string()).send().await?.error_for_status()?;
     Ok(())
 }

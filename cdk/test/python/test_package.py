@@ -1,4 +1,4 @@
-"""The Python package, as a user has it: installed from the wheel."""
+"""Tests of the Python package as users install it, from the wheel."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 import aws_cdk
-import cdk_tidb_private_endpoint as product
+import cdk_tidb_private_endpoint as library
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Template
 
@@ -21,8 +21,8 @@ SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0"
 VPC = "vpc-0123456789abcdef0"
 
 
-def synthesise(program):
-    """The templates that a program makes, by the names of the stacks."""
+def synthesize(program):
+    """Runs a program and returns its templates by stack name."""
     with tempfile.TemporaryDirectory() as out:
         context = json.dumps({"vpcId": VPC, "serviceName": SERVICE})
         subprocess.run([sys.executable, "-c", program], check=True,
@@ -32,15 +32,15 @@ def synthesise(program):
 
 
 class Package(unittest.TestCase):
-    def test_the_example_makes_the_templates_of_the_typescript_example(self):
-        seen = synthesise(EXAMPLE.read_text())
+    def test_the_example_has_the_same_templates_as_the_typescript_example(self):
+        seen = synthesize(EXAMPLE.read_text())
         for name in ("orders", "billing"):
             expected = json.loads((HERE.parent / "snapshot" / f"{name}.template.json").read_text())
             self.assertEqual(seen[name], expected)
 
-    def test_the_program_of_the_readme_synthesises(self):
+    def test_the_program_in_the_readme_synthesizes(self):
         program = re.search(r"^```python\n(.*?)^```$", README.read_text(), re.M | re.S).group(1)
-        endpoint, = (one["Properties"] for one in synthesise(program)["orders"]["Resources"].values()
+        endpoint, = (one["Properties"] for one in synthesize(program)["orders"]["Resources"].values()
                      if one["Type"] == "Custom::TiDBCloudPrivateEndpoint")
         self.assertEqual(len(endpoint["AllowedSecurityGroupIds"]), 1)
 
@@ -50,12 +50,12 @@ class Package(unittest.TestCase):
         vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"],
                                           private_subnet_ids=["subnet-1"])
         clients = ec2.SecurityGroup(stack, "Clients", vpc=vpc, allow_all_outbound=False)
-        endpoint = product.PrivateEndpoint(
+        endpoint = library.PrivateEndpoint(
             stack, "TiDB", vpc=vpc, service_name=SERVICE, subnets=ec2.SubnetSelection(one_per_az=True),
             availability_zone_ids=["use1-az1"], allowed_cidrs=["10.0.0.0/16"], port=4001, private_dns_enabled=True,
-            ip_address_type=product.IpAddressType.IPV4, reuse_scope=product.ReuseScope.REGION, tags={"a": "b"},
+            ip_address_type=library.IpAddressType.IPV4, reuse_scope=library.ReuseScope.REGION, tags={"a": "b"},
             service_timeout=aws_cdk.Duration.minutes(20), removal_policy=aws_cdk.RemovalPolicy.RETAIN,
-            provider=product.PrivateEndpointProvider.from_service_token(
+            provider=library.PrivateEndpointProvider.from_service_token(
                 stack, "Provider", aws_cdk.Fn.import_value("tidb-private-endpoint-ServiceToken")))
         endpoint.connections.allow_default_port_from(clients)
         aws_cdk.CfnOutput(stack, "Zones", value=aws_cdk.Fn.join(" ", endpoint.availability_zone_ids))
@@ -67,19 +67,19 @@ class Package(unittest.TestCase):
             "Port": 4001, "PrivateDnsEnabled": True, "IpAddressType": "ipv4", "ReuseScope": "Region",
             "Tags": [{"Key": "a", "Value": "b"}]}})
 
-    def test_every_attribute_is_there(self):
+    def test_every_attribute_has_a_python_name(self):
         source = (HERE.parent.parent / "src" / "endpoint.ts").read_text()
         names = re.findall(r"public get (\w+)\(\)", source)
         self.assertGreaterEqual(len(names), 22)
         for name in names:
             snake = re.sub("([A-Z])", lambda letter: "_" + letter.group().lower(), name)
-            self.assertIsInstance(getattr(product.PrivateEndpoint, snake), property, snake)
+            self.assertIsInstance(getattr(library.PrivateEndpoint, snake), property, snake)
 
-    def test_faults_are_said(self):
+    def test_errors_are_reported(self):
         stack = aws_cdk.Stack(aws_cdk.App(), "Stack")
         vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"])
         with self.assertRaisesRegex(RuntimeError, "Stack/TiDB: serviceName is 'x', which is not an endpoint service name"):
-            product.PrivateEndpoint(stack, "TiDB", vpc=vpc, service_name="x")
+            library.PrivateEndpoint(stack, "TiDB", vpc=vpc, service_name="x")
 
 
 if __name__ == "__main__":
