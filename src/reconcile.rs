@@ -290,5 +290,5 @@ impl Reconciler<'_> {
 }
 
 fn too_slow() -> Ec2Error {
-    Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not answer in time")
+    Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not respond in time")
 }

@@ -42,7 +42,7 @@ impl Ec2 {
             .send()
             .await
             .map_err(|error| call.failed(&error))?;
-        answer.vpc_endpoint().and_then(endpoint).ok_or_else(|| call.no_answer("the answer has no endpoint"))
+        answer.vpc_endpoint().and_then(endpoint).ok_or_else(|| call.no_answer("the response has no endpoint"))
     }
 
     pub async fn modify_endpoint(&self, id: &EndpointId, change: &Change) -> Result<()> {

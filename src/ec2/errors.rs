@@ -29,12 +29,12 @@ impl Call<'_> {
         }
         // In the provider's words, because the SDK's contain raw requests and answers.
         self.no_answer(match error {
-            SdkError::ConstructionFailure(_) => "the request could not be built",
-            SdkError::TimeoutError(_) => "EC2 did not answer in time",
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
-            SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
+            SdkError::ConstructionFailure(_) => "the request could not be created",
+            SdkError::TimeoutError(_) => "EC2 did not respond in time",
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => "the connection to EC2 timed out",
+            SdkError::DispatchFailure(failure) if failure.is_user() => "no usable credentials or no region",
             SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
+            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the response could not be read",
         })
     }
 

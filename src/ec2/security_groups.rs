@@ -45,12 +45,12 @@ impl Ec2 {
             .create_security_group()
             .vpc_id(new.vpc_id.as_str())
             .group_name(&new.name)
-            .description("Clients of the TiDB Cloud endpoint of tidb-private-endpoint")
+            .description("Clients of the TiDB Cloud endpoint, managed by tidb-private-endpoint")
             .tag_specifications(tags_at_creation(ResourceType::SecurityGroup, &new.tags))
             .send()
             .await;
         let answer = answer.map_err(|error| call.failed(&error))?;
-        answer.group_id().map(Into::into).ok_or_else(|| call.no_answer("the answer has no security group"))
+        answer.group_id().map(Into::into).ok_or_else(|| call.no_answer("the response has no security group"))
     }
 
     /// Adds inbound rules. An error is of the kind [`ErrorKind::SourceUnknown`] if it seems to be about a source.

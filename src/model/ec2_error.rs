@@ -44,7 +44,7 @@ pub struct Ec2Error {
     /// What the action was for.
     pub subject: String,
     pub kind: ErrorKind,
-    /// EC2's error code, or `NoAnswer`.
+    /// EC2's error code, or `NoResponse`.
     pub code: String,
     pub message: String,
     /// EC2's request id, for a support case; empty if there was no answer.
@@ -55,7 +55,7 @@ impl Ec2Error {
     /// EC2 has not answered, or not in a way that can be read. Whether the call took effect is unknown; the next look
     /// tells.
     pub fn no_answer(action: &'static str, subject: String, why: &str) -> Self {
-        let (kind, code) = (ErrorKind::Transient, "NoAnswer".to_owned());
+        let (kind, code) = (ErrorKind::Transient, "NoResponse".to_owned());
         Self { action, subject, kind, code, message: why.to_owned(), request_id: String::new() }
     }
 
@@ -77,7 +77,7 @@ impl fmt::Display for Ec2Error {
         let message: String = message.chars().take(600).collect();
         write!(f, "{} for {}: {}: {}", self.action, self.subject, self.code, message.trim_end_matches('.'))?;
         if !self.request_id.is_empty() {
-            write!(f, " (EC2 request {})", self.request_id)?;
+            write!(f, " (EC2 request ID {})", self.request_id)?;
         }
         f.write_str(".")
     }

@@ -50,10 +50,13 @@ impl<'a> Reader<'a> {
                 .filter(|(distance, k)| *distance <= k.len() / 3)
                 .min();
             match nearest {
-                Some((_, nearest)) => self.fault(name, format!("is not a property; did you mean {nearest}?")),
+                Some((_, nearest)) => self.fault(name, format!("is not a supported property; did you mean {nearest}?")),
                 None => self.fault(
                     name,
-                    format!("is not a property; the properties are {}", join(PROPERTIES.map(|p| p.name), ", ")),
+                    format!(
+                        "is not a supported property; the supported properties are {}",
+                        join(PROPERTIES.map(|p| p.name), ", ")
+                    ),
                 ),
             }
         }
@@ -97,7 +100,7 @@ impl<'a> Reader<'a> {
             match check(property.shape, &text).and_then(|()| convert(&text)) {
                 Ok(value) if values.contains(&value) => {}
                 Ok(value) => values.push(value),
-                Err(what) => self.fault(property.name, format!("has '{}', which is {what}", shorten(&text))),
+                Err(what) => self.fault(property.name, format!("contains '{}', which is {what}", shorten(&text))),
             }
         }
         values
@@ -148,19 +151,19 @@ impl<'a> Reader<'a> {
             if key.is_empty() || key.chars().count() > MAX_TAG_KEY {
                 self.fault(
                     TAGS.name,
-                    format!("has the key '{shown}', which is not 1 to {MAX_TAG_KEY} characters long"),
+                    format!("contains the key '{shown}', which is not 1 to {MAX_TAG_KEY} characters long"),
                 );
             } else if value.chars().count() > MAX_TAG_VALUE {
-                let what = format!("has a value longer than {MAX_TAG_VALUE} characters under the key '{shown}'");
+                let what = format!("contains a value longer than {MAX_TAG_VALUE} characters for the key '{shown}'");
                 self.fault(TAGS.name, what);
             } else if key.to_ascii_lowercase().starts_with("aws:") || key.starts_with(tags::PREFIX) {
-                self.fault(TAGS.name, format!("has the key '{shown}', whose prefix is reserved"));
+                self.fault(TAGS.name, format!("contains the key '{shown}', which has a reserved prefix"));
             } else if tags.insert(key, value).is_some() {
-                self.fault(TAGS.name, format!("has the key '{shown}' twice"));
+                self.fault(TAGS.name, format!("contains the key '{shown}' more than once"));
             }
         }
         if tags.len() > MAX_TAGS {
-            self.fault(TAGS.name, format!("has {} tags; at most {MAX_TAGS} leave room for the references", tags.len()));
+            self.fault(TAGS.name, format!("contains {} tags; at most {MAX_TAGS} are allowed", tags.len()));
         }
         tags
     }

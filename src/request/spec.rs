@@ -131,19 +131,19 @@ fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
     if !reader.is_given(SERVICE_NAME) {
         reader.fault(
             SERVICE_NAME.name,
-            "is missing; TiDB Cloud shows it under Connect > Private Endpoint, such as \
+            "is missing; copy it from TiDB Cloud (Connect > Private Endpoint), for example \
              com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
         );
     }
     if !reader.is_given(VPC_ID) && reuse_scope == ReuseScope::Vpc {
-        reader.fault(VPC_ID.name, "is missing; it is optional only with ReuseScope Region");
+        reader.fault(VPC_ID.name, "is missing; it is optional only if ReuseScope is Region");
     }
     for property in [ALLOWED_CIDRS, ALLOWED_GROUP_IDS] {
         if reader.is_given(property) && reader.is_given(GROUP_IDS) {
             reader.fault(
                 property.name,
-                "applies only to the security group that the provider manages; with SecurityGroupIds, write the rule in \
-                 your own group",
+                "applies only to the security group that the provider creates; with SecurityGroupIds, add the rule to \
+                 your own security group",
             );
         }
     }
@@ -152,7 +152,7 @@ fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
 fn cidr(text: &str) -> Result<IpNet, String> {
     match text.parse::<IpNet>() {
         Ok(block) if block == block.trunc() => Ok(block),
-        Ok(block) => Err(format!("not the first address of its block; write {}", block.trunc())),
+        Ok(block) => Err(format!("not the first address of the block; specify {}", block.trunc())),
         Err(_) => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
     }
 }
