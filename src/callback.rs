@@ -16,7 +16,9 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(20);
 
 /// An answer that nobody took. The function fails with it, so that Lambda delivers the event again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the answer to CloudFormation could not be delivered in {attempts} attempts; the last one failed with: {last}")]
+#[error(
+    "the response could not be delivered to CloudFormation in {attempts} attempts; the last attempt failed with: {last}"
+)]
 pub struct Undelivered {
     /// How often it was tried.
     pub attempts: u32,
@@ -57,9 +59,9 @@ impl Callback {
                 Some(Ok(answer)) if answer.status().is_success() => return Ok(()),
                 Some(Ok(answer)) => format!("status {}", answer.status()),
                 Some(Err(error)) => describe(error),
-                None => "no answer before the deadline".to_owned(),
+                None => "no response before the deadline".to_owned(),
             };
-            warn!(step = "answer", attempts, "CloudFormation did not take the answer: {last}");
+            warn!(step = "answer", attempts, "CloudFormation did not accept the response: {last}");
             let jitter = pause * (attempts % 4) / 4;
             if clock.now().saturating_add(pause + jitter).is_ok_and(|next| next >= deadline) {
                 return Err(Undelivered { attempts: attempts.unsigned_abs(), last });

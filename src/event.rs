@@ -111,7 +111,7 @@ pub struct Event {
 
 /// An event that cannot be read; answered all the same where a response URL was found in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a CloudFormation custom-resource event: {fault}")]
+#[error("the event is not a CloudFormation custom resource event ({fault})")]
 pub struct Unreadable {
     /// Whom to tell, if anybody.
     pub reply_to: Option<Box<ReplyTo>>,
@@ -143,7 +143,7 @@ impl Event {
             Wire::Delete(delete) => (RequestType::Delete, delete.resource_properties),
             _ => return Err(unreadable("RequestType is not Create, Update or Delete")),
         };
-        let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not a URL"))?;
+        let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not a valid URL"))?;
         Ok(Self { reply_to, request_type, properties })
     }
 

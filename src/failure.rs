@@ -76,37 +76,37 @@ impl Ec2Error {
 const CURES: [(&str, &str); 12] = [
     (
         "VpcEndpointLimitExceeded",
-        "Delete endpoints that nobody uses, or ask for a higher quota (Service Quotas, Amazon VPC, Interface VPC endpoints per VPC)",
+        "Delete unused endpoints, or request a quota increase (Service Quotas > Amazon VPC > Interface VPC endpoints per VPC)",
     ),
-    ("InsufficientFreeAddressesInSubnet", "Free an address in the subnet, or give another one in SubnetIds"),
+    ("InsufficientFreeAddressesInSubnet", "Free up an IP address in the subnet, or specify another one in SubnetIds"),
     (
         "SecurityGroupsPerInterfaceLimitExceeded",
-        "Give fewer groups in SecurityGroupIds (EC2 allows 5 for one network interface by default)",
+        "Specify fewer security groups in SecurityGroupIds (by default, EC2 allows 5 per network interface)",
     ),
     (
         "SecurityGroupLimitExceeded",
-        "Delete groups that nobody uses, ask for a higher quota, or give a group of your own in SecurityGroupIds",
+        "Delete unused security groups, request a quota increase, or specify your own security group in SecurityGroupIds",
     ),
     (
         "RulesPerSecurityGroupLimitExceeded",
-        "Name fewer sources in AllowedCidrs and AllowedSecurityGroupIds, or give a group of your own in SecurityGroupIds",
+        "Specify fewer sources in AllowedCidrs and AllowedSecurityGroupIds, or your own security group in SecurityGroupIds",
     ),
     (
         "TagLimitExceeded",
-        "EC2 allows 50 tags on an endpoint: ask for fewer in Tags, or let one stack own the resource and export its outputs",
+        "EC2 allows 50 tags on an endpoint: specify fewer in Tags, or let one stack own the resource and export its outputs",
     ),
     (
         "TagPolicyViolation",
-        "Your organisation's tag policy forbids one of the tags: change Tags, or the policy for keys that begin with tidb-private-endpoint:",
+        "Your organization's tag policy does not allow one of the tags: change Tags, or allow keys that begin with tidb-private-endpoint: in the policy",
     ),
     (
         "InvalidGroup.NotFound",
-        "Give groups that exist in the endpoint's VPC; those in AllowedSecurityGroupIds may be in one that is peered with it",
+        "Specify security groups in the endpoint's VPC; those in AllowedSecurityGroupIds can also be in a peered VPC",
     ),
     ("InvalidServiceName", "Copy the service name again from TiDB Cloud (Connect > Private Endpoint)"),
-    ("RequestExpired", "The function's credentials have expired: deploy again"),
-    ("AuthFailure", "EC2 does not accept the function's credentials: check that the region is enabled for the account"),
-    ("OptInRequired", "The region or the service is not enabled for the account: enable it and deploy again"),
+    ("RequestExpired", "The provider's credentials have expired: deploy again"),
+    ("AuthFailure", "EC2 does not accept the provider's credentials: check that the Region is enabled for the account"),
+    ("OptInRequired", "The Region or the service is not enabled for the account: enable it and deploy again"),
 ];
 
 impl fmt::Display for Ec2Error {
@@ -116,7 +116,7 @@ impl fmt::Display for Ec2Error {
         let message: String = message.chars().take(600).collect();
         write!(f, "{} for {}: {}: {}", self.action, self.subject, self.code, message.trim_end_matches('.'))?;
         if !self.request_id.is_empty() {
-            write!(f, " (EC2 request {})", self.request_id)?;
+            write!(f, " (EC2 request ID {})", self.request_id)?;
         }
         f.write_str(".")
     }
@@ -135,9 +135,9 @@ pub struct Whereabouts {
 
 impl fmt::Display for Whereabouts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The step was: {}.", if self.doing.is_empty() { "starting" } else { &self.doing })?;
+        write!(f, "Step: {}.", if self.doing.is_empty() { "starting" } else { &self.doing })?;
         if let Some((id, state)) = &self.last_seen {
-            write!(f, " Last seen: {id} is {state}.")?;
+            write!(f, " Last known state of {id}: {state}.")?;
         }
         Ok(())
     }
@@ -179,36 +179,42 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(unreadable) => write!(f, "Nothing was done: {unreadable}."),
+            Self::Unreadable(unreadable) => write!(f, "The request was rejected: {unreadable}."),
             Self::Invalid(invalid) => write!(f, "{invalid}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
             Self::Ec2(error, whereabouts) if error.kind == ErrorKind::Denied => write!(
                 f,
-                "The function's role may not do {}. Allow it in the role's policy (and look for a service control policy \
-                 that denies it). {error} {whereabouts}",
+                "The provider's role is not allowed to perform {}. Allow it in the role's policy, and check for a permissions \
+                 boundary or service control policy that denies it. {error} {whereabouts}",
                 error.denied_action()
             ),
             Self::Ec2(error, whereabouts) => {
-                write!(f, "EC2 refused {error}")?;
+                write!(f, "EC2 rejected {error}")?;
                 if let Some((_, cure)) = CURES.iter().find(|(code, _)| *code == error.code) {
                     write!(f, " {cure}.")?;
                 }
                 write!(f, " {whereabouts}")
             }
             Self::TimedOut(seconds, whereabouts) => {
-                write!(f, "Not done after {seconds} s, which is all the time there is. {whereabouts}")?;
+                write!(
+                    f,
+                    "Timed out after {seconds} s (the limit is ServiceTimeout, at most 15 minutes). {whereabouts}"
+                )?;
                 if let Some(trouble) = &whereabouts.trouble {
-                    write!(f, " EC2's last trouble was {trouble}")?;
+                    write!(f, " Last error from EC2: {trouble}")?;
                     if trouble.request_id.is_empty() && trouble.action.ends_with("VpcEndpoint") {
                         f.write_str(
-                            " EC2 can fail to answer when the function's role lacks route53:AssociateVPCWithHostedZone.",
+                            " EC2 may not respond if the provider's role lacks route53:AssociateVPCWithHostedZone.",
                         )?;
                     }
                 }
-                f.write_str(" Deploying again goes on from here.")
+                f.write_str(" Deploy again.")
             }
             Self::Panicked(whereabouts) => {
-                write!(f, "The function has a bug and stopped; its log has the details. {whereabouts}")
+                write!(
+                    f,
+                    "The provider stopped because of an internal error (a bug). Report it with the lines of its log. {whereabouts}"
+                )
             }
         }
     }

@@ -64,17 +64,17 @@ const fn row(
 /// Every property there is, in the order of the documentation.
 #[rustfmt::skip]
 pub const PROPERTIES: [Property; 12] = [
-    row("ServiceName", Shape::Text(r"^((cn\.)?com\.amazonaws\.vpce\.[a-z0-9]+(-[a-z0-9]+){2,}\.vpce-svc-([0-9a-f]{8}|[0-9a-f]{17}))?$"), "yes", "", "replacement", "the endpoint service that TiDB Cloud shows under Connect > Private Endpoint"),
-    row("VpcId", Shape::Text(id!("vpc-")), "yes, except with `ReuseScope: Region`", "", "replacement", "the VPC that the endpoint is for"),
-    row("SubnetIds", Shape::List(id!("subnet-")), "no", "one subnet in every zone that the service serves", "in place", "the subnets that get an address, one in each zone; those in other zones than the service's are left out, with a warning"),
-    row("AvailabilityZoneIds", Shape::List("^([a-z0-9-]+-az[0-9]+)?$"), "no", "all that the service serves", "in place", "zone *ids* such as `use1-az1`, to narrow the zones"),
-    row("SecurityGroupIds", Shape::List(id!("sg-")), "no", "a group of the product's own, open on `Port`", "in place", "the endpoint's groups; one of them has to let your clients in on `Port`"),
-    row("AllowedCidrs", Shape::List("^([0-9A-Fa-f.:]+/[0-9]{1,3})?$"), "no", "every CIDR block of the VPC", "in place", "who may connect, as address blocks; only with the product's own group"),
-    row("AllowedSecurityGroupIds", Shape::List(id!("sg-")), "no", "none", "in place", "who may connect, as members of security groups; only with the product's own group"),
-    row("Port", Shape::Number(1, 65_535), "no", "4000", "in place", "the port that the product's own group opens, and that the attributes name"),
-    row("PrivateDnsEnabled", Shape::Boolean, "no", "true", "in place", "whether TiDB Cloud's own host name resolves to the endpoint inside the VPC; TLS verification needs it"),
-    row("IpAddressType", Shape::Word(&["ipv4", "dualstack", "ipv6", "not-specified"]), "no", "left to EC2", "in place", "`ipv4`, `dualstack` or `ipv6`"),
-    row("ReuseScope", Shape::Word(&["Vpc", "Region"]), "no", "Vpc", "replacement if the endpoint is then out of scope", "`Vpc`: share an endpoint of the VPC; `Region`: if there is none, also join an available one of another VPC"),
+    row("ServiceName", Shape::Text(r"^((cn\.)?com\.amazonaws\.vpce\.[a-z0-9]+(-[a-z0-9]+){2,}\.vpce-svc-([0-9a-f]{8}|[0-9a-f]{17}))?$"), "yes", "", "replacement", "the endpoint service name that TiDB Cloud shows under Connect > Private Endpoint"),
+    row("VpcId", Shape::Text(id!("vpc-")), "yes, except with `ReuseScope: Region`", "", "replacement", "the VPC from which clients connect"),
+    row("SubnetIds", Shape::List(id!("subnet-")), "no", "one subnet in every zone that the service supports", "in place", "the subnets for the endpoint's network interfaces, one in each zone; subnets in zones that the service does not support are ignored, with a warning"),
+    row("AvailabilityZoneIds", Shape::List("^([a-z0-9-]+-az[0-9]+)?$"), "no", "all zones that the service supports", "in place", "the *IDs* of the Availability Zones to use, such as `use1-az1`"),
+    row("SecurityGroupIds", Shape::List(id!("sg-")), "no", "a security group that the provider manages and that allows `Port`", "in place", "the endpoint's security groups; at least one of them must allow TCP port `Port` from your clients"),
+    row("AllowedCidrs", Shape::List("^([0-9A-Fa-f.:]+/[0-9]{1,3})?$"), "no", "every CIDR block of the VPC", "in place", "the CIDR blocks from which to allow connections; cannot be combined with `SecurityGroupIds`"),
+    row("AllowedSecurityGroupIds", Shape::List(id!("sg-")), "no", "none", "in place", "the security groups from which to allow connections; cannot be combined with `SecurityGroupIds`"),
+    row("Port", Shape::Number(1, 65_535), "no", "4000", "in place", "the port that clients connect to; the provider's security group allows it, and the attributes contain it"),
+    row("PrivateDnsEnabled", Shape::Boolean, "no", "true", "in place", "whether TiDB Cloud's host name resolves to the endpoint inside the VPC; TLS verification requires it"),
+    row("IpAddressType", Shape::Word(&["ipv4", "dualstack", "ipv6", "not-specified"]), "no", "chosen by EC2", "in place", "`ipv4`, `dualstack`, or `ipv6`"),
+    row("ReuseScope", Shape::Word(&["Vpc", "Region"]), "no", "Vpc", "replacement if the endpoint is outside the new scope", "`Vpc`: reuse an endpoint in the VPC; `Region`: if there is none, also reuse an available endpoint in another VPC of the Region"),
     row("Tags", Shape::Tags, "no", "none", "in place", "a list of `Key` and `Value` pairs for the endpoint, at most 40"),
 ];
 

@@ -9,8 +9,8 @@ use crate::reference::TAG_LIMIT;
 pub enum Refusal {
     /// The service is in another region than the function.
     #[error(
-        "The service {service} is in {service_region}, but this function runs in {region}, and TiDB Cloud serves no \
-         endpoint across regions. Deploy the function and the stack in {service_region}."
+        "The endpoint service {service} is in {service_region}, but the provider runs in {region}, and TiDB Cloud does \
+         not support cross-Region endpoints. Deploy the provider and the stack in {service_region}."
     )]
     OtherRegion {
         /// The service.
@@ -22,8 +22,8 @@ pub enum Refusal {
     },
     /// EC2 knows no such service, or not for this account.
     #[error(
-        "EC2 in {region} shows no endpoint service {service} to account {account}: the name is wrong, or the service \
-         does not allow this account. Copy the name again from TiDB Cloud (Connect > Private Endpoint)."
+        "The endpoint service {service} was not found in {region} for account {account}: the name is wrong, or the \
+         service does not allow this account. Copy the name again from TiDB Cloud (Connect > Private Endpoint)."
     )]
     UnknownService {
         /// The service.
@@ -35,9 +35,10 @@ pub enum Refusal {
     },
     /// The exclusive model.
     #[error(
-        "The service {service} accepts each endpoint by hand (TiDB Cloud's exclusive model: Dedicated, Premium, and \
-         Essential since July 2026), which this resource does not serve yet. Use the service of a Starter instance, or \
-         of an Essential instance on the shared model; else make the endpoint as TiDB Cloud's console describes."
+        "The endpoint service {service} requires manual acceptance of each endpoint (TiDB Cloud's exclusive model: \
+         Dedicated, Premium, and Essential since July 2026), which this resource does not support. Use the endpoint \
+         service of a Starter instance, or of an Essential instance on the shared model, or create the endpoint as the \
+         TiDB Cloud console describes."
     )]
     AcceptanceRequired {
         /// The service.
@@ -45,8 +46,9 @@ pub enum Refusal {
     },
     /// Private DNS is wanted and the service has no name for it.
     #[error(
-        "PrivateDnsEnabled is true, but the service {service} has no private DNS name. Check that ServiceName is TiDB \
-         Cloud's, or set PrivateDnsEnabled to false and connect to the endpoint's own DNS name."
+        "PrivateDnsEnabled is true, but the endpoint service {service} has no private DNS name. Check that ServiceName \
+         is the one that TiDB Cloud shows, or set PrivateDnsEnabled to false and connect to the endpoint's own DNS \
+         name."
     )]
     NoPrivateName {
         /// The service.
@@ -54,8 +56,9 @@ pub enum Refusal {
     },
     /// Private DNS is wanted and EC2 does not trust the service's name.
     #[error(
-        "PrivateDnsEnabled is true, but EC2 has not verified that the owner of {service} owns the name {name}, so it \
-         cannot be turned on. Tell TiDB Cloud's support, or set PrivateDnsEnabled to false."
+        "PrivateDnsEnabled is true, but EC2 cannot turn it on, because the owner of the endpoint service {service} has \
+         not verified the domain of its private DNS name {name}. Contact TiDB Cloud Support, or set PrivateDnsEnabled \
+         to false."
     )]
     PrivateNameNotVerified {
         /// The service.
@@ -64,7 +67,7 @@ pub enum Refusal {
         name: String,
     },
     /// There is no such VPC.
-    #[error("EC2 in {region} shows no VPC {vpc} to account {account}. Check VpcId, the account and the region.")]
+    #[error("The VPC {vpc} was not found in {region} for account {account}. Check VpcId, the account, and the Region.")]
     UnknownVpc {
         /// The VPC.
         vpc: VpcId,
@@ -75,8 +78,8 @@ pub enum Refusal {
     },
     /// A VPC that another account shares.
     #[error(
-        "The VPC {vpc} belongs to account {owner} and is only shared with {account}; EC2 lets nobody but the owner make \
-         or see its endpoints. Deploy this resource in account {owner} and pass its outputs on."
+        "The VPC {vpc} belongs to account {owner} and is only shared with account {account}; only its owner can create \
+         and see endpoints in it. Deploy this resource in account {owner} and pass its outputs to your stack."
     )]
     SharedVpc {
         /// The VPC.
@@ -88,7 +91,7 @@ pub enum Refusal {
     },
     /// Private DNS needs the VPC's own DNS.
     #[error(
-        "PrivateDnsEnabled is true, but in the VPC {vpc} {what} off. Run: {commands}. Or set PrivateDnsEnabled to false."
+        "PrivateDnsEnabled is true, but {what} off in VPC {vpc}. Run `{commands}`, or set PrivateDnsEnabled to false."
     )]
     VpcDnsOff {
         /// The VPC.
@@ -100,8 +103,8 @@ pub enum Refusal {
     },
     /// No subnet of the VPC, or of those given, is where the service is.
     #[error(
-        "The service {service} is served in {served}, but {subject} only in {found}. Add a subnet in one of the \
-         service's zones."
+        "The endpoint service {service} supports the zones {served}, but {subject} only in {found}. Add a subnet in a zone that \
+         the service supports."
     )]
     NoSubnetInServedZone {
         /// The service.
@@ -114,14 +117,18 @@ pub enum Refusal {
         found: String,
     },
     /// Every subnet that would do is full.
-    #[error("No subnet that the endpoint could be in has a free address: {subnets}. Free one, or add a subnet.")]
+    #[error(
+        "None of the subnets that the endpoint can use has a free IP address: {subnets}. Free up an address, or add a \
+         subnet."
+    )]
     NoFreeAddress {
         /// The subnets.
         subnets: String,
     },
     /// A zone was asked for in which the service is not.
     #[error(
-        "AvailabilityZoneIds has {asked}, but the service {service} is served only in {served}. Leave {asked} out."
+        "AvailabilityZoneIds contains {asked}, but the endpoint service {service} supports only {served}. Remove \
+         {asked} from AvailabilityZoneIds."
     )]
     ZoneNotServed {
         /// The zones asked for in vain.
@@ -133,7 +140,8 @@ pub enum Refusal {
     },
     /// A zone was asked for in which the VPC has no subnet.
     #[error(
-        "AvailabilityZoneIds has {asked}, but {subject} only in {found}. Add a subnet in {asked}, or leave the zone out."
+        "AvailabilityZoneIds contains {asked}, but {subject} only in {found}. Add a subnet in {asked}, or remove \
+         {asked} from AvailabilityZoneIds."
     )]
     NoSubnetInZone {
         /// The zones asked for in vain.
@@ -145,7 +153,8 @@ pub enum Refusal {
     },
     /// EC2 allows one subnet in a zone.
     #[error(
-        "SubnetIds has {first} and {second}, both in zone {zone}. An endpoint takes one subnet in each zone: leave one out."
+        "SubnetIds contains {first} and {second}, both in zone {zone}. An endpoint can use only one subnet in each \
+         zone: remove one of them."
     )]
     TwoSubnetsInZone {
         /// One subnet.
@@ -156,7 +165,7 @@ pub enum Refusal {
         zone: ZoneId,
     },
     /// Subnets that the VPC does not have.
-    #[error("SubnetIds has {subnets}, which the VPC {vpc} does not have. Give subnets of {vpc}.")]
+    #[error("SubnetIds contains subnets that are not in VPC {vpc}: {subnets}. Specify subnets of that VPC.")]
     SubnetNotInVpc {
         /// The strangers.
         subnets: String,
@@ -164,7 +173,7 @@ pub enum Refusal {
         vpc: VpcId,
     },
     /// A group that does not exist.
-    #[error("{property} has {group}, which EC2 does not show. Give a group of the VPC {vpc}.")]
+    #[error("{property} contains {group}, which was not found. Specify a security group in VPC {vpc}.")]
     UnknownGroup {
         /// `SecurityGroupIds` or `AllowedSecurityGroupIds`.
         property: &'static str,
@@ -174,7 +183,7 @@ pub enum Refusal {
         vpc: VpcId,
     },
     /// A group of another VPC.
-    #[error("SecurityGroupIds has {group}, which is in the VPC {found}. Give a group of the VPC {vpc}.")]
+    #[error("SecurityGroupIds contains {group}, which is in VPC {found}. Specify a security group in VPC {vpc}.")]
     GroupOfOtherVpc {
         /// The group.
         group: GroupId,
@@ -185,8 +194,8 @@ pub enum Refusal {
     },
     /// Somebody else's group has the name of the product's.
     #[error(
-        "The group {group} of the VPC {vpc} has the name {name}, but was not made by this product. Rename or delete it, \
-         or give a group of your own in SecurityGroupIds."
+        "The security group {group} in VPC {vpc} has the name {name}, but the provider did not create it. Delete it \
+         (it cannot be renamed), or specify your own security group in SecurityGroupIds."
     )]
     GroupNameTaken {
         /// The group.
@@ -198,8 +207,9 @@ pub enum Refusal {
     },
     /// An AWS service's own endpoint has the private name.
     #[error(
-        "The endpoint {endpoint} of the VPC {vpc} has the private DNS name and is managed by the AWS service that made it, \
-         so it can be neither shared nor changed. Set PrivateDnsEnabled to false, or remove it through that service."
+        "The endpoint {endpoint} in VPC {vpc} has the private DNS name and is managed by the AWS service that created \
+         it, so it cannot be shared or changed. Set PrivateDnsEnabled to false, or remove the endpoint through that \
+         service."
     )]
     RequesterManaged {
         /// The endpoint.
@@ -209,8 +219,8 @@ pub enum Refusal {
     },
     /// Nothing to join in the region, and nowhere to make one.
     #[error(
-        "ReuseScope is Region and no VpcId is given, and the region has no available endpoint of {service} to join. \
-         Give a VpcId, so that one can be made."
+        "ReuseScope is Region and VpcId is not specified, but the Region has no available endpoint for {service} to \
+         join. Specify VpcId, so that the provider can create one."
     )]
     NothingToReuse {
         /// The service.
@@ -218,8 +228,9 @@ pub enum Refusal {
     },
     /// EC2 has no room for another reference.
     #[error(
-        "The endpoint {endpoint} has {count} of the {TAG_LIMIT} tags that EC2 allows, so this stack's reference does \
-         not fit. It is held by {holders}. Let one stack own the resource and export its outputs to the others."
+        "The endpoint {endpoint} has {count} of the {TAG_LIMIT} tags that EC2 allows, which leaves no room for this \
+         stack's reference. It is used by {holders}. Let one stack own the resource and export its outputs to the \
+         others."
     )]
     TooManyHolders {
         /// The endpoint.
@@ -231,10 +242,10 @@ pub enum Refusal {
     },
     /// EC2 says that the private name is taken, and shows nobody who has it.
     #[error(
-        "EC2 has refused private DNS for {minutes} minutes, because something in the VPC {vpc} already has the name \
-         {name}. It may be an endpoint that another stack is making or that is still going away ({seen}), or a private \
-         hosted zone of your own with that name. Wait and deploy again; else look in Route 53 for a private hosted \
-         zone of that name, and take the VPC out of it."
+        "EC2 has rejected private DNS for {minutes} minutes, because the name {name} is already in use in VPC {vpc}: \
+         by an endpoint that another stack is creating or that is being deleted ({seen}), or by a private hosted zone \
+         of yours. Wait and deploy again. If that fails, find the private hosted zone with that name in Route 53 and \
+         disassociate the VPC from it."
     )]
     NameTaken {
         /// How long it was waited.
@@ -248,7 +259,7 @@ pub enum Refusal {
     },
     /// The endpoint ended.
     #[error(
-        "The endpoint {endpoint} is {state}{reason}. Delete it, or ask TiDB Cloud's support why, and deploy again."
+        "The endpoint {endpoint} is in state {state}{reason}. Delete it, or contact TiDB Cloud Support, and then deploy again."
     )]
     EndpointLost {
         /// The endpoint.
@@ -259,15 +270,15 @@ pub enum Refusal {
         reason: String,
     },
     /// Somebody deleted the endpoint meanwhile.
-    #[error("The endpoint {endpoint} was deleted while this resource waited for it. Deploy again.")]
+    #[error("The endpoint {endpoint} was deleted while this resource was waiting for it. Deploy again.")]
     EndpointVanished {
         /// The endpoint.
         endpoint: EndpointId,
     },
     /// A Delete of this resource was handled while this request ran.
     #[error(
-        "This resource's reference on the endpoint {endpoint} was removed while this request ran, so the resource was \
-         deleted meanwhile. Nothing more is done for it."
+        "The reference of this resource on the endpoint {endpoint} was removed while this request was running, because \
+         the resource was deleted in the meantime. No action is needed."
     )]
     Overtaken {
         /// The endpoint.
@@ -275,8 +286,8 @@ pub enum Refusal {
     },
     /// An endpoint of somebody else's without an address.
     #[error(
-        "The endpoint {endpoint} leads to the service but has no subnet, so it has no address, and it was not made by \
-         this product, which therefore leaves it alone. Add a subnet to it, or delete it, and deploy again."
+        "The endpoint {endpoint} connects to the service but has no subnet, so it has no IP address. The provider did \
+         not create it and therefore does not change it. Add a subnet to it or delete it, and then deploy again."
     )]
     NoAddress {
         /// The endpoint.
@@ -284,7 +295,8 @@ pub enum Refusal {
     },
     /// EC2 took a change and does not show it.
     #[error(
-        "EC2 accepted {attempts} times to change the endpoint {endpoint} ({change}), but does not show it. Deploy again later."
+        "EC2 accepted the change to the endpoint {endpoint} ({change}) {attempts} times, but the endpoint does not \
+         show it. Deploy again later."
     )]
     ChangeWithoutEffect {
         /// The endpoint.

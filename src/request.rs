@@ -87,8 +87,8 @@ pub struct Invalid(pub Vec<Fault>);
 impl Invalid {
     fn sentences(&self) -> String {
         let count = match self.0.len() {
-            1 => "one fault".to_owned(),
-            many => format!("{many} faults"),
+            1 => "one error".to_owned(),
+            many => format!("{many} errors"),
         };
         format!("The properties have {count}. {}", join(&self.0, " "))
     }

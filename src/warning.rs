@@ -105,55 +105,64 @@ impl fmt::Display for Warning {
         match self {
             Self::SubnetLeftOut { subnet, zone } => write!(
                 f,
-                "{subnet} is in {zone}, where the service is not or which AvailabilityZoneIds leaves out, so the endpoint is not in it."
+                "The endpoint does not use {subnet}: the service does not support {zone}, or AvailabilityZoneIds excludes it."
             ),
             Self::ZonesFull { zones } => {
-                write!(f, "No subnet in {zones} has a free address, so the endpoint is not there; free one and update.")
+                write!(
+                    f,
+                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and update the stack."
+                )
             }
             Self::PortClosed { groups, port, sources, command } => write!(
                 f,
-                "No rule of {groups} lets {sources} reach TCP {port}, so clients will hang; unless a rule follows in this stack, run: {command}."
+                "No rule of {groups} allows TCP port {port} from {sources}, so connections will hang; unless this stack adds a rule, run `{command}`."
             ),
             Self::OtherSubnetInZone { wanted, has } => {
-                write!(f, "The endpoint is shared and stays in {has}; {wanted} is in the same zone and is not added.")
+                write!(
+                    f,
+                    "The endpoint is shared and keeps {has}, so {wanted}, which is in the same zone, is not added."
+                )
             }
             Self::ZonesNotCovered { endpoint, zones } => write!(
                 f,
-                "{endpoint} was not made by this product and has no subnet in {zones}; add one there, or clients in that zone cross zones."
+                "{endpoint} was not created by the provider and has no subnet in {zones}; add one, or traffic from there crosses zones."
             ),
             Self::GroupsKept { groups } => {
-                write!(f, "The endpoint is shared and keeps {groups}, which SecurityGroupIds does not have.")
+                write!(f, "The endpoint is shared and keeps {groups}, which SecurityGroupIds does not contain.")
             }
             Self::GroupsNotAttached { endpoint, groups } => {
                 write!(
                     f,
-                    "{endpoint} was not made by this product; {groups} is not attached to it: check that its groups let your clients in."
+                    "{endpoint} was not created by the provider and does not use {groups}; check that its security groups allow your clients."
                 )
             }
             Self::PrivateDnsKeptOn { endpoint } => {
-                write!(f, "Private DNS of {endpoint} stays on, because it is shared or was not made by this product.")
+                write!(
+                    f,
+                    "Private DNS of {endpoint} stays on, because the endpoint is shared or was not created by the provider."
+                )
             }
             Self::PrivateDnsOff { endpoint } => write!(
                 f,
-                "Private DNS of {endpoint} is off, so TLS verification of its DNS name fails; map TiDB Cloud's private host name to it."
+                "Private DNS of {endpoint} is off, so TLS verification of its DNS name fails; create a private hosted zone that maps TiDB Cloud's private host name to it."
             ),
             Self::AddressTypeKept { endpoint, has, wanted } => write!(
                 f,
-                "The address type of {endpoint} stays {has} instead of {wanted}, because it is shared or was not made by this product."
+                "The IP address type of {endpoint} stays {has} instead of {wanted}, because the endpoint is shared or was not created by the provider."
             ),
             Self::TagsKept { keys } => {
-                write!(f, "The endpoint is shared and keeps its own values of the tags {keys}.")
+                write!(f, "The endpoint is shared and keeps its values of the tags {keys}.")
             }
             Self::TagsNotWritten { endpoint, keys } => {
-                write!(f, "{endpoint} was not made by this product; the tags {keys} are not written to it.")
+                write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
             }
             Self::OtherVpc { endpoint, vpc } => write!(
                 f,
-                "{endpoint} is in the VPC {vpc}: route to its addresses, and map TiDB Cloud's private host name to it, which TLS verification needs."
+                "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."
             ),
             Self::VpcDnsOff { vpc } => write!(
                 f,
-                "DNS support or DNS hostnames of the VPC {vpc} are off by now, so the private name does not resolve there; turn both on."
+                "DNS support or DNS hostnames were turned off in VPC {vpc}, so the private DNS name does not resolve there; turn both on."
             ),
         }
     }

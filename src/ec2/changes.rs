@@ -27,13 +27,13 @@ impl Ec2 {
             .create_security_group()
             .vpc_id(new.vpc_id.as_str())
             .group_name(&new.name)
-            .description("Who may reach TiDB Cloud through the endpoint of tidb-private-endpoint")
+            .description("Clients of the TiDB Cloud endpoint, managed by tidb-private-endpoint")
             .tag_specifications(tags.build())
             .send()
             .await;
         let subject = || format!("{} in {}", new.name, new.vpc_id);
         let answer = answer.map_err(|error| ec2_error(ACTION, subject(), &error))?;
-        answer.group_id().map(Into::into).ok_or_else(|| no_answer(ACTION, subject(), "the answer has no group"))
+        answer.group_id().map(Into::into).ok_or_else(|| no_answer(ACTION, subject(), "the response has no group"))
     }
 
     /// Writes rules.
@@ -106,7 +106,7 @@ impl Ec2 {
         answer
             .vpc_endpoint()
             .and_then(endpoint)
-            .ok_or_else(|| no_answer(ACTION, subject(), "the answer has no endpoint"))
+            .ok_or_else(|| no_answer(ACTION, subject(), "the response has no endpoint"))
     }
 
     /// Changes an endpoint.

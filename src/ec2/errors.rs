@@ -59,12 +59,12 @@ where
     }
     // Worded here, because the SDK's own words for these hold raw requests and answers.
     let why = match error {
-        SdkError::ConstructionFailure(_) => "the request could not be made",
-        SdkError::TimeoutError(_) => "EC2 did not answer in time",
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "EC2 could not be reached in time",
-        SdkError::DispatchFailure(failure) if failure.is_user() => "there are no usable credentials, or no region",
+        SdkError::ConstructionFailure(_) => "the request could not be created",
+        SdkError::TimeoutError(_) => "EC2 did not respond in time",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "the connection to EC2 timed out",
+        SdkError::DispatchFailure(failure) if failure.is_user() => "no usable credentials or no Region",
         SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the answer could not be read",
+        SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the response could not be read",
     };
     no_answer(action, subject, why)
 }
@@ -76,7 +76,7 @@ pub(crate) fn no_answer(action: &'static str, subject: String, why: &str) -> Ec2
         action,
         subject,
         kind: ErrorKind::Transient,
-        code: "NoAnswer".to_owned(),
+        code: "NoResponse".to_owned(),
         message: why.to_owned(),
         request_id: String::new(),
     }

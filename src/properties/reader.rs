@@ -55,10 +55,13 @@ impl Reader {
                 .filter(|(distance, k)| *distance <= k.len() / 3)
                 .min();
             match nearest {
-                Some((_, nearest)) => self.fault(name, format!("is not a property; did you mean {nearest}?")),
+                Some((_, nearest)) => self.fault(name, format!("is not a supported property; did you mean {nearest}?")),
                 None => self.fault(
                     name,
-                    format!("is not a property; the properties are {}", join(PROPERTIES.iter().map(|p| p.name), ", ")),
+                    format!(
+                        "is not a supported property; the supported properties are {}",
+                        join(PROPERTIES.iter().map(|p| p.name), ", ")
+                    ),
                 ),
             }
         }
@@ -87,7 +90,7 @@ impl Reader {
                 for item in items {
                     match text_of(item) {
                         Some(text) => texts.push(text),
-                        None => self.fault(name, format!("must be a list of texts, but has {} in it", kind(item))),
+                        None => self.fault(name, format!("must be a list of strings, but contains {}", kind(item))),
                     }
                 }
                 texts
@@ -128,17 +131,17 @@ impl Reader {
             };
             let shown = shorten(&key);
             if key.is_empty() || key.chars().count() > 127 {
-                self.fault("Tags", format!("has the key '{shown}', which is not 1 to 127 characters long"));
+                self.fault("Tags", format!("contains the key '{shown}', which is not 1 to 127 characters long"));
             } else if value.chars().count() > 255 {
-                self.fault("Tags", format!("has a value longer than 255 characters under the key '{shown}'"));
+                self.fault("Tags", format!("contains a value longer than 255 characters for the key '{shown}'"));
             } else if key.to_ascii_lowercase().starts_with("aws:") || key.starts_with(reference::PREFIX) {
-                self.fault("Tags", format!("has the key '{shown}', whose prefix is reserved"));
+                self.fault("Tags", format!("contains the key '{shown}', which has a reserved prefix"));
             } else if tags.insert(key, value).is_some() {
-                self.fault("Tags", format!("has the key '{shown}' twice"));
+                self.fault("Tags", format!("contains the key '{shown}' more than once"));
             }
         }
         if tags.len() > MAX_TAGS {
-            self.fault("Tags", format!("has {} tags; at most {MAX_TAGS} leave room for the references", tags.len()));
+            self.fault("Tags", format!("contains {} tags; at most {MAX_TAGS} are allowed", tags.len()));
         }
         tags
     }
@@ -149,19 +152,19 @@ impl Reader {
         if missing("ServiceName") {
             self.fault(
                 "ServiceName",
-                "is missing; TiDB Cloud shows it under Connect > Private Endpoint, such as \
+                "is missing; copy it from TiDB Cloud (Connect > Private Endpoint), for example \
                  com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
             );
         }
         if missing("VpcId") && properties.reuse_scope == ReuseScope::Vpc {
-            self.fault("VpcId", "is missing; it may be left out only with ReuseScope Region");
+            self.fault("VpcId", "is missing; it is optional only if ReuseScope is Region");
         }
         for name in ["AllowedCidrs", "AllowedSecurityGroupIds"] {
             if !missing(name) && !missing("SecurityGroupIds") {
                 self.fault(
                     name,
-                    "applies only to the group that this resource makes itself; with SecurityGroupIds, \
-                     write the rule in your own group",
+                    "applies only to the security group that the provider creates; with SecurityGroupIds, \
+                     add the rule to your own security group",
                 );
             }
         }
@@ -193,7 +196,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -212,7 +215,7 @@ fn ec2_id<T: From<String>>(text: &str, prefix: &str) -> Result<T, String> {
     if has_shape(text, prefix) {
         Ok(T::from(text.to_owned()))
     } else {
-        Err(format!("has '{}', which is not an id such as {prefix}0123456789abcdef0", shorten(text)))
+        Err(format!("has the value '{}', which is not an ID such as {prefix}0123456789abcdef0", shorten(text)))
     }
 }
 
@@ -230,7 +233,7 @@ fn service_name(text: &str) -> Result<ServiceName, String> {
         return Ok(ServiceName::from(text));
     }
     let hint = if EndpointId::from_physical_id(text).is_some() {
-        "it is the id of an endpoint"
+        "it is the ID of an endpoint"
     } else if text.ends_with(".tidbcloud.com") {
         "it is a host name"
     } else {
@@ -254,7 +257,7 @@ fn zone_id(text: &str) -> Result<ZoneId, String> {
         Ok(ZoneId::from(text))
     } else {
         Err(format!(
-            "has '{}', which is not a zone id such as use1-az1 (zone names such as us-east-1a differ between accounts)",
+            "has the value '{}', which is not a zone ID such as use1-az1 (zone names such as us-east-1a differ between accounts)",
             shorten(text)
         ))
     }
@@ -263,16 +266,16 @@ fn zone_id(text: &str) -> Result<ZoneId, String> {
 fn cidr(text: &str) -> Result<IpNet, String> {
     let what = match text.parse::<IpNet>() {
         Ok(block) if block == block.trunc() => return Ok(block),
-        Ok(block) => format!("whose address is not the block's first; write {}", block.trunc()),
+        Ok(block) => format!("which is not the first address of the block; specify {}", block.trunc()),
         Err(_) => "which is not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned(),
     };
-    Err(format!("has '{}', {what}", shorten(text)))
+    Err(format!("has the value '{}', {what}", shorten(text)))
 }
 
 fn port(text: &str) -> Result<u16, String> {
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(format!("is '{}', which is not a port from 1 to 65535", shorten(text))),
+        _ => Err(format!("is '{}', which is not a port number from 1 to 65535", shorten(text))),
     }
 }
 
@@ -291,7 +294,7 @@ fn ip_address_type(text: &str) -> Result<Option<IpAddressType>, String> {
         "dualstack" => Ok(Some(IpAddressType::Dualstack)),
         "ipv6" => Ok(Some(IpAddressType::Ipv6)),
         "not-specified" => Ok(None),
-        _ => Err(format!("is '{}', which is none of ipv4, dualstack and ipv6", shorten(text))),
+        _ => Err(format!("is '{}', which is not ipv4, dualstack, or ipv6", shorten(text))),
     }
 }
 

@@ -305,7 +305,7 @@ class Run:
                    f"--cidr {vpc.cidr}")
         warnings = stack.outputs["Warnings"]
         self.check("closed port: the warning names group, clients and port", f"No rule of {vpc.closed_group} lets "
-                   f"{vpc.cidr} reach TCP 4000" in warnings, warnings)
+                   f"TCP port 4000 from {vpc.cidr}" in warnings, warnings)
         self.check("closed port: and the command that opens it", command in warnings, warnings)
         self.equal("closed port: no group was made", self.cloud.own_groups(vpc), [])
         self.equal("closed port: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
@@ -323,10 +323,10 @@ class Run:
         expected = {"Ref": endpoint["id"], "Reused": "true", "VpcId": far.id, "SharedWith": "1"}
         self.equal("region: joins it", {name: guest.outputs.get(name) for name in expected}, expected)
         warnings = guest.outputs["Warnings"]
-        self.check("region: the warning names endpoint and VPC", f"{endpoint['id']} is in the VPC {far.id}" in warnings,
+        self.check("region: the warning names endpoint and VPC", f"{endpoint['id']} is in VPC {far.id}" in warnings,
                    warnings)
         self.check("region: and says that its group keeps the other VPC out",
-                   f"lets {near.cidr} reach TCP 4000" in warnings, warnings)
+                   f"allows TCP port 4000 from {near.cidr}" in warnings, warnings)
         self.equal("region: nothing was made in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
                    ([], []))
         self.equal("region: the guest is deleted", guest.delete().status, "DELETE_COMPLETE")

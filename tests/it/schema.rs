@@ -45,11 +45,11 @@ fn schema() -> Value {
         properties.insert((*name).to_owned(), described(json!({ "type": "string" }), meaning));
     }
     let of_cloudformation = [
-        ("ServiceToken", json!({ "type": "string" }), "the function that answers CloudFormation"),
+        ("ServiceToken", json!({ "type": "string" }), "the service token of the provider"),
         (
             "ServiceTimeout",
             json!({ "type": "integer", "minimum": 1, "maximum": 3_600 }),
-            "how many seconds CloudFormation waits for the answer",
+            "how many seconds CloudFormation waits for the response",
         ),
     ];
     for (name, schema, meaning) in of_cloudformation {
@@ -60,7 +60,7 @@ fn schema() -> Value {
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| *name).collect();
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
-        "description": "One interface endpoint for TiDB Cloud in a VPC, shared between stacks",
+        "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
         "definitions": {
             "Tag": {
                 "type": "object",
@@ -72,7 +72,7 @@ fn schema() -> Value {
                 "additionalProperties": false,
             },
             "Attribute": {
-                "description": "What !GetAtt may name. Some have the names of properties and so cannot be read-only here.",
+                "description": "Attribute names for !GetAtt. Those that are also property names cannot be read-only here.",
                 "type": "string",
                 "enum": attributes,
             },
@@ -82,7 +82,7 @@ fn schema() -> Value {
         "required": required,
         "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }],
         "createOnlyProperties": updated("replacement"),
-        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is then out of scope"),
+        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is outside the new scope"),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
         "primaryIdentifier": [pointer("EndpointId")],
     })
@@ -103,7 +103,7 @@ fn the_schema_is_that_of_the_tables() {
 fn every_word_of_the_tables_has_its_place_in_the_schema() {
     for Property { name, required, update, .. } in PROPERTIES {
         assert!(["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required), "{name}: {required}");
-        assert!(["in place", "replacement", "replacement if the endpoint is then out of scope"].contains(&update));
+        assert!(["in place", "replacement", "replacement if the endpoint is outside the new scope"].contains(&update));
     }
     assert!(PROPERTIES.iter().all(|property| (property.required.len() > 3) == (property.name == "VpcId")));
 }
