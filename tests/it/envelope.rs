@@ -94,7 +94,7 @@ async fn whatever_has_a_response_url_is_answered() {
         };
         let body: Value = serde_json::from_str(&answer.body(&to)).unwrap();
         assert_eq!(body["Status"], "FAILED");
-        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom-resource event"), "{body}");
+        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom resource event"), "{body}");
         assert!(!body["PhysicalResourceId"].as_str().unwrap().is_empty());
         assert!(!body.to_string().contains("X-Amz-Signature"));
     }
@@ -110,7 +110,7 @@ async fn a_reason_is_cut_to_what_cloudformation_takes() {
     let subnets: Vec<String> = (0..200).map(|n| format!("subnet-€{n}")).collect();
     let failed = cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": subnets }))).await;
     let reason = failed.failed();
-    assert!(reason.contains("200 faults") && reason.ends_with('…'), "{reason}");
+    assert!(reason.contains("200 errors") && reason.ends_with('…'), "{reason}");
     assert!(reason.len() > ANSWER_BYTES_MAX / 2, "only what must be is cut");
 }
 
@@ -122,5 +122,5 @@ async fn a_panic_becomes_an_answer() {
         ec2_sim::Verdict::Proceed
     });
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("has a bug") && reason.contains("creating an endpoint"), "{reason}");
+    assert!(reason.contains("internal error (a bug)") && reason.contains("creating an endpoint"), "{reason}");
 }
