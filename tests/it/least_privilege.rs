@@ -192,7 +192,7 @@ async fn without_any_part_of_it_something_fails_and_names_what_is_missing() {
 
 /// What the product says in front of everything else when EC2 denies something.
 fn sentence(action: &str) -> String {
-    format!("The function's role may not do {action}.")
+    format!("The provider's role is not allowed to perform {action}.")
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +206,10 @@ async fn without_any_value_of_its_conditions_something_fails() {
                 break;
             }
         }
-        assert!(reasons.iter().any(|reason| reason.contains("The function's role may not do ")), "{what}: {reasons:?}");
+        assert!(
+            reasons.iter().any(|reason| reason.contains("The provider's role is not allowed to perform ")),
+            "{what}: {reasons:?}"
+        );
     }
 }
 

@@ -78,7 +78,11 @@ async fn an_update_changes_the_endpoint_in_place() {
     assert_eq!(updated.data["SubnetIds"], SUBNET_AZ2);
     assert_eq!(updated.data["AvailabilityZoneIds"], "use1-az2");
     assert_eq!(updated.data["Port"], "4001");
-    assert!(updated.data["Warnings"].contains("TCP 4001"), "the group does not open it: {}", updated.data["Warnings"]);
+    assert!(
+        updated.data["Warnings"].contains("TCP port 4001"),
+        "the group does not open it: {}",
+        updated.data["Warnings"]
+    );
     let endpoint = cloud.endpoint();
     assert_eq!(endpoint.subnet_ids.iter().collect::<Vec<_>>(), [SUBNET_AZ2]);
     assert_eq!(endpoint.tags["team"], "data");
@@ -408,7 +412,7 @@ async fn a_delete_during_a_create_wins() {
     // A sibling failed, and CloudFormation deletes what has not answered yet, under a name of its own.
     stack.delete("orders-TiDB-1KJH2LKJ3H4LK").await.succeeded();
     let reason = create.await.unwrap().failed();
-    assert!(reason.contains("removed while this request ran"), "{reason}");
+    assert!(reason.contains("removed while this request was running"), "{reason}");
     cloud.pass(300).await;
     assert_eq!(cloud.sim.endpoints(), []);
 }
