@@ -6,7 +6,8 @@ use crate::{
     Ec2,
     endpoint::{LastError, State, Step},
     plane::Plane,
-    world::{EndpointSpec, Tags, Vpc, WorldError},
+    tags::Tags,
+    world::{EndpointSpec, Vpc, WorldError},
 };
 
 impl Ec2 {

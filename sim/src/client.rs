@@ -17,10 +17,15 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::{Ec2, Reply};
 
-pub(crate) fn http_client(ec2: Ec2) -> SharedHttpClient {
-    http_client_fn(move |settings, _components| {
-        SharedHttpConnector::new(Connector { ec2: ec2.clone(), settings: settings.clone() })
-    })
+impl Ec2 {
+    /// A client for the AWS SDK: no sockets, the same answers.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
+        let ec2 = self.clone();
+        http_client_fn(move |settings, _components| {
+            SharedHttpConnector::new(Connector { ec2: ec2.clone(), settings: settings.clone() })
+        })
+    }
 }
 
 struct Connector {

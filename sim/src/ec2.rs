@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
 use crate::{
-    actions, client,
+    actions,
     endpoint::Endpoint,
     error::ApiError,
     faults::{Call, Loss, Outcome, Verdict},
@@ -97,12 +96,6 @@ impl Ec2 {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.plane().wall()
-    }
-
-    /// A client for the AWS SDK: no sockets, the same answers.
-    #[must_use]
-    pub fn http_client(&self) -> SharedHttpClient {
-        client::http_client(self.clone())
     }
 
     /// Every call that arrived, in order.

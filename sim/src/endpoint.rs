@@ -7,7 +7,7 @@ use crate::{
     clock::History,
     knobs::{Casing, Knobs},
     random::Random,
-    world::Tags,
+    tags::Tags,
 };
 
 /// The states of an endpoint, as the PrivateLink guide has them.

@@ -75,6 +75,10 @@ impl ApiError {
         Self::new("InvalidServiceName", format!("The Vpc Endpoint Service '{name}' does not exist"))
     }
 
+    pub(crate) fn group_not_found(id: &str) -> Self {
+        Self::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
+    }
+
     pub(crate) fn vpc_not_found(id: &str) -> Self {
         Self::new("InvalidVpcID.NotFound", format!("The VPC ID '{id}' does not exist"))
     }

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt};
 
 use condition::Condition;
 
-use crate::world::Tags;
+use crate::{pattern::matches_iam, tags::Tags};
 
 /// The policies of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,10 @@ impl Statement {
         }
         // Actions have no case (IAM user guide, "Action").
         let action = question.action.to_ascii_lowercase();
-        self.grants(|entry| is_like(&entry.to_ascii_lowercase(), &action), |entry| covers(entry, &question.resource))
+        self.grants(
+            |entry| matches_iam(&entry.to_ascii_lowercase(), &action),
+            |entry| covers(entry, &question.resource),
+        )
     }
 
     fn grants(&self, action: impl Fn(&str) -> bool, resource: impl Fn(&str) -> bool) -> Vec<Grant> {
@@ -171,31 +174,10 @@ fn covers(entry: &str, resource: &str) -> bool {
     loop {
         match (entries.next(), parts.next()) {
             (None, None) => return true,
-            (Some(entry), Some(part)) if is_like(entry, part) => {}
+            (Some(entry), Some(part)) if matches_iam(entry, part) => {}
             _ => return false,
         }
     }
-}
-
-/// Whether a text fits a pattern: `*` stands for any characters, `?` for any one.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // Which beginnings of the text fit the pattern so far.
-    let mut fits = vec![false; text.len() + 1];
-    fits[0] = true;
-    for wanted in pattern {
-        if wanted == '*' {
-            let first = fits.iter().position(|fit| *fit).unwrap_or(fits.len());
-            fits.iter_mut().skip(first).for_each(|fit| *fit = true);
-        } else {
-            let mut next = vec![false; fits.len()];
-            for (at, found) in text.iter().enumerate() {
-                next[at + 1] = fits[at] && (wanted == '?' || wanted == *found);
-            }
-            fits = next;
-        }
-    }
-    fits.last() == Some(&true)
 }
 
 #[cfg(test)]

@@ -24,9 +24,11 @@ mod filters;
 mod iam;
 mod idempotency;
 mod knobs;
+mod pattern;
 mod plane;
 mod query;
 mod random;
+mod tags;
 mod throttle;
 mod world;
 mod xml;
@@ -39,7 +41,8 @@ pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
 pub use faults::{Call, Loss, Outcome, Verdict};
 pub use iam::{Authorization, Grant, Policy, PolicyError};
 pub use knobs::{Casing, DnsOrder, Knobs, Span, TokenAfterDelete};
-pub use world::{EndpointSpec, Group, Rule, Service, Source, Subnet, Tags, Verification, Vpc, World, WorldError};
+pub use tags::Tags;
+pub use world::{EndpointSpec, Group, Rule, Service, Source, Subnet, Verification, Vpc, World, WorldError};
 
 /// The world that comes with the crate: us-east-1 with a few VPCs and TiDB Cloud's services.
 ///

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{error::ApiError, filters::Filters, world::Tags};
+use crate::{error::ApiError, filters::Filters, tags::Tags};
 
 const VERSION: &str = "2016-11-15";
 

@@ -2,8 +2,6 @@
 
 use std::fmt::{Display, Write as _};
 
-use quick_xml::escape::escape;
-
 use crate::error::ApiError;
 
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
@@ -73,6 +71,22 @@ impl Xml {
     }
 }
 
+/// Replaces the five characters that XML reserves.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\'' => escaped.push_str("&apos;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
 /// The whole document of an answer.
 pub(crate) fn response(action: &str, request_id: &str, inside: &Xml) -> String {
     format!(
@@ -104,13 +118,14 @@ mod tests {
     #[test]
     fn lists_are_items_and_text_is_escaped() {
         let mut xml = Xml::new();
-        xml.values("subnetIdSet", ["a<b", "c&d"]);
+        xml.values("subnetIdSet", ["a<b>", "c&d", "'\"ü"]);
         xml.values("empty", Vec::<String>::new());
         assert_eq!(
             response("DescribeX", "r-1", &xml),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <DescribeXResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r-1</requestId>\
-             <subnetIdSet><item>a&lt;b</item><item>c&amp;d</item></subnetIdSet><empty></empty></DescribeXResponse>"
+             <subnetIdSet><item>a&lt;b&gt;</item><item>c&amp;d</item>\
+             <item>&apos;&quot;ü</item></subnetIdSet><empty></empty></DescribeXResponse>"
         );
     }
 

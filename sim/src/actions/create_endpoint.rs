@@ -10,7 +10,8 @@ use crate::{
     knobs::TokenAfterDelete,
     plane::Plane,
     query::{Params, Values},
-    world::{Service, Tags},
+    tags::Tags,
+    world::Service,
     xml::Xml,
 };
 

@@ -29,19 +29,6 @@ const FILTERS: [&str; 13] = [
 /// The most characters of a name or a description.
 const LONGEST: usize = 255;
 
-pub(super) fn not_found(id: &str) -> ApiError {
-    ApiError::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
-}
-
-/// The group that a change is to be made to.
-pub(super) fn find_to_change(plane: &mut Plane, id: &str) -> Result<Group, ApiError> {
-    check_id("sg", "InvalidGroupId", id)?;
-    let view = plane.write_view();
-    let known = plane.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
-    let group = plane.group(id).filter(|group| known && plane.owner(&group.vpc_id) == plane.account);
-    group.cloned().ok_or_else(|| not_found(id))
-}
-
 pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
     let ids = params.list("GroupId");
     let filters = params.filters(&FILTERS)?;
@@ -60,7 +47,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
         .cloned()
         .collect();
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|group| group.id == **id)) {
-        return Err(not_found(id));
+        return Err(ApiError::group_not_found(id));
     }
     let rows: Vec<(String, Group)> = seen
         .into_iter()
@@ -108,7 +95,7 @@ fn write(xml: &mut Xml, plane: &Plane, group: &Group) {
     xml.field("ownerId", plane.owner(&group.vpc_id));
     xml.field("vpcId", &group.vpc_id);
     xml.field("securityGroupArn", arn(plane, group));
-    group_rules::write_permissions(xml, plane, &group.ingress);
+    group_rules::write::permissions(xml, plane, &group.ingress);
     xml.list("ipPermissionsEgress", ["0.0.0.0/0"], |xml, everywhere| {
         xml.field("ipProtocol", "-1");
         xml.list("ipRanges", [everywhere], |xml, block| xml.field("cidrIp", block));
@@ -157,7 +144,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
 pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
     let id = params.required("GroupId")?;
     params.finish()?;
-    let group = find_to_change(plane, &id)?;
+    let group = plane.group_to_change(&id)?;
     if group.name == "default" {
         return Err(ApiError::new(
             "CannotDelete",

@@ -8,7 +8,7 @@ use crate::{
     plane::Plane,
     query::Params,
     random::Random,
-    world::Tags,
+    tags::Tags,
     xml::Xml,
 };
 

@@ -12,7 +12,7 @@ use crate::{
     iam::{Context, Question},
     plane::Plane,
     query::Params,
-    world::Tags,
+    tags::Tags,
 };
 
 const ASSOCIATE_ZONE: &str = "route53:AssociateVPCWithHostedZone";

@@ -1,13 +1,7 @@
 //! `DescribeVpcEndpointServices`, as a consumer sees it.
 
 use super::Answer;
-use crate::{
-    clock::View,
-    plane::Plane,
-    query::Params,
-    world::{Service, Tags},
-    xml::Xml,
-};
+use crate::{clock::View, plane::Plane, query::Params, tags::Tags, world::Service, xml::Xml};
 
 const FILTERS: [&str; 6] =
     ["owner", "service-name", "service-region", "service-type", "supported-ip-address-types", "tag"];

@@ -8,7 +8,7 @@ use crate::{
     error::{ApiError, check_id},
     plane::Plane,
     query::{Params, missing},
-    world::Tags,
+    tags::Tags,
     xml::Xml,
 };
 

@@ -1,7 +1,7 @@
 //! Availability Zones.
 
 use super::Answer;
-use crate::{clock::View, error::ApiError, plane::Plane, query::Params, world::Tags, xml::Xml};
+use crate::{clock::View, error::ApiError, plane::Plane, query::Params, tags::Tags, xml::Xml};
 
 const FILTERS: [&str; 6] = ["opt-in-status", "region-name", "state", "zone-id", "zone-name", "zone-type"];
 

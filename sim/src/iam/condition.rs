@@ -1,7 +1,8 @@
 //! Conditions: an operator, a key of the context, and the values that it is held against (IAM user guide, "Condition
 //! operators", "Multivalued context keys").
 
-use super::{Context, is_like};
+use super::Context;
+use crate::pattern::matches_iam;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
@@ -87,7 +88,7 @@ impl Condition {
             Test::Text { of, like, negated } => (of, like, negated),
         };
         let fits = |text: &String| {
-            self.values.iter().any(|value| if like { is_like(value, text) } else { value == text }) != negated
+            self.values.iter().any(|value| if like { matches_iam(value, text) } else { value == text }) != negated
         };
         match of {
             // A key that the request has not got equals nothing.

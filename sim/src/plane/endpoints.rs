@@ -1,0 +1,161 @@
+//! The endpoints of the control plane.
+
+use std::net::Ipv4Addr;
+
+use super::Plane;
+use crate::{
+    clock::{History, View},
+    dns,
+    endpoint::{Endpoint, FULL_ACCESS, Interface, LastError, Record, State, Step},
+    world::{EndpointSpec, References, Subnet, WorldError},
+};
+
+impl Plane {
+    /// The endpoint as it is, even if it is only still listed.
+    pub(crate) fn current(&self, id: &str) -> Option<&Endpoint> {
+        self.endpoints.get(id)?.history.now()
+    }
+
+    pub(crate) fn change(&mut self, id: &str, change: impl FnOnce(&mut Endpoint)) {
+        if let Some(record) = self.endpoints.get_mut(id) {
+            record.history.change(self.now, change);
+        }
+    }
+
+    /// All endpoints that exist, the dying ones among them.
+    pub(crate) fn living(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.values().filter_map(|record| record.history.now()).filter(|endpoint| !endpoint.is_gone())
+    }
+
+    /// All endpoints that the caller may see, as they were. A participant in a shared VPC sees none of its endpoints.
+    pub(crate) fn visible(&self, view: View) -> impl Iterator<Item = &Endpoint> {
+        let seen = self.endpoints.values().filter_map(move |record| record.history.as_of(view));
+        seen.filter(|endpoint| endpoint.owner == self.account)
+    }
+
+    /// The endpoint that a change is to be made to, if whoever handles the change knows of it already.
+    pub(crate) fn find_to_change(&mut self, id: &str) -> Option<Endpoint> {
+        let view = self.write_view();
+        self.endpoints.get(id)?.history.as_of(view)?;
+        self.current(id).filter(|endpoint| endpoint.owner == self.account && !endpoint.is_gone()).cloned()
+    }
+
+    /// Adds an endpoint, with its network interfaces and its hidden zone.
+    pub(crate) fn add_endpoint(&mut self, mut endpoint: Endpoint, since: View, doom: Option<LastError>) {
+        endpoint.interfaces = self.make_interfaces(&endpoint.subnet_ids);
+        let id = endpoint.id.clone();
+        if endpoint.private_dns_enabled && doom.is_none() {
+            self.take_zone(&endpoint);
+        }
+        let state = endpoint.state;
+        let mut record = Record::new(History::new(since, endpoint));
+        record.doom = doom;
+        self.endpoints.insert(id.clone(), record);
+        match (state, self.knobs.acceptance_ms) {
+            (State::PendingAcceptance, Some(delay)) => self.step_after(delay, &id, Step::Accept),
+            (State::Pending, _) => self.step_after(self.knobs.create_ms, &id, Step::Settle),
+            (State::Deleting, _) => self.step_after(self.knobs.delete_ms, &id, Step::Delete),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn take_zone(&mut self, endpoint: &Endpoint) {
+        if let Some(name) =
+            self.services.get(&endpoint.service_name).and_then(|service| service.private_dns_name.as_deref())
+        {
+            self.hidden_zones.take(&endpoint.vpc_id, name, &endpoint.id, self.now);
+        }
+    }
+
+    /// Whether an endpoint that somebody else is to make refers to what there is.
+    pub(crate) fn check_spec(&self, spec: &EndpointSpec) -> Result<(), WorldError> {
+        if self.endpoints.contains_key(&spec.id) {
+            return Err(WorldError::new(format!("there is an endpoint {} already", spec.id)));
+        }
+        spec.check(&References {
+            vpc: &|id| self.vpcs.contains_key(id),
+            service: &|name| self.services.contains_key(name),
+            subnet: &|id| self.subnets.get(id).map(|subnet| subnet.vpc_id.as_str()),
+            group: &|id| self.group(id).map(|group| group.vpc_id.as_str()),
+        })
+    }
+
+    /// Adds an endpoint that somebody else made, and gives its id.
+    pub(crate) fn add_foreign(&mut self, spec: EndpointSpec, since: View) -> String {
+        let owner = self.owner(&spec.vpc_id);
+        let groups = if spec.group_ids.is_empty() {
+            self.default_group(&spec.vpc_id).map(|group| vec![group.id.clone()]).unwrap_or_default()
+        } else {
+            spec.group_ids
+        };
+        let endpoint = Endpoint {
+            id: if spec.id.is_empty() { self.random.id("vpce") } else { spec.id },
+            kind: spec.kind,
+            owner,
+            vpc_id: spec.vpc_id,
+            service_name: spec.service_name,
+            was_available: spec.state == State::Available,
+            state: spec.state,
+            private_dns_enabled: spec.private_dns_enabled,
+            subnet_ids: spec.subnet_ids,
+            group_ids: groups,
+            interfaces: Vec::new(),
+            ip_address_type: "ipv4".to_owned(),
+            dns_record_ip_type: "ipv4".to_owned(),
+            policy: FULL_ACCESS.to_owned(),
+            requester_managed: spec.requester_managed,
+            last_error: None,
+            tags: spec.tags,
+            created_at: self.wall(),
+        };
+        let id = endpoint.id.clone();
+        self.add_endpoint(endpoint, since, None);
+        id
+    }
+
+    /// Begins the end of an endpoint. One that is ending already goes on as it was.
+    pub(crate) fn begin_delete(&mut self, id: &str) {
+        if self.current(id).is_none_or(Endpoint::is_leaving) {
+            return;
+        }
+        if let Some(record) = self.endpoints.get_mut(id) {
+            record.begin();
+        }
+        self.change(id, |endpoint| endpoint.state = State::Deleting);
+        self.step_after(self.knobs.delete_ms, id, Step::Delete);
+    }
+
+    pub(crate) fn make_interfaces(&mut self, subnets: &[String]) -> Vec<Interface> {
+        subnets
+            .iter()
+            .map(|subnet_id| {
+                let given = self.addresses.entry(subnet_id.clone()).or_default();
+                *given += 1;
+                // The first four addresses of a subnet are AWS's.
+                let offset = 3 + *given;
+                let block = self.subnets.get(subnet_id).map(|subnet| subnet.cidr_block.as_str()).unwrap_or_default();
+                let base = block.split('/').next().and_then(|base| base.parse::<Ipv4Addr>().ok());
+                let address = Ipv4Addr::from_bits(base.unwrap_or(Ipv4Addr::UNSPECIFIED).to_bits() + offset);
+                Interface { id: self.random.id("eni"), subnet_id: subnet_id.clone(), address: address.to_string() }
+            })
+            .collect()
+    }
+
+    /// Addresses of a subnet that are still free.
+    pub(crate) fn free_addresses(&self, subnet: &Subnet) -> usize {
+        let taken = self.living().flat_map(|endpoint| &endpoint.interfaces).filter(|eni| eni.subnet_id == subnet.id);
+        subnet.free_addresses.saturating_sub(taken.count())
+    }
+
+    pub(crate) fn dns_entries(&self, endpoint: &Endpoint) -> Vec<dns::Entry> {
+        let zones: Vec<String> = endpoint
+            .subnet_ids
+            .iter()
+            .filter_map(|id| self.subnets.get(id))
+            .map(|subnet| subnet.zone.clone())
+            .collect();
+        let service = self.services.get(&endpoint.service_name);
+        let private_name = service.and_then(|service| service.private_dns_name.as_deref());
+        dns::entries(endpoint, private_name, &zones, &self.region, &self.knobs)
+    }
+}

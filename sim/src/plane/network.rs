@@ -1,0 +1,59 @@
+//! VPCs, security groups and services of the control plane.
+
+use super::Plane;
+use crate::{
+    clock::{History, View},
+    error::{ApiError, check_id},
+    tags::Tags,
+    world::{Group, Service},
+};
+
+impl Plane {
+    /// The account that owns a VPC and what is in it.
+    pub(crate) fn owner(&self, vpc: &str) -> String {
+        self.vpcs.get(vpc).and_then(|vpc| vpc.owner.clone()).unwrap_or_else(|| self.account.clone())
+    }
+
+    pub(crate) fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.get(id)?.now()
+    }
+
+    /// Adds the group that every VPC is born with.
+    pub(crate) fn add_default_group(&mut self, vpc: &str, since: View) {
+        let group = Group {
+            id: self.random.id("sg"),
+            name: "default".to_owned(),
+            description: "default VPC security group".to_owned(),
+            vpc_id: vpc.to_owned(),
+            ingress: Vec::new(),
+            tags: Tags::new(),
+        };
+        self.groups.insert(group.id.clone(), History::new(since, group));
+    }
+
+    pub(crate) fn default_group(&self, vpc: &str) -> Option<&Group> {
+        let mut groups = self.groups.values().filter_map(History::now);
+        groups.find(|group| group.vpc_id == vpc && group.name == "default")
+    }
+
+    /// The caller's account, in the ways that a list of principals may name it.
+    pub(crate) fn allowed(&self, service: &Service) -> bool {
+        let root = format!("arn:aws:iam::{}:root", self.account);
+        ["*", self.account.as_str(), root.as_str()].iter().any(|name| service.allowed_principals.contains(*name))
+    }
+
+    /// The service, if it exists as far as the caller may know.
+    pub(crate) fn service(&self, name: &str) -> Result<&Service, ApiError> {
+        let service = self.services.get(name).filter(|service| self.allowed(service));
+        service.ok_or_else(|| ApiError::service_not_found(name))
+    }
+
+    /// The group that a change is to be made to.
+    pub(crate) fn group_to_change(&mut self, id: &str) -> Result<Group, ApiError> {
+        check_id("sg", "InvalidGroupId", id)?;
+        let view = self.write_view();
+        let known = self.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
+        let group = self.group(id).filter(|group| known && self.owner(&group.vpc_id) == self.account);
+        group.cloned().ok_or_else(|| ApiError::group_not_found(id))
+    }
+}
