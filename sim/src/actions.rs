@@ -1,4 +1,4 @@
-//! The actions: each reads its parameters, checks them as EC2 does, acts, and writes the answer.
+//! The actions. Each one reads its parameters, validates them as EC2 does, takes effect, and writes the response.
 
 mod create_endpoint;
 mod delete_endpoints;
@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use crate::{clock::View, error::ApiError, plane::Plane, query::Params, xml::Xml};
 
-pub(crate) type Answer = Result<Xml, ApiError>;
+pub(crate) type Response = Result<Xml, ApiError>;
 
-/// Changes go by the truth, reads by the view.
-type Action = fn(&mut Plane, &mut Params, View) -> Answer;
+/// Changes use the current state, and reads use the view.
+type Action = fn(&mut Plane, &mut Params, View) -> Response;
 
 fn find(name: &str) -> Option<Action> {
     Some(match name {
@@ -54,11 +54,11 @@ fn find(name: &str) -> Option<Action> {
     })
 }
 
-/// Handles one request that is well formed.
-pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> Answer {
+/// Handles one well-formed request.
+pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> Response {
     let name = params.action.clone();
     let action = find(&name).ok_or_else(|| {
-        ApiError::complaint("InvalidAction", format!("The action {name} is not valid for this web service."))
+        ApiError::unrecognized("InvalidAction", format!("The action {name} is not valid for this web service."))
     })?;
     if plane.knobs.throttling && !plane.buckets.take(&name, params.is_broad(), plane.now) {
         return Err(ApiError::throttled());

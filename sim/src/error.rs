@@ -1,34 +1,34 @@
-//! What EC2 answers when it refuses: the error document's code and message, and the HTTP status.
+//! Error responses: the code, the message, and the HTTP status.
 
-/// A refusal, in EC2's own words.
+/// An error response, with EC2's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// The simulation was asked for something that it does not know, which is a fault of the caller or a gap here,
-    /// and never a normal answer.
-    pub(crate) complaint: bool,
-    /// The caller never gets to see it.
+    /// The simulation does not recognize the request. This is a bug in the client or a gap in the simulation, never a
+    /// regular response.
+    pub(crate) unrecognized: bool,
+    /// The caller never receives a response.
     pub(crate) silent: bool,
 }
 
 impl ApiError {
     pub(crate) fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), complaint: false, silent: false }
+        Self { status, code: code.to_owned(), message: message.into(), unrecognized: false, silent: false }
     }
 
-    /// A client error, HTTP 400, as nearly all of EC2's are.
+    /// A client error. Nearly all of them have HTTP status 400.
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
         Self::with_status(400, code, message)
     }
 
-    /// A refusal that nobody should ever see: it is kept among the complaints.
-    pub(crate) fn complaint(code: &str, message: impl Into<String>) -> Self {
-        Self { complaint: true, ..Self::new(code, message) }
+    /// An error that a correct client never causes: it is recorded in `unrecognized_requests`.
+    pub(crate) fn unrecognized(code: &str, message: impl Into<String>) -> Self {
+        Self { unrecognized: true, ..Self::new(code, message) }
     }
 
-    /// The generic code of the endpoint actions, for every rule that has no code of its own.
+    /// The generic code of the endpoint actions, for every rule without a specific code.
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
         Self::new("InvalidParameter", message)
     }
@@ -45,8 +45,8 @@ impl ApiError {
         Self::denied(account, &format!("ec2:{action}"), "*", false)
     }
 
-    /// A policy's refusal. Resources are named where there are any, and a request that nothing allows is worded otherwise
-    /// than one that something denies.
+    /// A request denied by policy. The message names the resource if there is one, and distinguishes an explicit deny from
+    /// a missing allow.
     pub(crate) fn denied(account: &str, action: &str, resource: &str, explicit: bool) -> Self {
         let on = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
         let why = if explicit {
@@ -64,13 +64,12 @@ impl ApiError {
         )
     }
 
-    // The endpoint actions spell this code in two ways: with `Id` everywhere, but without in the items of
-    // DeleteVpcEndpoints (terraform-provider-aws, EC2 "Error codes").
+    // Only the items of DeleteVpcEndpoints spell this code without `Id` (terraform-provider-aws, EC2 "Error codes").
     pub(crate) fn endpoint_not_found(id: &str) -> Self {
         Self::new("InvalidVpcEndpointId.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist"))
     }
 
-    // The same text for a service that is not there and for one that does not allow the caller.
+    // The message is the same whether the service does not exist or does not allow the caller.
     pub(crate) fn service_not_found(name: &str) -> Self {
         Self::new("InvalidServiceName", format!("The Vpc Endpoint Service '{name}' does not exist"))
     }
@@ -84,14 +83,14 @@ impl ApiError {
     }
 }
 
-/// Whether an id has its prefix and 8 (old) or 17 hex digits.
+/// Whether an ID has its prefix and 8 (old format) or 17 hex digits.
 fn well_formed(prefix: &str, id: &str) -> bool {
     id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).is_some_and(|digits| {
         matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     })
 }
 
-/// Refuses a malformed id with `<family>.Malformed`, as EC2 does before it looks for anything.
+/// Rejects a malformed ID with `<family>.Malformed`, as EC2 does before it looks up the resource.
 pub(crate) fn check_id(prefix: &str, family: &str, id: &str) -> Result<(), ApiError> {
     if well_formed(prefix, id) {
         return Ok(());

@@ -1,45 +1,45 @@
-//! What nobody outside of AWS knows for sure, or what differs from day to day: one knob each.
+//! Settings for behavior of EC2 that AWS does not document, or that varies.
 
 use serde::Deserialize;
 
-/// A range of milliseconds, both ends included: `[min, max]` in a world file.
+/// A range of milliseconds, including both ends: `[min, max]` in a world file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Span(
-    /// The shortest.
+    /// The minimum.
     pub u64,
-    /// The longest.
+    /// The maximum.
     pub u64,
 );
 
 impl Span {
-    /// Always the same.
+    /// A fixed duration.
     #[must_use]
     pub const fn exactly(ms: u64) -> Self {
         Self(ms, ms)
     }
 }
 
-/// How the wire spells the words that the service model lists in `PascalCase`.
+/// The spelling, in responses, of the values that the service model lists in `PascalCase`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Casing {
-    /// `pendingAcceptance`, `ipv4`: what EC2 really sends for interface endpoints (aws-sdk#360).
+    /// `pendingAcceptance`, `ipv4`: what EC2 sends for interface endpoints (aws-sdk#360).
     #[default]
     LowerCamel,
-    /// `PendingAcceptance`, `Ipv4`: what the service model says.
+    /// `PendingAcceptance`, `Ipv4`: as in the service model.
     Pascal,
-    /// One or the other, by endpoint, as seen across endpoint types (terraform-provider-aws #41116).
+    /// Either, depending on the endpoint, as observed across endpoint types (terraform-provider-aws #41116).
     Mixed,
 }
 
-/// What a client token means once its endpoint has been deleted; not documented.
+/// The effect of a client token after its endpoint was deleted, which is not documented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenAfterDelete {
-    /// The deleted endpoint is answered again, in its last state. The stricter reading, and so the default.
+    /// The response describes the deleted endpoint in its last state. This is the stricter reading, and so the default.
     #[default]
     Replay,
-    /// The token is as good as new.
+    /// The token can be used again.
     Forget,
 }
 
@@ -47,79 +47,80 @@ pub enum TokenAfterDelete {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DnsOrder {
-    /// Regional, zonal, private: as AWS's own services have it.
+    /// Regional, zonal, private: the order for AWS services.
     Aws,
     /// Any: "not enforced for AWS Marketplace services" (CloudFormation user guide).
     #[default]
     Shuffled,
 }
 
-/// Timings, limits and the readings of what the documentation leaves open. The defaults are AWS's times, and the
-/// stricter reading.
+/// Timings, limits, and interpretations of what the documentation leaves open. The defaults are the times observed on
+/// AWS, and the stricter interpretation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools, reason = "every knob is independent of the others")]
+#[allow(clippy::struct_excessive_bools, reason = "the settings are independent of each other")]
 pub struct Knobs {
-    /// How long a call takes on the wire, half of it before the effect.
+    /// The network round-trip time of a call. Half of it passes before the call takes effect.
     pub latency_ms: Span,
-    /// How far behind the truth a read may be; drawn for every call. By it, a new endpoint is not found at first, a tag
-    /// is missing, and a deleted endpoint still looks well.
+    /// Read lag: how old the data that a read returns can be; drawn for each call. A new endpoint may not be found at first,
+    /// a new tag may be missing, and a deleted endpoint may still be `available`.
     pub read_lag_ms: Span,
-    /// How far behind the truth a change may be when it looks for the endpoint to change.
+    /// How old the data can be in which a change looks up its endpoint or security group.
     pub write_lag_ms: Span,
-    /// How far behind the truth the tags may be by which a policy decides. None is known for EC2; other services have it
-    /// (terraform-provider-aws #6055, #27028).
+    /// How old the tags can be that IAM evaluates in policy conditions. No such lag is known for EC2; it exists in other
+    /// services (terraform-provider-aws #6055, #27028).
     pub iam_lag_ms: Span,
-    /// What a call gets that names a resource which is not there, where the policy asks for a tag of it: a denial, or else
-    /// the same `NotFound` as without a policy.
-    pub denies_the_unknown: bool,
-    /// Whether a call that lacks the permission of Route 53 for private DNS is left without an answer, as has been seen
-    /// (boto3 #2554), and not refused.
-    pub hangs_without_route53: bool,
-    /// From creation (or acceptance) to `available`.
+    /// Whether a call that names a nonexistent resource is evaluated against the policy like any other, and so denied if
+    /// the policy has a condition on its tags. If not, the response is the same `NotFound` as without a policy.
+    pub deny_unknown_resources: bool,
+    /// Whether a call that enables private DNS without the required Route 53 permission never gets a response, as observed
+    /// (boto3 #2554), instead of being denied.
+    pub hang_without_route53: bool,
+    /// The time from creation (or acceptance) to `available`.
     pub create_ms: Span,
-    /// From a change back to `available`.
+    /// The time from a modification to `available`.
     pub modify_ms: Span,
-    /// How long `deleting` lasts; network interfaces stay until its end.
+    /// The duration of the state `deleting`. The network interfaces exist until its end.
     pub delete_ms: Span,
-    /// How long a deleted endpoint is still listed, as `deleted`.
+    /// How long EC2 still lists a deleted endpoint, in the state `deleted`.
     pub deleted_listed_ms: Span,
-    /// How long the private DNS name stays taken after its endpoint is deleted, or private DNS is switched off.
+    /// How long the private DNS name stays in use after its endpoint was deleted, or private DNS was disabled.
     pub zone_release_ms: Span,
-    /// When the owner of a service that requires acceptance accepts; never, if absent.
+    /// The time until the owner of a service that requires acceptance accepts a connection request; never, if absent.
     pub acceptance_ms: Option<Span>,
-    /// A second tag write on one resource within this time is refused with `ConcurrentTagAccess`; 0 is never.
+    /// A second change to the tags of a resource within this time is rejected with `ConcurrentTagAccess`; 0 disables it.
     pub tag_write_window_ms: u64,
-    /// A conflicting private DNS name taken less than this ago is not noticed at once: the later endpoint is accepted
-    /// and ends as `failed`. 0 is never.
-    pub conflict_blind_ms: u64,
-    /// What a client token means after its endpoint was deleted.
+    /// For this long, EC2 does not detect that another endpoint uses the private DNS name: the later request succeeds, and
+    /// its endpoint becomes `failed`. 0 disables it.
+    pub conflict_detection_ms: u64,
+    /// The effect of a client token after its endpoint was deleted.
     pub token_after_delete: TokenAfterDelete,
-    /// How long a client token is remembered.
+    /// The lifetime of a client token.
     pub token_lifetime_ms: u64,
-    /// How states and IP address types are spelled.
+    /// The spelling of states and IP address types.
     pub casing: Casing,
     /// The order of DNS entries.
     pub dns_order: DnsOrder,
-    /// Whether an endpoint that was never `available` has DNS entries already.
+    /// Whether an endpoint has DNS entries before it is `available` for the first time.
     pub dns_entries_while_pending: bool,
-    /// Whether a customer's hosted zone for a parent domain takes the private DNS name too.
+    /// Whether a customer's private hosted zone for a parent domain conflicts with the private DNS name.
     pub parent_zone_conflicts: bool,
-    /// Whether an endpoint that is still being made can be modified; `OperationInProgress` if not.
+    /// Whether an endpoint can be modified while it is being created; `OperationInProgress` if not.
     pub modify_while_creating: bool,
-    /// Whether to refuse a change that adds a group that is there, or removes what is not there or the last group.
+    /// Whether to reject a modification that adds a security group that is already associated, or removes a subnet or
+    /// security group that is not associated, or the last security group.
     pub strict_modify: bool,
-    /// Whether services list their zones by id as well as by name; old answers have names only.
+    /// Whether services list the IDs of their Availability Zones in addition to the names; old responses have names only.
     pub service_zone_ids: bool,
-    /// Whether the per-action token buckets are in force.
+    /// Whether request throttling is enabled.
     pub throttling: bool,
-    /// The most that one page of `DescribeVpcEndpoints` holds.
+    /// The maximum number of endpoints on a page of `DescribeVpcEndpoints`.
     pub page_size: usize,
-    /// Interface endpoints per VPC.
+    /// The quota of interface endpoints per VPC.
     pub endpoints_per_vpc: usize,
-    /// Security groups per network interface.
+    /// The quota of security groups per network interface.
     pub groups_per_interface: usize,
-    /// User tags per resource.
+    /// The quota of user tags per resource.
     pub tags_per_resource: usize,
 }
 
@@ -130,8 +131,8 @@ impl Default for Knobs {
             read_lag_ms: Span(0, 3_000),
             write_lag_ms: Span::exactly(0),
             iam_lag_ms: Span::exactly(0),
-            denies_the_unknown: false,
-            hangs_without_route53: false,
+            deny_unknown_resources: false,
+            hang_without_route53: false,
             create_ms: Span(60_000, 120_000),
             modify_ms: Span(10_000, 60_000),
             delete_ms: Span(30_000, 180_000),
@@ -139,7 +140,7 @@ impl Default for Knobs {
             zone_release_ms: Span(0, 180_000),
             acceptance_ms: None,
             tag_write_window_ms: 0,
-            conflict_blind_ms: 0,
+            conflict_detection_ms: 0,
             token_after_delete: TokenAfterDelete::default(),
             token_lifetime_ms: 24 * 60 * 60 * 1_000,
             casing: Casing::default(),
@@ -159,8 +160,8 @@ impl Default for Knobs {
 }
 
 impl Knobs {
-    /// The same world in a hurry, for demonstrations in real time: seconds instead of minutes.
-    pub fn hurry(&mut self) {
+    /// Shortens AWS's minutes to seconds, for demonstrations in real time.
+    pub fn fast(&mut self) {
         self.latency_ms = Span(1, 20);
         self.read_lag_ms = Span(0, 300);
         self.create_ms = Span(2_000, 3_000);
@@ -170,7 +171,7 @@ impl Knobs {
         self.zone_release_ms = Span::exactly(1_000);
     }
 
-    /// No delay, no lag, no limit on the rate of calls: for a test of one rule and nothing else.
+    /// Removes delays, lag, and throttling, for tests of a single rule.
     pub fn instant(&mut self) {
         self.latency_ms = Span::exactly(0);
         self.read_lag_ms = Span::exactly(0);

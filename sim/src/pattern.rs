@@ -32,12 +32,12 @@ fn piece(character: char) -> Piece {
     }
 }
 
-/// Every star takes as little as possible, and after a mismatch only the last one takes more: what an earlier star could
-/// take, the last one can take too. So the time is at worst the product of the lengths.
+/// Each star first matches as little as possible. After a mismatch, it is enough to extend the last star: whatever an
+/// earlier star could match in addition, the last one can match too. The time is at worst the product of the lengths.
 fn matches(pattern: &[Piece], text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut from) = (0, 0);
-    // The position after the last star, and where in the text the rest of the pattern was tried last.
+    // The position after the last star, and the position in the text where the rest of the pattern was last tried.
     let mut retry = None;
     while from < text.len() {
         match pattern.get(at) {

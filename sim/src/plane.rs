@@ -1,6 +1,6 @@
-//! The control plane's state, and everything in it that happens by itself when its time has come.
+//! The state of the control plane.
 //!
-//! Nothing runs in the background: whoever looks, first brings the state up to the present, step by step and in order.
+//! Nothing runs in the background. Before each access, `advance` runs the scheduled events that are due, in order.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,15 +29,15 @@ mod schedule;
 use pages::Pages;
 use schedule::Schedule;
 
-/// Everything that there is, and what is going to happen to it.
+/// All resources and scheduled events.
 #[derive(Debug)]
 pub(crate) struct Plane {
     clock: Clock,
-    /// What the state has been brought up to.
+    /// The time up to which events have run.
     pub(crate) now: Duration,
     pub(crate) region: String,
     pub(crate) account: String,
-    /// Names of Availability Zones, and their ids.
+    /// The names of the Availability Zones, and their IDs.
     pub(crate) zones: BTreeMap<String, String>,
     pub(crate) vpcs: BTreeMap<String, Vpc>,
     pub(crate) subnets: BTreeMap<String, Subnet>,
@@ -48,17 +48,17 @@ pub(crate) struct Plane {
     pub(crate) tokens: Tokens,
     pub(crate) buckets: Buckets,
     pub(crate) denied_actions: BTreeSet<String>,
-    /// What the caller may do; everything, if absent.
+    /// The caller's policy; if absent, everything is allowed.
     pub(crate) policy: Option<Policy>,
-    /// What IAM was asked since the policy is there.
-    pub(crate) policy_use: Vec<Authorization>,
+    /// The authorization requests since the policy was set.
+    pub(crate) authorizations: Vec<Authorization>,
     pub(crate) knobs: Knobs,
     pub(crate) random: Random,
-    pub(crate) complaints: Vec<String>,
-    /// When the tags of a resource were last written by call.
+    pub(crate) unrecognized: Vec<String>,
+    /// When an API call last changed the tags of a resource.
     pub(crate) tagged: BTreeMap<String, Duration>,
     pages: Pages,
-    /// How many addresses of a subnet have been given out; none is used twice.
+    /// How many addresses of each subnet have been assigned. Addresses are never reused.
     addresses: BTreeMap<String, u32>,
     schedule: Schedule,
 }
@@ -81,10 +81,10 @@ impl Plane {
             buckets: Buckets::default(),
             denied_actions: world.denied_actions,
             policy: None,
-            policy_use: Vec::new(),
+            authorizations: Vec::new(),
             knobs: world.knobs,
             random: Random::new(world.seed),
-            complaints: Vec::new(),
+            unrecognized: Vec::new(),
             tagged: BTreeMap::new(),
             pages: Pages::default(),
             addresses: BTreeMap::new(),
@@ -111,19 +111,19 @@ impl Plane {
         self.clock.wall(self.now)
     }
 
-    /// What a read sees that is at least that far behind.
+    /// The view of a read whose data is at least this old.
     pub(crate) fn read_view(&mut self, at_least: Duration) -> View {
         let lag = self.random.within(self.knobs.read_lag_ms).max(at_least);
         self.now.checked_sub(lag)
     }
 
-    /// What a change finds.
+    /// The view in which a change looks up its resource.
     pub(crate) fn write_view(&mut self) -> View {
         let lag = self.random.within(self.knobs.write_lag_ms);
         self.now.checked_sub(lag)
     }
 
-    /// What IAM sees of the tags of a resource.
+    /// The view in which IAM evaluates resource tags.
     pub(crate) fn iam_view(&mut self) -> View {
         let lag = self.random.within(self.knobs.iam_lag_ms);
         self.now.checked_sub(lag)

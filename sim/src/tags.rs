@@ -1,6 +1,6 @@
-//! Tags, as every kind of resource has them.
+//! Resource tags.
 
 use std::collections::BTreeMap;
 
-/// Keys and values of tags.
+/// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;

@@ -1,4 +1,4 @@
-//! The world that a simulation starts with: what a world file may say, and whether it makes sense.
+//! The initial state of a simulation, which a world file describes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,52 +18,52 @@ pub(crate) use check::References;
 pub use network::{Group, Rule, Source, Subnet, Vpc};
 pub use service::{EndpointSpec, Service, Verification};
 
-/// Everything that there is at the start: one region, as one account sees it.
+/// The initial state: one Region from the perspective of one account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
-    /// Such as `us-east-1`.
+    /// The Region, such as `us-east-1`.
     pub region: String,
-    /// The wall clock at the start; the real one, if absent.
+    /// The simulated wall-clock time at the start; the real time, if absent.
     #[serde(default)]
     pub epoch: Option<Timestamp>,
-    /// Where chance starts: the same seed and the same calls give the same run.
+    /// The seed of the random number generator. The same seed and the same calls produce the same run.
     #[serde(default)]
     pub seed: u64,
-    /// The account that calls, 12 digits.
+    /// The caller's account ID, 12 digits.
     pub account: String,
-    /// The account's name for each Availability Zone, and the zone's id: AWS shuffles the names per account.
+    /// The name of each Availability Zone in this account, and its ID. AWS maps names to IDs differently in each account.
     pub zones: BTreeMap<String, String>,
-    /// Virtual networks.
+    /// VPCs.
     #[serde(default)]
     pub vpcs: Vec<Vpc>,
-    /// Their subnets.
+    /// Subnets.
     #[serde(default)]
     pub subnets: Vec<Subnet>,
-    /// Their security groups. A VPC without one named `default` gets one.
+    /// Security groups. A VPC without one named `default` gets one.
     #[serde(default)]
     pub groups: Vec<Group>,
-    /// Endpoint services of others.
+    /// Endpoint services, which other accounts own.
     #[serde(default)]
     pub services: Vec<Service>,
-    /// Endpoints that are there already, made by somebody else.
+    /// Existing endpoints, which others created.
     #[serde(default)]
     pub endpoints: Vec<EndpointSpec>,
-    /// Actions that IAM denies to the caller, such as `DeleteVpcEndpoints`.
+    /// Actions that the caller is not authorized to perform, such as `DeleteVpcEndpoints`.
     #[serde(default)]
     pub denied_actions: BTreeSet<String>,
-    /// Timings, limits and open readings.
+    /// Timings, limits, and interpretations.
     #[serde(default)]
     pub knobs: Knobs,
 }
 
-/// Why a world makes no sense.
+/// The reason why a world is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorldError(String);
 
 impl WorldError {
-    pub(crate) fn new(what: String) -> Self {
-        Self(what)
+    pub(crate) fn new(reason: String) -> Self {
+        Self(reason)
     }
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for WorldError {
 impl std::error::Error for WorldError {}
 
 impl Default for World {
-    /// One region with three zones and nothing in them.
+    /// A Region with three Availability Zones and no resources.
     fn default() -> Self {
         let zones = [("us-east-1a", "use1-az4"), ("us-east-1b", "use1-az1"), ("us-east-1c", "use1-az2")];
         Self {
@@ -101,8 +101,8 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If it is no JSON of the right shape (with line and column), or if it contradicts itself (with the names of the
-    /// things that do).
+    /// If it is not JSON of the expected shape (with line and column), or if it is inconsistent (with the names of the
+    /// resources).
     pub fn from_json(text: &str) -> Result<Self, WorldError> {
         let world: Self = serde_json::from_str(text).map_err(|error| WorldError(error.to_string()))?;
         world.check()?;

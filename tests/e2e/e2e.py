@@ -516,7 +516,7 @@ class Run:
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
         self.equal("end: no endpoint is left", self.engine.standing(), [])
         self.equal("end: and no group of the product's", self.cloud.own_groups(*map(Vpc, STORIES)), [])
-        self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.complaints(), [])
+        self.equal("end: EC2 saw nothing that a careful client would not do", self.engine.unrecognized_requests(), [])
 
 
 def as_list(value):

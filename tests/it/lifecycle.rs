@@ -195,7 +195,7 @@ async fn an_endpoint_that_vanished_is_made_anew() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.succeeded();
-    cloud.sim.delete_endpoint_by_hand(&created.physical_id);
+    cloud.sim.delete_endpoint(&created.physical_id);
     cloud.pass(600).await;
     let new = with(properties(), json!({ "Port": 4001 }));
     let updated = stack.update(&created.physical_id, &new, &properties()).await.succeeded();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, describe_endpoints, endpoint_rules, tags};
+use super::{Response, describe_endpoints, endpoint_rules, tags};
 use crate::{
     clock::View,
     endpoint::{Endpoint, FULL_ACCESS, Kind, State},
@@ -36,7 +36,7 @@ impl Request {
         let request = Self {
             vpc: params.required("VpcId")?,
             service: params.required("ServiceName")?,
-            // The default of the API; CloudFormation has the same.
+            // This is the default in the API and in CloudFormation.
             kind: params.text("VpcEndpointType").unwrap_or_else(|| "Gateway".to_owned()),
             subnets: params.list("SubnetId"),
             groups: params.list("SecurityGroupId"),
@@ -53,14 +53,14 @@ impl Request {
         Ok(request)
     }
 
-    /// The service, if an interface endpoint of this account can be made to it.
+    /// The service, if this account can create an interface endpoint for it.
     fn check_service<'a>(&self, plane: &'a Plane) -> Result<&'a Service, ApiError> {
         if plane.owner(&self.vpc) != plane.account {
-            // What the participant of a shared VPC gets to see (SageMaker HyperPod documentation).
+            // The error that a participant in a shared VPC receives (SageMaker HyperPod documentation).
             return Err(ApiError::service_not_found(&self.service));
         }
         if self.service_region.as_ref().is_some_and(|region| *region != plane.region) {
-            // Services have to opt in to use from other regions, and these have not.
+            // Cross-Region access is opt-in for service owners, and no service here has enabled it.
             return Err(ApiError::service_not_found(&self.service));
         }
         let service = plane.service(&self.service)?;
@@ -77,7 +77,7 @@ impl Request {
     }
 
     fn check_options(&self, service: &Service) -> Result<(), ApiError> {
-        // Only for services with both gateway and interface endpoints, which is S3 (terraform-provider-aws #32355).
+        // Only for services with gateway and interface endpoints, that is, S3 (terraform-provider-aws #32355).
         if self.resolver_only == Some(true) {
             return Err(ApiError::invalid_parameter(
                 "PrivateDnsOnlyForInboundResolverEndpoint not supported for this service",
@@ -93,11 +93,11 @@ impl Request {
     }
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let sent = params.all().clone();
     let request = Request::read(params)?;
     if let Some(id) = replayed(plane, &request, &sent)? {
-        return Ok(answer(plane, &id, request.token.as_deref()));
+        return Ok(response(plane, &id, request.token.as_deref()));
     }
     let vpc = plane.vpcs.get(&request.vpc).ok_or_else(|| ApiError::vpc_not_found(&request.vpc))?.clone();
     let service = request.check_service(plane)?.clone();
@@ -116,11 +116,13 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     if private_dns && service.acceptance_required {
         return Err(endpoint_rules::not_accepted(&service));
     }
-    let doom = if private_dns { endpoint_rules::check_private_dns(plane, &vpc, &service, None)? } else { None };
+    let pending_failure =
+        if private_dns { endpoint_rules::check_private_dns(plane, &vpc, &service, None)? } else { None };
     tags::check(&request.tags)?;
     tags::check_count(plane, &request.tags)?;
-    let living = plane.living().filter(|endpoint| endpoint.vpc_id == vpc.id && endpoint.kind == Kind::Interface);
-    if living.count() >= plane.knobs.endpoints_per_vpc {
+    let existing =
+        plane.existing_endpoints().filter(|endpoint| endpoint.vpc_id == vpc.id && endpoint.kind == Kind::Interface);
+    if existing.count() >= plane.knobs.endpoints_per_vpc {
         return Err(ApiError::new("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached."));
     }
 
@@ -146,24 +148,24 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         was_available: false,
     };
     let now = plane.now;
-    plane.add_endpoint(endpoint, Some(now), doom);
+    plane.add_endpoint(endpoint, Some(now), pending_failure);
     if let Some(token) = request.token.clone() {
         plane.tokens.remember(token, sent, id.clone(), now);
     }
-    Ok(answer(plane, &id, request.token.as_deref()))
+    Ok(response(plane, &id, request.token.as_deref()))
 }
 
-/// The endpoint that the same request made before.
+/// The endpoint that an earlier request with the same client token created.
 fn replayed(plane: &Plane, request: &Request, sent: &Values) -> Result<Option<String>, ApiError> {
     let Some(token) = &request.token else { return Ok(None) };
     let lifetime = Duration::from_millis(plane.knobs.token_lifetime_ms);
     let id = plane.tokens.find(token, sent, plane.now, lifetime)?;
-    let deleted = |id: &&str| plane.current(id).is_none_or(Endpoint::is_leaving);
+    let deleted = |id: &&str| plane.current(id).is_none_or(Endpoint::is_deleting);
     Ok(id.filter(|id| plane.knobs.token_after_delete == TokenAfterDelete::Replay || !deleted(id)).map(str::to_owned))
 }
 
-/// The endpoint as it is, even on a replay (EC2 developer guide, "Ensuring idempotency").
-fn answer(plane: &Plane, id: &str, token: Option<&str>) -> Xml {
+/// Describes the current state of the endpoint, even for a repeated request (EC2 developer guide, "Ensuring idempotency").
+fn response(plane: &Plane, id: &str, token: Option<&str>) -> Xml {
     let mut xml = Xml::new();
     if let Some(endpoint) = plane.endpoints.get(id).and_then(|record| record.history.last()) {
         xml.nest("vpcEndpoint", |xml| describe_endpoints::write(xml, plane, endpoint));

@@ -1,6 +1,6 @@
 //! `DeleteVpcEndpoints`.
 
-use super::{Answer, endpoint_rules};
+use super::{Response, endpoint_rules};
 use crate::{
     clock::View,
     error::{ApiError, check_id},
@@ -9,8 +9,8 @@ use crate::{
     xml::Xml,
 };
 
-/// HTTP 200 even if nothing could be deleted: the refusals are items of the answer.
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+/// The status is HTTP 200 even if nothing was deleted; the response lists the unsuccessful items.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let ids = params.list("VpcEndpointId");
     params.finish()?;
     if ids.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     let mut unsuccessful = Vec::new();
     for id in &ids {
         match plane.find_to_change(id) {
-            // Spelled without `Id`, other than everywhere else (terraform-provider-aws, aws-vpce-operator).
+            // Unlike everywhere else, this code is spelled without `Id` (terraform-provider-aws, aws-vpce-operator).
             None => unsuccessful.push((
                 id,
                 ApiError::new("InvalidVpcEndpoint.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist")),

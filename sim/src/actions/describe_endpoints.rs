@@ -1,6 +1,6 @@
-//! `DescribeVpcEndpoints`, and how an endpoint looks on the wire.
+//! `DescribeVpcEndpoints`, and the XML representation of an endpoint.
 
-use super::Answer;
+use super::Response;
 use crate::{
     clock::View,
     endpoint::Endpoint,
@@ -21,7 +21,7 @@ const FILTERS: [&str; 8] = [
     "vpc-id",
 ];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
     let ids = params.list("VpcEndpointId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(1)?;
@@ -29,7 +29,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
     for id in &ids {
         check_id("vpce", "InvalidVpcEndpointId", id)?;
     }
-    // No id at all means every endpoint.
+    // Without IDs, all endpoints are returned.
     let seen: Vec<Endpoint> =
         plane.visible(view).filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.id)).cloned().collect();
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|endpoint| endpoint.id == **id)) {
@@ -44,7 +44,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
                     "service-name" => endpoint.service_name.clone(),
                     "service-region" => plane.region.clone(),
                     "vpc-endpoint-id" => endpoint.id.clone(),
-                    // The filter takes the lowerCamel words (API reference), whatever the answer spells.
+                    // The filter takes lowerCamel values (API reference), regardless of the spelling in responses.
                     "vpc-endpoint-state" => endpoint.state.wire().to_owned(),
                     "vpc-endpoint-type" => endpoint.kind.wire().to_owned(),
                     _ => endpoint.vpc_id.clone(),

@@ -1,4 +1,4 @@
-//! What EC2 demands of an endpoint, at creation as well as at every change.
+//! The validation rules for creating and modifying an endpoint.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,11 +10,11 @@ use crate::{
     world::{Service, Verification, Vpc},
 };
 
-/// The most characters of an endpoint policy (PrivateLink quotas).
+/// The maximum number of characters of an endpoint policy (PrivateLink quotas).
 const LONGEST_POLICY: usize = 20_480;
 
-/// Subnets that are to be added to those that an endpoint has: they exist in its VPC, the service serves their zones, no
-/// two are in one zone, and there is an address left in each.
+/// Validates the subnets to add to an endpoint: they exist in its VPC, the service is available in their Availability
+/// Zones, each zone has only one of them, and each subnet has an available address.
 pub(super) fn check_subnets(
     plane: &Plane,
     vpc: &str,
@@ -61,7 +61,7 @@ pub(super) fn check_subnets(
     Ok(())
 }
 
-/// All groups that an endpoint is to have: they exist in its VPC, and a network interface can have that many.
+/// Validates the security groups of an endpoint: they exist in its VPC, and are within the quota per network interface.
 pub(super) fn check_groups(plane: &Plane, vpc: &str, groups: &[String]) -> Result<(), ApiError> {
     for id in groups {
         check_id("sg", "InvalidSecurityGroupId", id)?;
@@ -120,8 +120,8 @@ pub(super) fn check_policy(policy: &str) -> Result<(), ApiError> {
     }
 }
 
-/// What leaving out `PrivateDnsEnabled` means: on, where the service can (terraform-provider-aws #37694), and nothing
-/// where an owner has to accept first (aws-vpce-operator).
+/// The default of `PrivateDnsEnabled`: on if the service supports it (terraform-provider-aws #37694), but off if the
+/// service requires acceptance (aws-vpce-operator).
 pub(super) fn private_dns_by_default(service: &Service) -> bool {
     service.private_dns_name.is_some()
         && service.private_dns_name_state == Verification::Verified
@@ -142,25 +142,25 @@ pub(super) fn not_accepted(service: &Service) -> ApiError {
     ))
 }
 
-/// Whether an endpoint in the VPC can answer to the service's private name. If somebody took the name a moment ago, this
-/// may go unnoticed now and come out later: then it is returned as the endpoint's fate.
+/// Checks whether private DNS can be enabled for an endpoint in the VPC. EC2 may fail to detect a conflict with a name that
+/// came into use a moment ago; in that case, returns the error with which the endpoint fails later.
 pub(super) fn check_private_dns(
     plane: &Plane,
     vpc: &Vpc,
     service: &Service,
     own: Option<&str>,
 ) -> Result<Option<LastError>, ApiError> {
-    let refused = |why: &str| {
+    let rejected = |why: &str| {
         Err(ApiError::invalid_parameter(format!(
             "Private DNS can't be enabled because the service {} {why}",
             service.name
         )))
     };
     let Some(name) = &service.private_dns_name else {
-        return refused("does not provide a private DNS name.");
+        return rejected("does not provide a private DNS name.");
     };
     if service.private_dns_name_state != Verification::Verified {
-        return refused("has not verified the private DNS name.");
+        return rejected("has not verified the private DNS name.");
     }
     if !(vpc.dns_support && vpc.dns_hostnames) {
         return Err(ApiError::invalid_parameter(format!(
@@ -176,7 +176,7 @@ pub(super) fn check_private_dns(
     ));
     match taken {
         None => Ok(None),
-        Some(Taken::ByEndpoint(age)) if age < Duration::from_millis(plane.knobs.conflict_blind_ms) => {
+        Some(Taken::ByEndpoint(age)) if age < Duration::from_millis(plane.knobs.conflict_detection_ms) => {
             Ok(Some(LastError { code: conflict.code, message: conflict.message }))
         }
         Some(_) => Err(conflict),

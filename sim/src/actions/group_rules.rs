@@ -1,9 +1,9 @@
-//! Ingress rules of security groups.
+//! Inbound rules of security groups.
 
 mod read;
 pub(super) mod write;
 
-use super::{Answer, tags};
+use super::{Response, tags};
 use crate::{
     clock::View,
     error::ApiError,
@@ -13,7 +13,7 @@ use crate::{
     xml::Xml,
 };
 
-/// Rules of a security group (VPC quotas).
+/// The quota of rules per security group (VPC quotas).
 const MOST_RULES: usize = 60;
 
 const FILTERS: [&str; 3] = ["group-id", "security-group-rule-id", "tag"];
@@ -22,7 +22,7 @@ fn same(a: &Rule, b: &Rule) -> bool {
     (&a.protocol, a.from_port, a.to_port, &a.source) == (&b.protocol, b.from_port, b.to_port, &b.source)
 }
 
-fn words(rule: &Rule) -> String {
+fn describe_rule(rule: &Rule) -> String {
     let peer = match &rule.source {
         Source::Cidr(peer) | Source::Ipv6Cidr(peer) | Source::PrefixList(peer) | Source::Group(peer) => peer,
     };
@@ -35,7 +35,7 @@ fn words(rule: &Rule) -> String {
     )
 }
 
-pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("GroupId")?;
     let mut added = read::rules(params)?;
     let rule_tags = params.tag_specification("security-group-rule")?;
@@ -55,7 +55,7 @@ pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> 
         if group.ingress.iter().any(|known| same(known, rule)) {
             return Err(ApiError::new(
                 "InvalidPermission.Duplicate",
-                format!("the specified rule \"{}\" already exists", words(rule)),
+                format!("the specified rule \"{}\" already exists", describe_rule(rule)),
             ));
         }
         rule.id = plane.random.id("sgr");
@@ -74,7 +74,7 @@ pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> 
     Ok(xml)
 }
 
-pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("GroupId")?;
     let rule_ids = params.list("SecurityGroupRuleId");
     let removed = read::rules(params)?;
@@ -93,22 +93,22 @@ pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     if let Some(missed) = rule_ids.iter().find(|id| !group.ingress.iter().any(|rule| rule.id == **id)) {
         return Err(rule_not_found(missed));
     }
-    // Without a match nothing is revoked at all, unless the VPC is a default one (API reference).
+    // If a rule does not exist, nothing is revoked, except in a default VPC (API reference).
     if let Some(missed) = removed.iter().find(|rule| !group.ingress.iter().any(|known| same(known, rule))) {
         return Err(ApiError::new(
             "InvalidPermission.NotFound",
-            format!("The specified rule \"{}\" does not exist in this security group.", words(missed)),
+            format!("The specified rule \"{}\" does not exist in this security group.", describe_rule(missed)),
         ));
     }
-    let goes = |rule: &Rule| rule_ids.contains(&rule.id) || removed.iter().any(|gone| same(gone, rule));
+    let is_revoked = |rule: &Rule| rule_ids.contains(&rule.id) || removed.iter().any(|gone| same(gone, rule));
     let mut xml = Xml::done();
-    xml.list("revokedSecurityGroupRuleSet", group.ingress.iter().filter(|rule| goes(rule)), |xml, rule| {
+    xml.list("revokedSecurityGroupRuleSet", group.ingress.iter().filter(|rule| is_revoked(rule)), |xml, rule| {
         write::core(xml, &group, rule);
         if let Source::Group(other) = &rule.source {
             xml.field("referencedGroupId", other);
         }
     });
-    group.ingress.retain(|rule| !goes(rule));
+    group.ingress.retain(|rule| !is_revoked(rule));
     store(plane, group);
     Ok(xml)
 }
@@ -124,7 +124,7 @@ fn rule_not_found(id: &str) -> ApiError {
     ApiError::new("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist"))
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
     let ids = params.list("SecurityGroupRuleId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;

@@ -1,6 +1,6 @@
 //! Security groups.
 
-use super::{Answer, group_rules, tags};
+use super::{Response, group_rules, tags};
 use crate::{
     clock::{History, View},
     error::{ApiError, check_id},
@@ -26,10 +26,10 @@ const FILTERS: [&str; 13] = [
     "vpc-id",
 ];
 
-/// The most characters of a name or a description.
+/// The maximum number of characters of a name or a description.
 const LONGEST: usize = 255;
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
     let ids = params.list("GroupId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
@@ -37,7 +37,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
     for id in &ids {
         check_id("sg", "InvalidGroupId", id)?;
     }
-    // The groups of a shared VPC's owner are not the participant's to see.
+    // A participant in a shared VPC does not see the owner's security groups.
     let seen: Vec<Group> = plane
         .groups
         .values()
@@ -103,7 +103,7 @@ fn write(xml: &mut Xml, plane: &Plane, group: &Group) {
     xml.tags(&group.tags);
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let name = params.required("GroupName")?;
     let description = params.required("GroupDescription")?;
     let vpc_id = params.required("VpcId")?;
@@ -141,7 +141,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     Ok(xml)
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("GroupId")?;
     params.finish()?;
     let group = plane.group_to_change(&id)?;
@@ -151,7 +151,8 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
             format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
         ));
     }
-    let attached = plane.living().any(|endpoint| !endpoint.interfaces.is_empty() && endpoint.group_ids.contains(&id));
+    let attached =
+        plane.existing_endpoints().any(|endpoint| !endpoint.interfaces.is_empty() && endpoint.group_ids.contains(&id));
     let referenced = plane
         .groups
         .values()

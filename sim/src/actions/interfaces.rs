@@ -1,6 +1,6 @@
-//! Network interfaces, which here are those of endpoints.
+//! Network interfaces. In the simulation, only endpoints have them.
 
-use super::{Answer, describe_endpoints, subnets};
+use super::{Response, describe_endpoints, subnets};
 use crate::{
     clock::View,
     endpoint::{Endpoint, Interface},
@@ -28,7 +28,7 @@ const FILTERS: [&str; 13] = [
     "vpc-id",
 ];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
     let ids = params.list("NetworkInterfaceId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;

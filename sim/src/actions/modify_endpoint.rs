@@ -1,6 +1,6 @@
 //! `ModifyVpcEndpoint`.
 
-use super::{Answer, endpoint_rules};
+use super::{Response, endpoint_rules};
 use crate::{
     clock::View,
     endpoint::{Endpoint, FULL_ACCESS, Kind, LastError, State, Step},
@@ -50,11 +50,11 @@ impl Change {
             record_ip_type: params.text("DnsOptions.DnsRecordIpType"),
         };
         params.finish()?;
-        // What EC2 makes of no change at all is not known.
+        // How EC2 responds to a request without changes is not known.
         if change == Self::NONE { Err(missing("PrivateDnsEnabled")) } else { Ok(change) }
     }
 
-    /// The endpoint as it shall be, if all is well.
+    /// The endpoint after the modification, if it is valid.
     fn apply(&self, plane: &Plane, before: &Endpoint, service: &Service) -> Result<Endpoint, ApiError> {
         let mut after = before.clone();
         self.apply_policy(&mut after, service)?;
@@ -71,10 +71,11 @@ impl Change {
         let strict = plane.knobs.strict_modify;
         for id in &self.remove_subnets {
             if strict && !before.subnet_ids.contains(id) {
-                return Err(not_there("subnet", id, before));
+                return Err(not_associated("subnet", id, before));
             }
         }
-        // Added before the others are removed: a zone has to be freed by a call of its own (aws-vpce-operator).
+        // The new subnets are validated before the others are removed, because replacing a subnet in the same zone takes
+        // two calls (aws-vpce-operator).
         endpoint_rules::check_subnets(
             plane,
             &before.vpc_id,
@@ -113,7 +114,7 @@ impl Change {
     fn apply_groups(&self, plane: &Plane, before: &Endpoint, after: &mut Endpoint) -> Result<(), ApiError> {
         let strict = plane.knobs.strict_modify;
         if let Some(id) = self.remove_groups.iter().find(|id| strict && !before.group_ids.contains(id)) {
-            return Err(not_there("security group", id, before));
+            return Err(not_associated("security group", id, before));
         }
         if let Some(id) = self.add_groups.iter().find(|id| strict && before.group_ids.contains(id)) {
             return Err(ApiError::invalid_parameter(format!(
@@ -136,11 +137,11 @@ impl Change {
     }
 }
 
-fn not_there(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
+fn not_associated(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
     ApiError::invalid_parameter(format!("The {what} {id} is not associated with the VPC endpoint {}.", endpoint.id))
 }
 
-pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("VpcEndpointId")?;
     let change = Change::read(params)?;
     check_id("vpce", "InvalidVpcEndpointId", &id)?;
@@ -149,7 +150,7 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     let service = plane.services.get(&before.service_name).cloned();
     let service = service.ok_or_else(|| ApiError::service_not_found(&before.service_name))?;
     let mut after = change.apply(plane, &before, &service)?;
-    let doom = if after.private_dns_enabled && !before.private_dns_enabled {
+    let pending_failure = if after.private_dns_enabled && !before.private_dns_enabled {
         enable_private_dns(plane, &before, &service)?
     } else {
         None
@@ -162,7 +163,7 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         after.state = State::Pending;
     }
     match (before.private_dns_enabled, after.private_dns_enabled) {
-        (false, true) if doom.is_none() => plane.take_zone(&after),
+        (false, true) if pending_failure.is_none() => plane.take_zone(&after),
         (true, false) => plane.release_zone_later(&id),
         _ => {}
     }
@@ -171,22 +172,25 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         if let Some(record) = plane.endpoints.get_mut(&id) {
             record.begin();
             record.modifying = true;
-            record.doom = record.doom.take().or(doom);
+            record.pending_failure = record.pending_failure.take().or(pending_failure);
         }
-        // One that was still being made begins anew.
+        // Modifying an endpoint that is still being created restarts the creation.
         let time = if before.was_available { plane.knobs.modify_ms } else { plane.knobs.create_ms };
-        plane.step_after(time, &id, Step::Settle);
+        plane.step_after(time, &id, Step::Complete);
     }
     Ok(Xml::done())
 }
 
-/// Whether an endpoint can be changed right now.
+/// Checks whether an endpoint can be modified in its current state.
 fn check_modifiable(plane: &Plane, endpoint: &Endpoint) -> Result<(), ApiError> {
     if endpoint.requester_managed {
         return Err(endpoint_rules::requester_managed(endpoint));
     }
     if endpoint.kind != Kind::Interface {
-        return Err(ApiError::complaint("InvalidParameter", "gateway endpoints cannot be modified in this simulation"));
+        return Err(ApiError::unrecognized(
+            "InvalidParameter",
+            "the simulation does not support modifying gateway endpoints",
+        ));
     }
     let modifying = plane.endpoints.get(&endpoint.id).is_some_and(|record| record.modifying);
     match endpoint.state {

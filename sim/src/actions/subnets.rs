@@ -1,6 +1,6 @@
 //! Subnets.
 
-use super::{Answer, tags, vpcs};
+use super::{Response, tags, vpcs};
 use crate::{
     clock::View,
     error::{ApiError, check_id},
@@ -34,7 +34,7 @@ fn find<'a>(plane: &'a Plane, id: &str) -> Result<&'a Subnet, ApiError> {
         .ok_or_else(|| ApiError::new("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist")))
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let ids = params.list("SubnetId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
@@ -94,7 +94,7 @@ fn write(xml: &mut Xml, plane: &Plane, subnet: &Subnet) {
     xml.tags(&subnet.tags);
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let vpc_id = params.required("VpcId")?;
     let cidr_block = params.required("CidrBlock")?;
     let (name, id) = (params.text("AvailabilityZone"), params.text("AvailabilityZoneId"));
@@ -102,7 +102,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     params.finish()?;
     let blocks = plane.vpcs.get(&vpc_id).filter(|_| plane.owner(&vpc_id) == plane.account).map(|vpc| &vpc.cidr_blocks);
     let blocks = blocks.ok_or_else(|| ApiError::vpc_not_found(&vpc_id))?;
-    // Without either, EC2 chooses a zone.
+    // Without a name or an ID, EC2 chooses an Availability Zone.
     let mut zones = plane.zones.iter();
     let zone = zones.find(|(zone, zone_id)| {
         name.as_ref().is_none_or(|name| name == *zone) && id.as_ref().is_none_or(|id| id == *zone_id)
@@ -129,7 +129,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     }
     tags::check(&tags)?;
     tags::check_count(plane, &tags)?;
-    // Five addresses of every subnet are AWS's.
+    // AWS reserves five addresses in every subnet.
     let free_addresses = usize::try_from(last - first + 1 - 5).unwrap_or(usize::MAX);
     let id = plane.random.id("subnet");
     let subnet = Subnet { id, vpc_id, zone, cidr_block, ipv6_cidr_block: None, free_addresses, tags };
@@ -139,14 +139,15 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     Ok(xml)
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("SubnetId")?;
     params.finish()?;
     let subnet = find(plane, &id)?;
     if plane.owner(&subnet.vpc_id) != plane.account {
         return Err(ApiError::unauthorized(&plane.account, "DeleteSubnet"));
     }
-    let used = plane.living().flat_map(|endpoint| &endpoint.interfaces).any(|interface| interface.subnet_id == id);
+    let used =
+        plane.existing_endpoints().flat_map(|endpoint| &endpoint.interfaces).any(|interface| interface.subnet_id == id);
     if used {
         return Err(ApiError::new(
             "DependencyViolation",

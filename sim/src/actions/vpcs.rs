@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
-use super::{Answer, tags};
+use super::{Response, tags};
 use crate::{
     clock::{History, View},
     error::{ApiError, check_id},
@@ -27,14 +27,14 @@ const FILTERS: [&str; 9] = [
 
 fn find<'a>(plane: &'a Plane, id: &str) -> Result<&'a Vpc, ApiError> {
     check_id("vpc", "InvalidVpcID", id)?;
-    // Here the words are spelled otherwise than by CreateVpcEndpoint.
+    // CreateVpcEndpoint capitalizes this message differently.
     plane
         .vpcs
         .get(id)
         .ok_or_else(|| ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")))
 }
 
-/// First and last address of an IPv4 block of 16 to 28 bits, as VPCs and subnets have them.
+/// The first and last address of an IPv4 CIDR block with a prefix length of 16 to 28, as required for VPCs and subnets.
 pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
     let parts = block.split_once('/').and_then(|(address, bits)| {
         Some((address.parse::<Ipv4Addr>().ok()?.to_bits(), bits.parse::<u32>().ok().filter(|bits| *bits <= 32)?))
@@ -51,7 +51,7 @@ pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
     Ok((first, first | rest))
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let block = params.required("CidrBlock")?;
     let tags = params.tag_specification("vpc")?;
     params.finish()?;
@@ -75,8 +75,8 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     Ok(xml)
 }
 
-/// Its default group goes with it; whatever else is in it has to be gone.
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+/// Deletes the VPC with its default security group. Everything else in it must have been deleted.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("VpcId")?;
     params.finish()?;
     find(plane, &id)?;
@@ -86,7 +86,7 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     let default = plane.default_group(&id).map(|group| group.id.clone());
     let mut groups = plane.groups.values().filter_map(History::now);
     let used = plane.subnets.values().any(|subnet| subnet.vpc_id == id)
-        || plane.living().any(|endpoint| endpoint.vpc_id == id)
+        || plane.existing_endpoints().any(|endpoint| endpoint.vpc_id == id)
         || groups.any(|group| group.vpc_id == id && Some(&group.id) != default.as_ref());
     if used {
         return Err(ApiError::new(
@@ -102,7 +102,7 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     Ok(Xml::done())
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let ids = params.list("VpcId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
@@ -158,7 +158,7 @@ fn write(xml: &mut Xml, plane: &Plane, vpc: &Vpc) {
     xml.tags(&vpc.tags);
 }
 
-pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("VpcId")?;
     let attribute = params.required("Attribute")?;
     params.finish()?;
@@ -179,7 +179,7 @@ pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, _view: 
     Ok(xml)
 }
 
-pub(super) fn modify_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn modify_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let id = params.required("VpcId")?;
     let support = params.boolean("EnableDnsSupport.Value")?;
     let hostnames = params.boolean("EnableDnsHostnames.Value")?;

@@ -1,15 +1,15 @@
 //! Availability Zones.
 
-use super::Answer;
+use super::Response;
 use crate::{clock::View, error::ApiError, plane::Plane, query::Params, tags::Tags, xml::Xml};
 
 const FILTERS: [&str; 6] = ["opt-in-status", "region-name", "state", "zone-id", "zone-name", "zone-type"];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
     let names = params.list("ZoneName");
     let ids = params.list("ZoneId");
     let filters = params.filters(&FILTERS)?;
-    // There are no zones here that an account would have to opt in to.
+    // The account has opted in to all zones.
     params.boolean("AllAvailabilityZones")?;
     params.finish()?;
     let invalid = |name: &String| ApiError::invalid_value(format!("Invalid availability zone: [{name}]"));

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Plane {
-    /// The endpoint as it is, even if it is only still listed.
+    /// The current state of the endpoint, including `deleted`.
     pub(crate) fn current(&self, id: &str) -> Option<&Endpoint> {
         self.endpoints.get(id)?.history.now()
     }
@@ -22,38 +22,38 @@ impl Plane {
         }
     }
 
-    /// All endpoints that exist, the dying ones among them.
-    pub(crate) fn living(&self) -> impl Iterator<Item = &Endpoint> {
+    /// All endpoints that exist, including those being deleted.
+    pub(crate) fn existing_endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.endpoints.values().filter_map(|record| record.history.now()).filter(|endpoint| !endpoint.is_gone())
     }
 
-    /// All endpoints that the caller may see, as they were. A participant in a shared VPC sees none of its endpoints.
+    /// All endpoints that the caller can see. A participant in a shared VPC does not see the endpoints in it.
     pub(crate) fn visible(&self, view: View) -> impl Iterator<Item = &Endpoint> {
         let seen = self.endpoints.values().filter_map(move |record| record.history.as_of(view));
         seen.filter(|endpoint| endpoint.owner == self.account)
     }
 
-    /// The endpoint that a change is to be made to, if whoever handles the change knows of it already.
+    /// Looks up the endpoint for a change. Because of lag, a new endpoint may not be found yet.
     pub(crate) fn find_to_change(&mut self, id: &str) -> Option<Endpoint> {
         let view = self.write_view();
         self.endpoints.get(id)?.history.as_of(view)?;
         self.current(id).filter(|endpoint| endpoint.owner == self.account && !endpoint.is_gone()).cloned()
     }
 
-    /// Adds an endpoint, with its network interfaces and its hidden zone.
-    pub(crate) fn add_endpoint(&mut self, mut endpoint: Endpoint, since: View, doom: Option<LastError>) {
+    /// Adds an endpoint with its network interfaces and its hidden private hosted zone.
+    pub(crate) fn add_endpoint(&mut self, mut endpoint: Endpoint, since: View, pending_failure: Option<LastError>) {
         endpoint.interfaces = self.make_interfaces(&endpoint.subnet_ids);
         let id = endpoint.id.clone();
-        if endpoint.private_dns_enabled && doom.is_none() {
+        if endpoint.private_dns_enabled && pending_failure.is_none() {
             self.take_zone(&endpoint);
         }
         let state = endpoint.state;
         let mut record = Record::new(History::new(since, endpoint));
-        record.doom = doom;
+        record.pending_failure = pending_failure;
         self.endpoints.insert(id.clone(), record);
         match (state, self.knobs.acceptance_ms) {
             (State::PendingAcceptance, Some(delay)) => self.step_after(delay, &id, Step::Accept),
-            (State::Pending, _) => self.step_after(self.knobs.create_ms, &id, Step::Settle),
+            (State::Pending, _) => self.step_after(self.knobs.create_ms, &id, Step::Complete),
             (State::Deleting, _) => self.step_after(self.knobs.delete_ms, &id, Step::Delete),
             _ => {}
         }
@@ -67,10 +67,10 @@ impl Plane {
         }
     }
 
-    /// Whether an endpoint that somebody else is to make refers to what there is.
+    /// Checks that the resources that a foreign endpoint refers to exist.
     pub(crate) fn check_spec(&self, spec: &EndpointSpec) -> Result<(), WorldError> {
         if self.endpoints.contains_key(&spec.id) {
-            return Err(WorldError::new(format!("there is an endpoint {} already", spec.id)));
+            return Err(WorldError::new(format!("endpoint {} already exists", spec.id)));
         }
         spec.check(&References {
             vpc: &|id| self.vpcs.contains_key(id),
@@ -80,7 +80,7 @@ impl Plane {
         })
     }
 
-    /// Adds an endpoint that somebody else made, and gives its id.
+    /// Adds a foreign endpoint and returns its ID.
     pub(crate) fn add_foreign(&mut self, spec: EndpointSpec, since: View) -> String {
         let owner = self.owner(&spec.vpc_id);
         let groups = if spec.group_ids.is_empty() {
@@ -113,9 +113,9 @@ impl Plane {
         id
     }
 
-    /// Begins the end of an endpoint. One that is ending already goes on as it was.
+    /// Starts the deletion of an endpoint. Has no effect if it is already being deleted.
     pub(crate) fn begin_delete(&mut self, id: &str) {
-        if self.current(id).is_none_or(Endpoint::is_leaving) {
+        if self.current(id).is_none_or(Endpoint::is_deleting) {
             return;
         }
         if let Some(record) = self.endpoints.get_mut(id) {
@@ -131,7 +131,7 @@ impl Plane {
             .map(|subnet_id| {
                 let given = self.addresses.entry(subnet_id.clone()).or_default();
                 *given += 1;
-                // The first four addresses of a subnet are AWS's.
+                // AWS reserves the first four addresses of a subnet.
                 let offset = 3 + *given;
                 let block = self.subnets.get(subnet_id).map(|subnet| subnet.cidr_block.as_str()).unwrap_or_default();
                 let base = block.split('/').next().and_then(|base| base.parse::<Ipv4Addr>().ok());
@@ -141,9 +141,12 @@ impl Plane {
             .collect()
     }
 
-    /// Addresses of a subnet that are still free.
+    /// The number of available IPv4 addresses in a subnet.
     pub(crate) fn free_addresses(&self, subnet: &Subnet) -> usize {
-        let taken = self.living().flat_map(|endpoint| &endpoint.interfaces).filter(|eni| eni.subnet_id == subnet.id);
+        let taken = self
+            .existing_endpoints()
+            .flat_map(|endpoint| &endpoint.interfaces)
+            .filter(|eni| eni.subnet_id == subnet.id);
         subnet.free_addresses.saturating_sub(taken.count())
     }
 

@@ -1,4 +1,4 @@
-//! VPCs, security groups and services of the control plane.
+//! The VPCs, security groups, and endpoint services of the control plane.
 
 use super::Plane;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Plane {
-    /// The account that owns a VPC and what is in it.
+    /// The account that owns a VPC and its subnets and security groups.
     pub(crate) fn owner(&self, vpc: &str) -> String {
         self.vpcs.get(vpc).and_then(|vpc| vpc.owner.clone()).unwrap_or_else(|| self.account.clone())
     }
@@ -18,7 +18,7 @@ impl Plane {
         self.groups.get(id)?.now()
     }
 
-    /// Adds the group that every VPC is born with.
+    /// Adds the default security group that EC2 creates with every VPC.
     pub(crate) fn add_default_group(&mut self, vpc: &str, since: View) {
         let group = Group {
             id: self.random.id("sg"),
@@ -36,19 +36,19 @@ impl Plane {
         groups.find(|group| group.vpc_id == vpc && group.name == "default")
     }
 
-    /// The caller's account, in the ways that a list of principals may name it.
+    /// Whether the service allows the caller's account.
     pub(crate) fn allowed(&self, service: &Service) -> bool {
         let root = format!("arn:aws:iam::{}:root", self.account);
         ["*", self.account.as_str(), root.as_str()].iter().any(|name| service.allowed_principals.contains(*name))
     }
 
-    /// The service, if it exists as far as the caller may know.
+    /// The service, if it exists and allows the caller.
     pub(crate) fn service(&self, name: &str) -> Result<&Service, ApiError> {
         let service = self.services.get(name).filter(|service| self.allowed(service));
         service.ok_or_else(|| ApiError::service_not_found(name))
     }
 
-    /// The group that a change is to be made to.
+    /// Looks up the security group for a change. Because of lag, a new security group may not be found yet.
     pub(crate) fn group_to_change(&mut self, id: &str) -> Result<Group, ApiError> {
         check_id("sg", "InvalidGroupId", id)?;
         let view = self.write_view();

@@ -1,4 +1,4 @@
-//! What happens by itself when its time has come.
+//! Scheduled events.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,16 +8,16 @@ use crate::{
     knobs::Span,
 };
 
-/// Something that happens by itself.
+/// A scheduled event.
 #[derive(Clone, Debug)]
 enum Event {
-    /// Void, unless the endpoint is still at that operation.
+    /// Ignored if the endpoint has started another operation in the meantime.
     Step { endpoint: String, operation: u64, step: Step },
-    /// The endpoint's hidden zone goes.
+    /// Removes the endpoint's hidden private hosted zone.
     ReleaseZone { endpoint: String },
 }
 
-/// By time, then in the order of scheduling.
+/// Events by time, then in the order of scheduling.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     events: BTreeMap<(Duration, u64), Event>,
@@ -25,13 +25,13 @@ pub(super) struct Schedule {
 }
 
 impl Plane {
-    /// Does everything that is due by now.
+    /// Runs all events that are due.
     pub(crate) fn advance(&mut self) {
         let to = self.clock.elapsed();
         while let Some(entry) = self.schedule.events.first_entry().filter(|entry| entry.key().0 <= to) {
             let ((at, _), event) = entry.remove_entry();
             self.now = at;
-            self.happen(event);
+            self.run_event(event);
         }
         self.now = to;
     }
@@ -51,7 +51,7 @@ impl Plane {
         self.after(self.knobs.zone_release_ms, Event::ReleaseZone { endpoint: endpoint.to_owned() });
     }
 
-    fn happen(&mut self, event: Event) {
+    fn run_event(&mut self, event: Event) {
         match event {
             Event::ReleaseZone { endpoint } => self.hidden_zones.release(&endpoint),
             Event::Step { endpoint, operation, step } => {
@@ -67,17 +67,17 @@ impl Plane {
         match step {
             Step::Accept => {
                 self.change(id, |endpoint| endpoint.state = State::Pending);
-                self.step_after(self.knobs.create_ms, id, Step::Settle);
+                self.step_after(self.knobs.create_ms, id, Step::Complete);
             }
-            Step::Settle => {
-                let doom = self.endpoints.get_mut(id).and_then(|record| {
+            Step::Complete => {
+                let pending_failure = self.endpoints.get_mut(id).and_then(|record| {
                     record.modifying = false;
-                    record.doom.take()
+                    record.pending_failure.take()
                 });
                 self.change(id, |endpoint| {
-                    endpoint.state = if doom.is_some() { State::Failed } else { State::Available };
-                    endpoint.was_available |= doom.is_none();
-                    endpoint.last_error = doom;
+                    endpoint.state = if pending_failure.is_some() { State::Failed } else { State::Available };
+                    endpoint.was_available |= pending_failure.is_none();
+                    endpoint.last_error = pending_failure;
                 });
             }
             Step::Delete => {
@@ -89,9 +89,9 @@ impl Plane {
                 if had_zone {
                     self.release_zone_later(id);
                 }
-                self.step_after(self.knobs.deleted_listed_ms, id, Step::Forget);
+                self.step_after(self.knobs.deleted_listed_ms, id, Step::Unlist);
             }
-            Step::Forget => {
+            Step::Unlist => {
                 if let Some(record) = self.endpoints.get_mut(id) {
                     record.history.end(now);
                 }

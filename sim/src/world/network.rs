@@ -1,4 +1,4 @@
-//! The network of a world: VPCs, subnets, and security groups.
+//! The network in a world: VPCs, subnets, and security groups.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use crate::tags::Tags;
 pub struct Vpc {
     /// `vpc-` and hex digits.
     pub id: String,
-    /// The account that owns it; the caller, if absent. Another's is a VPC shared with the caller.
+    /// The account that owns the VPC; the caller, if absent. A VPC of another account is shared with the caller.
     #[serde(default)]
     pub owner: Option<String>,
-    /// The primary block first.
+    /// IPv4 CIDR blocks, the primary one first.
     pub cidr_blocks: Vec<String>,
-    /// IPv6 blocks, if any.
+    /// IPv6 CIDR blocks, if any.
     #[serde(default)]
     pub ipv6_cidr_blocks: Vec<String>,
-    /// The attribute `enableDnsSupport`; on in every new VPC.
+    /// The attribute `enableDnsSupport`, which is on in every new VPC.
     #[serde(default = "yes")]
     pub dns_support: bool,
-    /// The attribute `enableDnsHostnames`; off in every new VPC but the default one.
+    /// The attribute `enableDnsHostnames`, which is off in every new VPC except a default VPC.
     #[serde(default)]
     pub dns_hostnames: bool,
-    /// Names of the customer's own private hosted zones that are associated with the VPC.
+    /// The names of the customer's private hosted zones that are associated with the VPC.
     #[serde(default)]
     pub customer_zones: BTreeSet<String>,
     /// Tags.
@@ -44,12 +44,12 @@ pub struct Subnet {
     pub vpc_id: String,
     /// The name of its Availability Zone.
     pub zone: String,
-    /// Its block.
+    /// Its IPv4 CIDR block.
     pub cidr_block: String,
-    /// Its IPv6 block, if any.
+    /// Its IPv6 CIDR block, if any.
     #[serde(default)]
     pub ipv6_cidr_block: Option<String>,
-    /// Addresses that are free before any endpoint of this world takes one.
+    /// The number of available IPv4 addresses, not counting those that the endpoints of this world use.
     pub free_addresses: usize,
     /// Tags.
     #[serde(default)]
@@ -64,12 +64,12 @@ pub struct Group {
     pub id: String,
     /// Unique within the VPC.
     pub name: String,
-    /// For people.
+    /// Its description.
     #[serde(default)]
     pub description: String,
     /// Its VPC.
     pub vpc_id: String,
-    /// What may come in. Everything may go out.
+    /// Inbound rules. All outbound traffic is allowed.
     #[serde(default)]
     pub ingress: Vec<Rule>,
     /// Tags.
@@ -77,24 +77,24 @@ pub struct Group {
     pub tags: Tags,
 }
 
-/// An ingress rule of a security group.
+/// An inbound rule of a security group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// `sgr-` and hex digits; made up, if absent.
+    /// `sgr-` and hex digits; generated, if absent.
     #[serde(default)]
     pub id: String,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
     pub protocol: String,
-    /// The first port; absent where the protocol has none.
+    /// The first port; absent if the protocol has no ports.
     #[serde(default)]
     pub from_port: Option<i32>,
     /// The last port.
     #[serde(default)]
     pub to_port: Option<i32>,
-    /// Who may come in.
+    /// The allowed source.
     pub source: Source,
-    /// For people.
+    /// Its description.
     #[serde(default)]
     pub description: Option<String>,
     /// Tags.
@@ -102,13 +102,13 @@ pub struct Rule {
     pub tags: Tags,
 }
 
-/// Where a rule lets traffic come from.
+/// The source that a rule allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// An IPv4 block.
+    /// An IPv4 CIDR block.
     Cidr(String),
-    /// An IPv6 block.
+    /// An IPv6 CIDR block.
     Ipv6Cidr(String),
     /// A managed prefix list.
     PrefixList(String),

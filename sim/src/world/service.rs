@@ -1,4 +1,4 @@
-//! The services of a world, and the endpoints that exist at the start.
+//! The endpoint services in a world, and its existing endpoints.
 
 use std::collections::BTreeSet;
 
@@ -15,23 +15,23 @@ use crate::{
 pub struct Service {
     /// `com.amazonaws.vpce.REGION.vpce-svc-…`
     pub name: String,
-    /// The account of the provider.
+    /// The account that owns the service.
     pub owner: String,
-    /// Ids of the zones that it serves.
+    /// The IDs of the Availability Zones in which it is available.
     pub zone_ids: BTreeSet<String>,
-    /// The name that private DNS gives to an endpoint of it.
+    /// Its private DNS name.
     #[serde(default)]
     pub private_dns_name: Option<String>,
-    /// How far the provider's proof is that the name is its own.
+    /// The verification state of the private DNS name.
     #[serde(default)]
     pub private_dns_name_state: Verification,
-    /// Whether the provider accepts every endpoint by hand.
+    /// Whether the service owner must accept each connection request.
     #[serde(default)]
     pub acceptance_required: bool,
-    /// Account numbers, their `arn:aws:iam::…:root`, or `*`. The service does not exist for others.
-    #[serde(default = "everybody")]
+    /// Account IDs, `arn:aws:iam::…:root`, or `*`. For other accounts the service does not exist.
+    #[serde(default = "any_principal")]
     pub allowed_principals: BTreeSet<String>,
-    /// Whether endpoints may have a policy other than full access.
+    /// Whether endpoints can have a policy other than full access.
     #[serde(default = "yes")]
     pub policy_supported: bool,
     /// `ipv4`, `ipv6`, or both.
@@ -39,16 +39,16 @@ pub struct Service {
     pub ip_address_types: BTreeSet<String>,
 }
 
-/// The state of a service's private DNS name.
+/// The verification state of a private DNS name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Verification {
-    /// Proven, usable.
+    /// Verified, so endpoints can use the name.
     #[default]
     Verified,
-    /// Not yet proven.
+    /// Not yet verified.
     PendingVerification,
-    /// Not proven in time.
+    /// The verification failed.
     Failed,
 }
 
@@ -62,36 +62,36 @@ impl Verification {
     }
 }
 
-/// An endpoint that somebody else made, in the console say.
+/// An endpoint that was not created through the API under test, but in the console, for example.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
-    /// `vpce-` and hex digits; made up, if empty.
+    /// `vpce-` and hex digits; generated, if empty.
     #[serde(default)]
     pub id: String,
     /// Its VPC.
     pub vpc_id: String,
-    /// Its service. A gateway endpoint's need not be among the world's services.
+    /// Its service. The service of a gateway endpoint does not have to be in the world.
     pub service_name: String,
-    /// Interface, if absent.
+    /// Its type; `Interface`, if absent.
     #[serde(default)]
     pub kind: Kind,
-    /// Available, if absent.
+    /// Its state; `available`, if absent.
     #[serde(default = "available")]
     pub state: State,
-    /// Whether it answers to the service's private name.
+    /// Whether private DNS is enabled.
     #[serde(default)]
     pub private_dns_enabled: bool,
-    /// At most one in each zone.
+    /// At most one per Availability Zone.
     #[serde(default)]
     pub subnet_ids: Vec<String>,
-    /// The VPC's default group, if empty.
+    /// The VPC's default security group, if empty.
     #[serde(default)]
     pub group_ids: Vec<String>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
-    /// Whether another AWS service manages it, so that nobody else can change or delete it.
+    /// Whether an AWS service manages it. The account cannot modify or delete such an endpoint.
     #[serde(default)]
     pub requester_managed: bool,
 }
@@ -104,7 +104,7 @@ fn ipv4() -> BTreeSet<String> {
     BTreeSet::from(["ipv4".to_owned()])
 }
 
-fn everybody() -> BTreeSet<String> {
+fn any_principal() -> BTreeSet<String> {
     BTreeSet::from(["*".to_owned()])
 }
 

@@ -9,7 +9,7 @@ use crate::{
     world::{Rule, Source},
 };
 
-/// Reads `IpPermissions.N`, of which each may name many sources; or the one rule that the parameters themselves name.
+/// Reads `IpPermissions.N`, each with one or more sources, or the single rule in the top-level parameters.
 pub(super) fn rules(params: &mut Params) -> Result<Vec<Rule>, ApiError> {
     let mut rules = Vec::new();
     for permission in params.structures("IpPermissions") {
@@ -24,7 +24,7 @@ pub(super) fn rules(params: &mut Params) -> Result<Vec<Rule>, ApiError> {
             ("Groups", "GroupId", Source::Group),
         ] {
             for item in params.structures(&format!("{permission}.{list}")) {
-                // The owner of a group may be named, and can only be this account.
+                // The owner of the security group is optional, and can only be this account.
                 params.text(&format!("{item}.UserId"));
                 rules.push(Rule {
                     id: String::new(),
@@ -53,13 +53,13 @@ pub(super) fn rules(params: &mut Params) -> Result<Vec<Rule>, ApiError> {
         });
     }
     for rule in &mut rules {
-        normalise(rule)?;
+        normalize(rule)?;
     }
     Ok(rules)
 }
 
-/// Brings a rule into the form that EC2 keeps it in, if it makes sense.
-fn normalise(rule: &mut Rule) -> Result<(), ApiError> {
+/// Converts a valid rule to the form in which EC2 stores it.
+fn normalize(rule: &mut Rule) -> Result<(), ApiError> {
     let name = match rule.protocol.to_ascii_lowercase().as_str() {
         "6" => "tcp".to_owned(),
         "17" => "udp".to_owned(),

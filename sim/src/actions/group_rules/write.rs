@@ -1,4 +1,4 @@
-//! Rules in answers.
+//! Rules in responses.
 
 use crate::{
     plane::Plane,
@@ -39,7 +39,7 @@ pub(super) fn rule(xml: &mut Xml, plane: &Plane, group: &Group, rule: &Rule) {
     );
 }
 
-/// The older form: one permission for each protocol and port range, with all of its sources.
+/// The older format: one permission per protocol and port range, with all of its sources.
 pub(in crate::actions) fn permissions(xml: &mut Xml, plane: &Plane, rules: &[Rule]) {
     let mut kinds: Vec<(&str, Option<i32>, Option<i32>)> = Vec::new();
     for rule in rules {
@@ -53,10 +53,10 @@ pub(in crate::actions) fn permissions(xml: &mut Xml, plane: &Plane, rules: &[Rul
         xml.field("ipProtocol", protocol);
         xml.maybe("fromPort", from_port);
         xml.maybe("toPort", to_port);
-        let alike: Vec<&Rule> =
+        let matching: Vec<&Rule> =
             rules.iter().filter(|rule| (rule.protocol.as_str(), rule.from_port, rule.to_port) == kind).collect();
         let mut sources = |list: &str, field: &str, value: fn(&Source) -> Option<&String>| {
-            xml.list(list, alike.iter().filter(|rule| value(&rule.source).is_some()), |xml, rule| {
+            xml.list(list, matching.iter().filter(|rule| value(&rule.source).is_some()), |xml, rule| {
                 xml.maybe("description", rule.description.as_ref());
                 xml.maybe(field, value(&rule.source));
                 if let Source::Group(_) = rule.source {

@@ -1,6 +1,6 @@
-//! What other people do, past the API and at once: the owner of the service, somebody in the console.
+//! Changes made outside the API under test: by the owner of an endpoint service, or by an administrator in the console.
 //!
-//! Reads notice it with the usual lag.
+//! They take effect immediately; reads see them after the usual read lag.
 
 use crate::{
     Ec2,
@@ -11,48 +11,48 @@ use crate::{
 };
 
 impl Ec2 {
-    /// Switches a VPC's attributes `enableDnsSupport` and `enableDnsHostnames`.
+    /// Sets a VPC's attributes `enableDnsSupport` and `enableDnsHostnames`.
     ///
     /// # Panics
     ///
-    /// If there is no such VPC, as everything here does when it is pointed at nothing.
+    /// If the VPC does not exist. The same applies to every method here that takes a resource ID.
     pub fn set_vpc_dns(&self, vpc: &str, support: bool, hostnames: bool) {
-        self.vpc_by_hand(vpc, |vpc| {
+        self.change_vpc(vpc, |vpc| {
             vpc.dns_support = support;
             vpc.dns_hostnames = hostnames;
         });
     }
 
-    /// Associates a private hosted zone of the customer's own with a VPC.
+    /// Associates one of the customer's private hosted zones with a VPC.
     pub fn add_customer_zone(&self, vpc: &str, name: &str) {
-        self.vpc_by_hand(vpc, |vpc| {
+        self.change_vpc(vpc, |vpc| {
             vpc.customer_zones.insert(name.to_owned());
         });
     }
 
-    /// Takes it away again.
+    /// Disassociates a private hosted zone from a VPC.
     pub fn remove_customer_zone(&self, vpc: &str, name: &str) {
-        self.vpc_by_hand(vpc, |vpc| {
+        self.change_vpc(vpc, |vpc| {
             vpc.customer_zones.remove(name);
         });
     }
 
-    /// Makes an endpoint as a person would in the console, without the product's tags, and gives its id. Whether EC2
-    /// would allow it is not asked.
+    /// Creates an endpoint as an administrator would in the console, without the provider's tags, and returns its ID.
+    /// EC2's validation rules are not applied.
     ///
     /// # Panics
     ///
-    /// If it refers to what there is not.
-    #[allow(clippy::must_use_candidate, reason = "made for its effect; not every test needs the id")]
+    /// If it refers to a resource that does not exist.
+    #[allow(clippy::must_use_candidate, reason = "called for its effect; not every test needs the ID")]
     pub fn create_foreign_endpoint(&self, spec: EndpointSpec) -> String {
         self.try_create_foreign_endpoint(spec).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same, for callers that cannot be trusted to refer to what there is.
+    /// Like [`Ec2::create_foreign_endpoint`], without panicking.
     ///
     /// # Errors
     ///
-    /// What there is not.
+    /// The resource that does not exist.
     pub fn try_create_foreign_endpoint(&self, spec: EndpointSpec) -> Result<String, WorldError> {
         let mut plane = self.plane();
         plane.check_spec(&spec)?;
@@ -60,67 +60,67 @@ impl Ec2 {
         Ok(plane.add_foreign(spec, Some(now)))
     }
 
-    /// Deletes an endpoint as a person would in the console.
-    pub fn delete_endpoint_by_hand(&self, id: &str) {
-        self.endpoint_by_hand(id, Plane::begin_delete);
+    /// Deletes an endpoint as an administrator would in the console.
+    pub fn delete_endpoint(&self, id: &str) {
+        self.with_endpoint(id, Plane::begin_delete);
     }
 
-    /// The endpoint cannot be made: it turns `failed`, for this reason.
+    /// Makes the endpoint `failed`, with this `LastError`.
     pub fn fail_endpoint(&self, id: &str, code: &str, message: &str) {
         let error = LastError { code: code.to_owned(), message: message.to_owned() };
         self.override_state(id, State::Failed, Some(error));
     }
 
-    /// The service's owner turns the endpoint away, be it new or in use.
+    /// The service owner rejects the endpoint connection, whether it is new or in use.
     pub fn reject_endpoint(&self, id: &str) {
         self.override_state(id, State::Rejected, None);
     }
 
-    /// The service's owner did not answer in time.
+    /// The connection request expires because the service owner did not respond in time.
     pub fn expire_endpoint(&self, id: &str) {
         self.override_state(id, State::Expired, None);
     }
 
-    /// The service's owner accepts an endpoint that waits for it.
+    /// The service owner accepts a pending connection request.
     pub fn accept_endpoint(&self, id: &str) {
         self.override_state(id, State::Pending, None);
         let mut plane = self.plane();
         let delay = plane.knobs.create_ms;
-        plane.step_after(delay, id, Step::Settle);
+        plane.step_after(delay, id, Step::Complete);
     }
 
-    /// Writes a tag.
+    /// Adds or overwrites a tag.
     pub fn set_tag(&self, id: &str, key: &str, value: &str) {
-        self.tag_by_hand(id, |tags| {
+        self.change_tags(id, |tags| {
             tags.insert(key.to_owned(), value.to_owned());
         });
     }
 
     /// Removes a tag.
     pub fn remove_tag(&self, id: &str, key: &str) {
-        self.tag_by_hand(id, |tags| {
+        self.change_tags(id, |tags| {
             tags.remove(key);
         });
     }
 
-    /// Turns knobs while the simulation runs; what is under way keeps its times.
-    pub fn turn_knobs(&self, turn: impl FnOnce(&mut crate::Knobs)) {
-        turn(&mut self.plane().knobs);
+    /// Changes settings while the simulation runs. Operations in progress keep their timing.
+    pub fn update_knobs(&self, update: impl FnOnce(&mut crate::Knobs)) {
+        update(&mut self.plane().knobs);
     }
 
-    fn vpc_by_hand(&self, id: &str, change: impl FnOnce(&mut Vpc)) {
+    fn change_vpc(&self, id: &str, change: impl FnOnce(&mut Vpc)) {
         let mut plane = self.plane();
-        change(plane.vpcs.get_mut(id).unwrap_or_else(|| panic!("there is no VPC {id}")));
+        change(plane.vpcs.get_mut(id).unwrap_or_else(|| panic!("VPC {id} does not exist")));
     }
 
-    fn endpoint_by_hand(&self, id: &str, act: impl FnOnce(&mut Plane, &str)) {
+    fn with_endpoint(&self, id: &str, act: impl FnOnce(&mut Plane, &str)) {
         let mut plane = self.plane();
-        assert!(plane.current(id).is_some(), "there is no endpoint {id}");
+        assert!(plane.current(id).is_some(), "endpoint {id} does not exist");
         act(&mut plane, id);
     }
 
     fn override_state(&self, id: &str, state: State, error: Option<LastError>) {
-        self.endpoint_by_hand(id, |plane, id| {
+        self.with_endpoint(id, |plane, id| {
             if let Some(record) = plane.endpoints.get_mut(id) {
                 record.begin();
             }
@@ -131,7 +131,7 @@ impl Ec2 {
         });
     }
 
-    fn tag_by_hand(&self, id: &str, change: impl FnOnce(&mut Tags)) {
-        self.endpoint_by_hand(id, |plane, id| plane.change(id, |endpoint| change(&mut endpoint.tags)));
+    fn change_tags(&self, id: &str, change: impl FnOnce(&mut Tags)) {
+        self.with_endpoint(id, |plane, id| plane.change(id, |endpoint| change(&mut endpoint.tags)));
     }
 }
