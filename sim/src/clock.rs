@@ -9,6 +9,15 @@ use tokio::time::Instant;
 /// the ordering of `Option` puts it before every other moment.
 pub(crate) type View = Option<Duration>;
 
+/// What one call sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Views {
+    /// In reads of endpoints, network interfaces, and security groups.
+    pub(crate) read: View,
+    /// In reads and changes: VPCs and subnets.
+    pub(crate) network: View,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: Instant,
@@ -58,16 +67,21 @@ impl<T: Clone> History<T> {
         self.versions.iter().rev().find_map(|(_, version)| version.as_ref())
     }
 
-    /// Adds a version that is visible from `at` on. Does nothing after the deletion.
+    /// Adds a version that is visible from `at` on, but not before its predecessor. Does nothing after the deletion.
     pub(crate) fn change(&mut self, at: Duration, change: impl FnOnce(&mut T)) {
         if let Some(mut next) = self.now().cloned() {
             change(&mut next);
-            self.versions.push((Some(at), Some(next)));
+            self.push(at, Some(next));
         }
     }
 
     pub(crate) fn end(&mut self, at: Duration) {
-        self.versions.push((Some(at), None));
+        self.push(at, None);
+    }
+
+    fn push(&mut self, at: Duration, version: Option<T>) {
+        let last = self.versions.last().and_then(|(since, _)| *since);
+        self.versions.push((last.max(Some(at)), version));
     }
 }
 
@@ -85,6 +99,16 @@ mod tests {
             .map(|view| history.as_of(view).copied());
         assert_eq!(seen, [None, None, Some("created"), Some("created"), Some("changed"), None]);
         assert_eq!((history.now(), history.last()), (None, Some(&"changed")));
+    }
+
+    #[test]
+    fn a_version_is_never_visible_before_its_predecessor() {
+        let second = Duration::from_secs;
+        let mut history = History::new(None, 1);
+        history.change(second(9), |version| *version = 2);
+        history.change(second(5), |version| *version = 3);
+        assert_eq!((history.as_of(Some(second(8))), history.as_of(Some(second(9)))), (Some(&1), Some(&3)));
+        assert_eq!(history.now(), Some(&3), "the current version is the last one");
     }
 
     #[test]

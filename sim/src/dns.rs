@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hidden {
     vpc: String,
-    name: String,
+    names: Vec<String>,
     endpoint: String,
     since: Duration,
 }
@@ -34,8 +34,8 @@ pub(crate) enum Taken {
 pub(crate) struct Zones(Vec<Hidden>);
 
 impl Zones {
-    pub(crate) fn take(&mut self, vpc: &str, name: &str, endpoint: &str, since: Duration) {
-        self.0.push(Hidden { vpc: vpc.to_owned(), name: name.to_owned(), endpoint: endpoint.to_owned(), since });
+    pub(crate) fn take(&mut self, vpc: &str, names: Vec<String>, endpoint: &str, since: Duration) {
+        self.0.push(Hidden { vpc: vpc.to_owned(), names, endpoint: endpoint.to_owned(), since });
     }
 
     /// Removes the oldest zone of the endpoint.
@@ -50,7 +50,9 @@ impl Zones {
         self.0
             .iter()
             .filter(|hidden| hidden.vpc == vpc && Some(hidden.endpoint.as_str()) != own)
-            .find(|hidden| same_or_wildcard(&hidden.name, name) || same_or_wildcard(name, &hidden.name))
+            .find(|hidden| {
+                hidden.names.iter().any(|other| same_or_wildcard(other, name) || same_or_wildcard(name, other))
+            })
             .map(|hidden| Taken::ByEndpoint(now.saturating_sub(hidden.since)))
     }
 }
@@ -88,9 +90,20 @@ pub(crate) struct Entry {
     pub(crate) hosted_zone: String,
 }
 
-/// AWS's hosted zone for endpoint names in us-east-1. For other Regions the ID is generated from the name.
+/// The hosted zone ID of the private DNS entries of a new endpoint (recorded in several Regions from 2022 on).
+const ZONE_ID_PENDING: &str = "ZONEIDPENDING";
+
+/// AWS's hosted zone for endpoint names, where it was recorded. For other Regions the ID is generated from the name.
 fn regional_zone(region: &str) -> String {
-    if region == "us-east-1" { "Z7HUB22UULQXV".to_owned() } else { generated_zone(region) }
+    match region {
+        "ap-northeast-1" => "Z2E726K9Y6RL4W".to_owned(),
+        "ap-southeast-1" => "Z18LLCSTV4NVNL".to_owned(),
+        "eu-west-2" => "Z7K1066E3PUKB".to_owned(),
+        "us-east-1" => "Z7HUB22UULQXV".to_owned(),
+        "us-west-1" => "Z12I86A8N7VCZO".to_owned(),
+        "us-west-2" => "Z1YSA3EXCYUU9Z".to_owned(),
+        other => generated_zone(other),
+    }
 }
 
 fn generated_zone(name: &str) -> String {
@@ -98,16 +111,16 @@ fn generated_zone(name: &str) -> String {
 }
 
 /// The DNS entries of an endpoint: the regional name `vpce-ID-LABEL.vpce-svc-ID.REGION.vpce.amazonaws.com`, the zonal
-/// names, which have the Availability Zone's name after the label, and the private name. `zones` are the names of its
+/// names, which have the Availability Zone's name after the label, and the private names. `zones` are the names of its
 /// subnets' Availability Zones.
 pub(crate) fn entries(
     endpoint: &Endpoint,
-    private_name: Option<&str>,
+    private_names: &[String],
     zones: &[String],
     region: &str,
     knobs: &Knobs,
 ) -> Vec<Entry> {
-    // The API reference shows entries in the response of Create; aws-vpce-operator expects none before `available`.
+    // Recorded responses have all entries from CreateVpcEndpoint on; aws-vpce-operator expects none before `available`.
     if zones.is_empty() || !(endpoint.was_available || knobs.dns_entries_while_pending) {
         return Vec::new();
     }
@@ -121,8 +134,12 @@ pub(crate) fn entries(
             hosted_zone: regional_zone(region),
         })
         .collect();
-    if let Some(name) = private_name.filter(|_| endpoint.private_dns_enabled) {
-        entries.push(Entry { name: name.to_owned(), hosted_zone: generated_zone(&endpoint.id) });
+    for name in private_names.iter().filter(|_| endpoint.private_dns_enabled) {
+        // A wildcard name is in the zone of its parent domain.
+        let zone = name.trim_start_matches("*.");
+        let generated = || generated_zone(&format!("{} {zone}", endpoint.id));
+        let hosted_zone = if endpoint.zone_id_pending { ZONE_ID_PENDING.to_owned() } else { generated() };
+        entries.push(Entry { name: name.clone(), hosted_zone });
     }
     if knobs.dns_order == DnsOrder::Shuffled {
         random.shuffle(&mut entries);
@@ -158,8 +175,8 @@ mod tests {
     #[test]
     fn hidden_zones_are_per_vpc_and_released_one_at_a_time() {
         let mut zones = Zones::default();
-        zones.take("vpc-1", NAME, "vpce-1", Duration::ZERO);
-        zones.take("vpc-1", NAME, "vpce-1", Duration::from_secs(1));
+        zones.take("vpc-1", vec![NAME.to_owned()], "vpce-1", Duration::ZERO);
+        zones.take("vpc-1", vec![NAME.to_owned()], "vpce-1", Duration::from_secs(1));
         let taken = |zones: &Zones, vpc, own| zones.taken(vpc, NAME, own, Duration::from_secs(3)).is_some();
         assert!(taken(&zones, "vpc-1", None));
         assert!(!taken(&zones, "vpc-1", Some("vpce-1")), "the endpoint's own zone");

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::{
     actions,
     endpoint::Endpoint,
-    error::ApiError,
+    error::{ApiError, Arrival},
     faults::{Call, Loss, Outcome, Verdict},
     iam::{Authorization, Policy},
     plane::Plane,
@@ -181,7 +181,13 @@ impl Ec2 {
             Verdict::Delay(delay) => tokio::time::sleep(delay).await,
             Verdict::LoseAnswer(how) => loss = Some(how),
             Verdict::Fail { status, code, message } => {
+                let message = self.expand(&call, &message, None);
                 let reply = self.respond(&call, &Err(ApiError::with_status(status, &code, message)));
+                tokio::time::sleep(one_way).await;
+                return Ok(reply);
+            }
+            Verdict::FailItems { code, message } => {
+                let reply = self.fail_items(&call, &code, &message);
                 tokio::time::sleep(one_way).await;
                 return Ok(reply);
             }
@@ -192,16 +198,18 @@ impl Ec2 {
             }
             Verdict::Hang => std::future::pending().await,
         }
-        let Some(reply) = self.act(&call, well_formed, stale) else { std::future::pending().await };
+        let (reply, arrival) = self.act(&call, well_formed, stale);
+        match arrival {
+            Arrival::Immediately => {}
+            Arrival::After(delay) => tokio::time::sleep(delay).await,
+            Arrival::Never => std::future::pending().await,
+        }
         tokio::time::sleep(one_way).await;
         match loss {
             None => Ok(reply),
             Some(Loss::Reset) => Err(ConnectionReset),
             Some(Loss::Silence) => std::future::pending().await,
-            Some(Loss::ServerError) => Ok(self.reply(
-                &call.action,
-                &Err(ApiError::with_status(500, "InternalError", "An internal error has occurred")),
-            )),
+            Some(Loss::ServerError) => Ok(self.reply(&call.action, &Err(ApiError::internal_error()))),
         }
     }
 
@@ -219,14 +227,36 @@ impl Ec2 {
         call
     }
 
-    /// `None` if EC2 never responds.
-    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> Option<Reply> {
+    /// The message of an injected error, with its placeholders replaced.
+    fn expand(&self, call: &Call, message: &str, item: Option<&str>) -> String {
+        let id = item.or_else(|| call.params.get("VpcEndpointId").map(String::as_str)).unwrap_or_default();
+        message.replace("{account}", &self.plane().account).replace("{action}", &call.action).replace("{id}", id)
+    }
+
+    /// The response to a call whose items all fail.
+    fn fail_items(&self, call: &Call, code: &str, message: &str) -> Reply {
+        if call.action != "DeleteVpcEndpoints" {
+            return self.respond(call, &Err(ApiError::new(code, self.expand(call, message, None))));
+        }
+        let ids = Params::new(call.action.clone(), call.params.clone()).list("VpcEndpointId");
+        let error = |id: &String| ApiError::new(code, self.expand(call, message, Some(id)));
+        let items: Vec<(&String, ApiError)> = ids.iter().map(|id| (id, error(id))).collect();
+        let message = items.first().map(|(_, error)| error.message.clone()).unwrap_or_default();
+        self.settle(call, Outcome::Error { status: 200, code: code.to_owned(), message });
+        self.reply(&call.action, &Ok(xml::unsuccessful(items)))
+    }
+
+    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> (Reply, Arrival) {
         let result = well_formed.and_then(|()| {
             let mut params = Params::new(call.action.clone(), call.params.clone());
             actions::run(&mut self.plane(), &mut params, stale)
         });
-        let silent = result.as_ref().is_err_and(|error| error.silent);
-        (!silent).then(|| self.respond(call, &result))
+        match &result {
+            // The call has no outcome in the log.
+            Err(error) if error.arrival == Arrival::Never => (self.reply(&call.action, &result), error.arrival),
+            Err(error) => (self.respond(call, &result), error.arrival),
+            Ok(_) => (self.respond(call, &result), Arrival::Immediately),
+        }
     }
 
     /// Records the outcome in the log, and writes the response.

@@ -1,5 +1,7 @@
 //! VPC endpoints and their states.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -74,8 +76,10 @@ pub struct Interface {
     pub id: String,
     /// Its subnet.
     pub subnet_id: String,
-    /// Its private IPv4 address.
+    /// Its private IPv4 address; empty if it has none.
     pub address: String,
+    /// Its IPv6 address, if any.
+    pub ipv6_address: Option<String>,
 }
 
 /// The reason why an endpoint is `failed`.
@@ -127,6 +131,9 @@ pub struct Endpoint {
     /// Whether it has ever been `available`.
     #[serde(skip)]
     pub(crate) was_available: bool,
+    /// Whether the private DNS entries still have the hosted zone ID `ZONEIDPENDING`.
+    #[serde(skip)]
+    pub(crate) zone_id_pending: bool,
 }
 
 /// The policy of an endpoint that was created without one.
@@ -159,6 +166,15 @@ impl Endpoint {
         self.spell(knobs.casing, &self.ip_address_type)
     }
 
+    /// The subnet IDs in the order of responses.
+    pub(crate) fn listed_subnet_ids(&self, knobs: &Knobs) -> Vec<&String> {
+        let mut ids: Vec<&String> = self.subnet_ids.iter().collect();
+        if knobs.shuffle_subnet_ids {
+            Random::named(&format!("subnets of {}", self.id)).shuffle(&mut ids);
+        }
+        ids
+    }
+
     fn spell(&self, casing: Casing, word: &str) -> String {
         let pascal = match casing {
             Casing::LowerCamel => false,
@@ -183,11 +199,13 @@ pub(crate) struct Record {
     pub(crate) modifying: bool,
     /// If set, the operation ends with this error instead of `available`.
     pub(crate) pending_failure: Option<LastError>,
+    /// Until when the creation with a client token prevents other operations.
+    pub(crate) idempotent_until: Duration,
 }
 
 impl Record {
     pub(crate) fn new(history: History<Endpoint>) -> Self {
-        Self { history, operation: 0, modifying: false, pending_failure: None }
+        Self { history, operation: 0, modifying: false, pending_failure: None, idempotent_until: Duration::ZERO }
     }
 
     /// Starts an operation that replaces the one in progress.

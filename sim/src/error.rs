@@ -1,5 +1,9 @@
 //! Error responses: the code, the message, and the HTTP status.
 
+use std::time::Duration;
+
+use crate::random::Random;
+
 /// An error response, with EC2's wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -9,13 +13,39 @@ pub(crate) struct ApiError {
     /// The simulation does not recognize the request. This is a bug in the client or a gap in the simulation, never a
     /// regular response.
     pub(crate) unrecognized: bool,
-    /// The caller never receives a response.
-    pub(crate) silent: bool,
+    pub(crate) arrival: Arrival,
+}
+
+/// When the caller receives the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Immediately,
+    After(Duration),
+    Never,
+}
+
+/// Why a policy does not allow a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// No identity-based policy allows it.
+    NotAllowed,
+    /// An identity-based policy denies it.
+    Explicit,
+    /// No service control policy allows it.
+    NotAllowedByOrganization,
+    /// A service control policy denies it.
+    ExplicitByOrganization,
 }
 
 impl ApiError {
     pub(crate) fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), unrecognized: false, silent: false }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            unrecognized: false,
+            arrival: Arrival::Immediately,
+        }
     }
 
     /// A client error. Nearly all of them have HTTP status 400.
@@ -37,29 +67,58 @@ impl ApiError {
         Self::new("InvalidParameterValue", message)
     }
 
-    pub(crate) fn throttled() -> Self {
-        Self::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
+    pub(crate) fn throttled(account: &str, action: &str) -> Self {
+        let message = format!(
+            "Request limit exceeded. Account {account} has been throttled on ec2:{action} because it exceeded its request \
+             rate limit."
+        );
+        Self::with_status(503, "RequestLimitExceeded", message)
+    }
+
+    pub(crate) fn auth_failure() -> Self {
+        Self::with_status(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
+    }
+
+    pub(crate) fn internal_error() -> Self {
+        Self::with_status(500, "InternalError", "An internal error has occurred")
+    }
+
+    /// Another operation with a client token is still in progress (terraform-provider-mongodbatlas #590).
+    pub(crate) fn idempotent_operation(id: &str) -> Self {
+        Self::invalid_parameter(format!(
+            "Cannot modify VPC Endpoint {id} at this time because there is an idempotent operation going on"
+        ))
     }
 
     pub(crate) fn unauthorized(account: &str, action: &str) -> Self {
-        Self::denied(account, &format!("ec2:{action}"), "*", false)
+        Self::denied(account, &format!("ec2:{action}"), "*", Denial::NotAllowed)
     }
 
     /// A request denied by policy. The message names the resource if there is one, and distinguishes an explicit deny from
-    /// a missing allow.
-    pub(crate) fn denied(account: &str, action: &str, resource: &str, explicit: bool) -> Self {
+    /// a missing allow. Except for Describe actions, it ends with an encoded message.
+    pub(crate) fn denied(account: &str, action: &str, resource: &str, denial: Denial) -> Self {
         let on = if resource == "*" { String::new() } else { format!(" on resource: {resource}") };
-        let why = if explicit {
-            "with an explicit deny in an identity-based policy".to_owned()
+        let why = match denial {
+            Denial::NotAllowed => format!("because no identity-based policy allows the {action} action"),
+            Denial::Explicit => "with an explicit deny in an identity-based policy".to_owned(),
+            Denial::NotAllowedByOrganization => {
+                format!("because no service control policy allows the {action} action")
+            }
+            Denial::ExplicitByOrganization => "with an explicit deny in a service control policy".to_owned(),
+        };
+        let encoded = if action.starts_with("ec2:Describe") {
+            String::new()
         } else {
-            format!("because no identity-based policy allows the {action} action")
+            let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+            let message = Random::named(&format!("{action} {resource}")).text(letters, 400);
+            format!(". Encoded authorization failure message: {message}")
         };
         Self::with_status(
             403,
             "UnauthorizedOperation",
             format!(
                 "You are not authorized to perform this operation. User: arn:aws:sts::{account}:assumed-role/caller/session \
-                 is not authorized to perform: {action}{on} {why}"
+                 is not authorized to perform: {action}{on} {why}{encoded}"
             ),
         )
     }
@@ -95,7 +154,16 @@ pub(crate) fn check_id(prefix: &str, family: &str, id: &str) -> Result<(), ApiEr
     if well_formed(prefix, id) {
         return Ok(());
     }
-    Err(ApiError::new(&format!("{family}.Malformed"), format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")")))
+    // The spelling of the code depends on the action, and so does the message.
+    let message = if family == "InvalidSubnetId" {
+        format!(
+            "Invalid Subnet Id: '{id}' (expecting 'subnet-...; the Id may only contain lowercase alphanumeric characters and \
+             a single dash')"
+        )
+    } else {
+        format!("Invalid id: \"{id}\" (expecting \"{prefix}-...\")")
+    };
+    Err(ApiError::new(&format!("{family}.Malformed"), message))
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub enum Outcome {
     Ok,
     /// The call was rejected and had no effect.
     Error {
-        /// The HTTP status; 0 if the connection was reset before the call had any effect.
+        /// The HTTP status; 0 if the connection was reset before the call had any effect, and 200 for
+        /// [`Verdict::FailItems`].
         status: u16,
         /// The error code; `ConnectionReset` for status 0.
         code: String,
@@ -68,7 +69,15 @@ pub enum Verdict {
         status: u16,
         /// The error code.
         code: String,
-        /// The error message.
+        /// The error message. `{account}`, `{action}`, and `{id}` are replaced; the latter is the ID of the endpoint to modify.
+        message: String,
+    },
+    /// EC2 rejects every item of `DeleteVpcEndpoints`: the response has HTTP status 200 and lists all endpoints as
+    /// unsuccessful. Other actions fail with HTTP status 400.
+    FailItems {
+        /// The error code.
+        code: String,
+        /// The error message, with the same replacements; `{id}` is the ID of the item.
         message: String,
     },
     /// EC2 handles the call, but the caller does not receive the response.
@@ -81,6 +90,15 @@ pub enum Verdict {
     Stale(Duration),
     /// EC2 handles the call after this delay.
     Delay(Duration),
+}
+
+/// The error that a new role causes before it takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleError {
+    /// `AuthFailure`, HTTP 401: EC2 does not know the credentials yet.
+    AuthFailure,
+    /// `UnauthorizedOperation`, HTTP 403: EC2 does not know the policies of the role yet.
+    UnauthorizedOperation,
 }
 
 /// How a response is lost.
@@ -105,19 +123,33 @@ impl Verdict {
     /// `RequestLimitExceeded`, 503.
     #[must_use]
     pub fn throttled() -> Self {
-        ApiError::throttled().into()
+        ApiError::throttled("{account}", "{action}").into()
     }
 
     /// `InternalError`, 500.
     #[must_use]
     pub fn internal_error() -> Self {
-        Self::fail(500, "InternalError", "An internal error has occurred")
+        ApiError::internal_error().into()
     }
 
     /// `Unavailable`, 503: observed at CreateVpcEndpoint for a new endpoint service (aws-sdk-go-v2 #2870).
     #[must_use]
     pub fn unavailable() -> Self {
-        Self::fail(503, "Unavailable", "The service is unavailable")
+        Self::fail(503, "Unavailable", "The service is unavailable. Please try again shortly.")
+    }
+
+    /// `AuthFailure`, 401: EC2 does not accept the credentials.
+    #[must_use]
+    pub fn auth_failure() -> Self {
+        ApiError::auth_failure().into()
+    }
+
+    /// `InvalidParameter`, for `ModifyVpcEndpoint` and the items of `DeleteVpcEndpoints`: the endpoint's creation with a
+    /// client token is still in progress (terraform-provider-mongodbatlas #590, observed at AcceptVpcEndpointConnections).
+    #[must_use]
+    pub fn idempotent_operation() -> Self {
+        let error = ApiError::idempotent_operation("{id}");
+        Self::FailItems { code: error.code, message: error.message }
     }
 
     /// `UnauthorizedOperation`, 403, with the name of the action in IAM's format.

@@ -40,11 +40,13 @@ mod tests;
 
 pub use ec2::{ConnectionReset, Ec2, Reply};
 pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
-pub use faults::{Call, Loss, Outcome, Verdict};
+pub use faults::{Call, Loss, Outcome, RoleError, Verdict};
 pub use iam::{Authorization, Grant, Policy, PolicyError};
-pub use knobs::{Casing, DnsOrder, Knobs, Span, TokenAfterDelete};
+pub use knobs::{Casing, DnsOrder, Knobs, Route53Denial, Span, TokenAfterDelete};
 pub use tags::Tags;
-pub use world::{EndpointSpec, Group, Rule, Service, Source, Subnet, Verification, Vpc, World, WorldError};
+pub use world::{
+    CidrState, EndpointSpec, Group, Rule, Service, Source, Subnet, Verification, Vpc, World, WorldError, ZoneType,
+};
 
 /// The built-in world: us-east-1 with several VPCs and TiDB Cloud's endpoint services.
 ///

@@ -2,12 +2,16 @@
 //!
 //! They take effect immediately; reads see them after the usual read lag.
 
+use std::time::Duration;
+
 use crate::{
     Ec2,
     endpoint::{LastError, State, Step},
+    faults::RoleError,
+    iam::Policy,
     plane::Plane,
     tags::Tags,
-    world::{EndpointSpec, Vpc, WorldError},
+    world::{CidrState, EndpointSpec, Vpc, WorldError},
 };
 
 impl Ec2 {
@@ -21,6 +25,38 @@ impl Ec2 {
             vpc.dns_support = support;
             vpc.dns_hostnames = hostnames;
         });
+    }
+
+    /// Sets the association state of a CIDR block, IPv4 or IPv6, and adds the block to the VPC if it does not have it.
+    pub fn set_cidr_state(&self, vpc: &str, block: &str, state: CidrState) {
+        self.change_vpc(vpc, |vpc| {
+            let blocks = if block.contains(':') { &mut vpc.ipv6_cidr_blocks } else { &mut vpc.cidr_blocks };
+            if !blocks.iter().any(|known| known == block) {
+                blocks.push(block.to_owned());
+            }
+            vpc.cidr_states.insert(block.to_owned(), state);
+        });
+    }
+
+    /// Removes a CIDR block from a VPC, so that it is no longer listed.
+    pub fn remove_cidr_block(&self, vpc: &str, block: &str) {
+        self.change_vpc(vpc, |vpc| {
+            vpc.cidr_blocks.retain(|known| known != block);
+            vpc.ipv6_cidr_blocks.retain(|known| known != block);
+            vpc.cidr_states.remove(block);
+        });
+    }
+
+    /// Replaces the caller's role by a new one: for this long, every call is rejected with this error.
+    pub fn use_new_role(&self, propagation: Duration, error: RoleError) {
+        let mut plane = self.plane();
+        plane.new_role = Some((plane.now + propagation, error));
+    }
+
+    /// Sets the organization's service control policy, which must allow every call, as must the caller's own policy;
+    /// `None` removes it. Start from a statement that allows everything, like the AWS managed policy `FullAWSAccess`.
+    pub fn set_organization_policy(&self, policy: Option<Policy>) {
+        self.plane().organization_policy = policy;
     }
 
     /// Associates one of the customer's private hosted zones with a VPC.
@@ -110,7 +146,8 @@ impl Ec2 {
 
     fn change_vpc(&self, id: &str, change: impl FnOnce(&mut Vpc)) {
         let mut plane = self.plane();
-        change(plane.vpcs.get_mut(id).unwrap_or_else(|| panic!("VPC {id} does not exist")));
+        let now = plane.now;
+        plane.vpcs.get_mut(id).unwrap_or_else(|| panic!("VPC {id} does not exist")).change(now, change);
     }
 
     fn with_endpoint(&self, id: &str, act: impl FnOnce(&mut Plane, &str)) {

@@ -10,15 +10,16 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    clock::{Clock, History, View},
+    clock::{Clock, History, View, Views},
     dns::Zones,
     endpoint::Record,
+    faults::RoleError,
     iam::{Authorization, Policy},
     idempotency::Tokens,
-    knobs::Knobs,
+    knobs::{Knobs, Span},
     random::Random,
     throttle::Buckets,
-    world::{Group, Service, Subnet, Vpc, World},
+    world::{Group, Service, Subnet, Vpc, World, ZoneType},
 };
 
 mod endpoints;
@@ -39,8 +40,9 @@ pub(crate) struct Plane {
     pub(crate) account: String,
     /// The names of the Availability Zones, and their IDs.
     pub(crate) zones: BTreeMap<String, String>,
-    pub(crate) vpcs: BTreeMap<String, Vpc>,
-    pub(crate) subnets: BTreeMap<String, Subnet>,
+    pub(crate) zone_types: BTreeMap<String, ZoneType>,
+    pub(crate) vpcs: BTreeMap<String, History<Vpc>>,
+    pub(crate) subnets: BTreeMap<String, History<Subnet>>,
     pub(crate) groups: BTreeMap<String, History<Group>>,
     pub(crate) services: BTreeMap<String, Service>,
     pub(crate) endpoints: BTreeMap<String, Record>,
@@ -50,6 +52,10 @@ pub(crate) struct Plane {
     pub(crate) denied_actions: BTreeSet<String>,
     /// The caller's policy; if absent, everything is allowed.
     pub(crate) policy: Option<Policy>,
+    /// The organization's service control policy, if any.
+    pub(crate) organization_policy: Option<Policy>,
+    /// Until when the caller's role is new, and the error that it causes.
+    pub(crate) new_role: Option<(Duration, RoleError)>,
     /// The authorization requests since the policy was set.
     pub(crate) authorizations: Vec<Authorization>,
     pub(crate) knobs: Knobs,
@@ -71,8 +77,9 @@ impl Plane {
             region: world.region,
             account: world.account,
             zones: world.zones,
-            vpcs: world.vpcs.into_iter().map(|vpc| (vpc.id.clone(), vpc)).collect(),
-            subnets: world.subnets.into_iter().map(|subnet| (subnet.id.clone(), subnet)).collect(),
+            zone_types: world.zone_types,
+            vpcs: world.vpcs.into_iter().map(|vpc| (vpc.id.clone(), History::new(None, vpc))).collect(),
+            subnets: world.subnets.into_iter().map(|subnet| (subnet.id.clone(), History::new(None, subnet))).collect(),
             groups: BTreeMap::new(),
             services: world.services.into_iter().map(|service| (service.name.clone(), service)).collect(),
             endpoints: BTreeMap::new(),
@@ -81,6 +88,8 @@ impl Plane {
             buckets: Buckets::default(),
             denied_actions: world.denied_actions,
             policy: None,
+            organization_policy: None,
+            new_role: None,
             authorizations: Vec::new(),
             knobs: world.knobs,
             random: Random::new(world.seed),
@@ -111,21 +120,29 @@ impl Plane {
         self.clock.wall(self.now)
     }
 
-    /// The view of a read whose data is at least this old.
-    pub(crate) fn read_view(&mut self, at_least: Duration) -> View {
-        let lag = self.random.within(self.knobs.read_lag_ms).max(at_least);
-        self.now.checked_sub(lag)
+    /// What a call sees whose reads return data that is at least this old.
+    pub(crate) fn views(&mut self, at_least: Duration) -> Views {
+        let read = self.random.within(self.knobs.read_lag_ms).max(at_least);
+        let network = self.random.within(self.knobs.network_lag_ms).max(at_least);
+        Views { read: self.now.checked_sub(read), network: self.now.checked_sub(network) }
     }
 
-    /// The view in which a change looks up its resource.
+    /// The view in which a change looks up its endpoint.
     pub(crate) fn write_view(&mut self) -> View {
-        let lag = self.random.within(self.knobs.write_lag_ms);
-        self.now.checked_sub(lag)
+        self.view(self.knobs.write_lag_ms)
+    }
+
+    /// The view in which a change looks up a security group.
+    pub(crate) fn group_view(&mut self) -> View {
+        self.view(self.knobs.group_lag_ms)
     }
 
     /// The view in which IAM evaluates resource tags.
     pub(crate) fn iam_view(&mut self) -> View {
-        let lag = self.random.within(self.knobs.iam_lag_ms);
-        self.now.checked_sub(lag)
+        self.view(self.knobs.iam_lag_ms)
+    }
+
+    fn view(&mut self, lag: Span) -> View {
+        self.now.checked_sub(self.random.within(lag))
     }
 }

@@ -2,11 +2,15 @@
 
 mod changes;
 mod creation;
+mod denials;
 mod faults;
 mod groups;
 mod lists;
+mod names;
 mod networks;
 mod permissions;
+mod propagation;
+mod subnets;
 mod time;
 mod worlds;
 

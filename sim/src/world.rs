@@ -15,7 +15,7 @@ mod network;
 mod service;
 
 pub(crate) use check::References;
-pub use network::{Group, Rule, Source, Subnet, Vpc};
+pub use network::{CidrState, Group, Rule, Source, Subnet, Vpc, ZoneType};
 pub use service::{EndpointSpec, Service, Verification};
 
 /// The initial state: one Region from the perspective of one account.
@@ -34,6 +34,9 @@ pub struct World {
     pub account: String,
     /// The name of each Availability Zone in this account, and its ID. AWS maps names to IDs differently in each account.
     pub zones: BTreeMap<String, String>,
+    /// The types of the zones that are not Availability Zones, by name.
+    #[serde(default)]
+    pub zone_types: BTreeMap<String, ZoneType>,
     /// VPCs.
     #[serde(default)]
     pub vpcs: Vec<Vpc>,
@@ -85,6 +88,7 @@ impl Default for World {
             seed: 0,
             account: "123456789012".to_owned(),
             zones: zones.map(|(name, id)| (name.to_owned(), id.to_owned())).into(),
+            zone_types: BTreeMap::new(),
             vpcs: Vec::new(),
             subnets: Vec::new(),
             groups: Vec::new(),

@@ -71,6 +71,19 @@ impl Xml {
     }
 }
 
+/// The content of a response to a request for several items, with those that were not successful.
+pub(crate) fn unsuccessful<'a>(items: impl IntoIterator<Item = (&'a String, ApiError)>) -> Xml {
+    let mut xml = Xml::new();
+    xml.list("unsuccessful", items, |xml, (id, error)| {
+        xml.nest("error", |xml| {
+            xml.field("code", error.code);
+            xml.field("message", error.message);
+        });
+        xml.field("resourceId", id);
+    });
+    xml
+}
+
 /// Replaces the five characters that XML reserves.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -141,6 +141,7 @@ def describe_subnets(sim):
     found = sim.ec2.describe_subnets(Filters=wanted)["Subnets"]
     assert [subnet["SubnetId"] for subnet in found] == SUBNETS
     assert found[0]["AvailableIpAddressCount"] == 4080 and found[0]["AvailabilityZone"] == "us-east-1c"
+    assert found[0]["Ipv6Native"] is False and "OutpostArn" not in found[0]
 
 
 def describe_vpc_endpoint_services(sim):
@@ -158,6 +159,7 @@ def security_groups(sim):
     assert names == {"default", "tidb-clients"}
     tags = [{"ResourceType": "security-group", "Tags": [{"Key": "created-by", "Value": "check"}]}]
     group = sim.ec2.create_security_group(GroupName="created", Description="check", VpcId=VPC, TagSpecifications=tags)["GroupId"]
+    added = []
     permission = {
         "IpProtocol": "tcp",
         "FromPort": 4000,
@@ -165,7 +167,16 @@ def security_groups(sim):
         "IpRanges": [{"CidrIp": "10.0.0.0/16", "Description": "all"}],
         "UserIdGroupPairs": [{"GroupId": GROUP}],
     }
-    added = sim.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"]
+
+    def authorize():
+        try:
+            return sim.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        except ClientError as error:
+            # A new security group is not visible at once.
+            assert error.response["Error"]["Code"] == "InvalidGroup.NotFound", error
+            return None
+
+    until(lambda: added.extend((authorize() or {"SecurityGroupRules": []})["SecurityGroupRules"]) or added, "authorized")
     assert len(added) == 2
     of_group = [{"Name": "group-id", "Values": [group]}]
 
@@ -189,7 +200,10 @@ def security_groups(sim):
 def create_vpc_endpoint_errors(sim):
     assert rejected(lambda: sim.create(DryRun=True), "DryRunOperation") == 412
     rejected(lambda: sim.create(SubnetIds=[UNSERVED]), "InvalidParameter", "does not support the availability zone")
-    rejected(lambda: sim.create(VpcEndpointType="Gateway"), "InvalidServiceName", "the endpoint type 'Gateway'")
+    rejected(lambda: sim.create(VpcEndpointType="Gateway"), "InvalidParameter", "only supported for Interface")
+    rejected(
+        lambda: sim.create(VpcEndpointType="Gateway", SubnetIds=[]), "InvalidServiceName", "the endpoint type 'Gateway'"
+    )
     assert sim.control("endpoints") == []
 
 
@@ -197,7 +211,9 @@ def endpoint_lifecycle(sim):
     tags = [{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "a", "Value": "1 <&> ü"}]}]
     created = sim.create(ClientToken="one", TagSpecifications=tags)
     endpoint = created["VpcEndpoint"]["VpcEndpointId"]
-    assert created["ClientToken"] == "one" and created["VpcEndpoint"]["State"] == "pending"
+    assert created["VpcEndpoint"]["State"] == "pending"
+    zones = {entry["DnsName"]: entry["HostedZoneId"] for entry in created["VpcEndpoint"]["DnsEntries"]}
+    assert len(zones) == 4 and zones[PRIVATE_NAME] == "ZONEIDPENDING"
     assert created["VpcEndpoint"]["Groups"] == [{"GroupId": GROUP, "GroupName": "tidb-clients"}]
     again = sim.create(ClientToken="one", TagSpecifications=tags)
     assert again["VpcEndpoint"]["VpcEndpointId"] == endpoint
@@ -206,6 +222,7 @@ def endpoint_lifecycle(sim):
     assert seen["Tags"] == tags[0]["Tags"] and seen["CreationTimestamp"].tzinfo is not None
     names = {entry["DnsName"] for entry in seen["DnsEntries"]}
     assert len(names) == 4 and PRIVATE_NAME in names
+    assert all(entry["HostedZoneId"] != "ZONEIDPENDING" for entry in seen["DnsEntries"])
     assert all(name == PRIVATE_NAME or name.startswith(endpoint) for name in names)
     return endpoint
 
@@ -224,6 +241,7 @@ def describe_network_interfaces(sim, endpoint):
     found = sim.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
     assert {interface["SubnetId"] for interface in found} == set(SUBNETS)
     assert {interface["InterfaceType"] for interface in found} == {"vpc_endpoint"}
+    assert all(interface["MacAddress"] and interface["SourceDestCheck"] for interface in found)
     rejected(lambda: sim.ec2.delete_subnet(SubnetId=SUBNETS[0]), "DependencyViolation")
 
 
@@ -286,6 +304,10 @@ def throttling(sim):
 
 
 def delete_vpc_endpoints(sim, endpoint):
+    failure = {"code": "InvalidParameter", "message": "Cannot modify VPC Endpoint {id} at this time"}
+    sim.control("fault", {"action": "DeleteVpcEndpoints", "verdict": {"fail_items": failure}})
+    [item] = sim.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
+    assert item["ResourceId"] == endpoint and endpoint in item["Error"]["Message"]
     answer = sim.ec2.delete_vpc_endpoints(VpcEndpointIds=[ABSENT, endpoint])
     items = [(item["ResourceId"], item["Error"]["Code"]) for item in answer["Unsuccessful"]]
     assert items == [(ABSENT, "InvalidVpcEndpoint.NotFound")]

@@ -217,7 +217,7 @@ async fn without_route_53_even_an_ec2_that_never_answers_is_understood() {
     let policy = policy(&cut.expect("a statement is about nothing but Route 53").documents);
     for name in ["a_group_that_is_given", "private_dns_off_and_on"] {
         let story = STORIES.iter().find(|story| story.name == name).unwrap();
-        let cloud = Cloud::of(|world| world.knobs.hang_without_route53 = true);
+        let cloud = Cloud::of(|world| world.knobs.route53_denial = ec2_sim::Route53Denial::NoResponse);
         cloud.sim.set_policy(Some(policy.clone()));
         let reason = (story.tell)(cloud).await.unwrap_err();
         assert!(reason.contains("lacks route53:AssociateVPCWithHostedZone"), "{name}: {reason}");

@@ -498,7 +498,7 @@ async fn a_create_asks_for_each_thing_once() {
         (own, &["CreateSecurityGroup", "DescribeSecurityGroups"]),
         (named, &["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"]),
     ] {
-        let cloud = Cloud::new();
+        let cloud = Cloud::of(|world| world.knobs.group_lag_ms = ec2_sim::Span::exactly(0));
         cloud.stack("orders").create(&wish).await.succeeded();
         let reads = ["DescribeSubnets", "DescribeVpcEndpointServices", "DescribeVpcEndpoints"];
         let mut expected = [more, &reads].concat();

@@ -2,7 +2,7 @@
 
 use super::Response;
 use crate::{
-    clock::View,
+    clock::Views,
     endpoint::Endpoint,
     error::{ApiError, check_id},
     plane::Plane,
@@ -21,7 +21,7 @@ const FILTERS: [&str; 8] = [
     "vpc-id",
 ];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("VpcEndpointId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(1)?;
@@ -31,7 +31,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Re
     }
     // Without IDs, all endpoints are returned.
     let seen: Vec<Endpoint> =
-        plane.visible(view).filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.id)).cloned().collect();
+        plane.visible(views.read).filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.id)).cloned().collect();
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|endpoint| endpoint.id == **id)) {
         return Err(ApiError::endpoint_not_found(id));
     }
@@ -56,20 +56,27 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Re
     let largest = plane.knobs.page_size;
     let (page, next) = plane.page("DescribeVpcEndpoints", rows, paging, largest)?;
     let mut xml = Xml::new();
-    xml.list("vpcEndpointSet", &page, |xml, endpoint| write(xml, plane, endpoint));
+    xml.list("vpcEndpointSet", &page, |xml, endpoint| write(xml, plane, endpoint, Shown { policy: true, tags: true }));
     xml.maybe("nextToken", next);
     Ok(xml)
 }
 
-pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint) {
+/// Which optional fields of an endpoint a response contains.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) policy: bool,
+    pub(super) tags: bool,
+}
+
+pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint, shown: Shown) {
     xml.field("vpcEndpointId", &endpoint.id);
-    xml.field("vpcEndpointType", endpoint.kind.wire());
+    xml.maybe("vpcEndpointType", plane.knobs.show_endpoint_type.then(|| endpoint.kind.wire()));
     xml.field("vpcId", &endpoint.vpc_id);
     xml.field("serviceName", &endpoint.service_name);
     xml.field("state", endpoint.spelled_state(&plane.knobs));
-    xml.field("policyDocument", &endpoint.policy);
+    xml.maybe("policyDocument", shown.policy.then_some(&endpoint.policy));
     xml.values("routeTableIdSet", [""; 0]);
-    xml.values("subnetIdSet", &endpoint.subnet_ids);
+    xml.values("subnetIdSet", endpoint.listed_subnet_ids(&plane.knobs));
     write_groups(xml, plane, endpoint);
     xml.field("ipAddressType", endpoint.spelled_ip_address_type(&plane.knobs));
     xml.nest("dnsOptions", |xml| xml.field("dnsRecordIpType", &endpoint.dns_record_ip_type));
@@ -81,7 +88,9 @@ pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint) {
         xml.field("hostedZoneId", entry.hosted_zone);
     });
     xml.field("creationTimestamp", format_args!("{:.3}", endpoint.created_at));
-    xml.tags(&endpoint.tags);
+    if shown.tags {
+        xml.tags(&endpoint.tags);
+    }
     xml.field("ownerId", &endpoint.owner);
     if let Some(error) = &endpoint.last_error {
         xml.nest("lastError", |xml| {

@@ -5,7 +5,7 @@ pub(super) mod write;
 
 use super::{Response, tags};
 use crate::{
-    clock::View,
+    clock::Views,
     error::ApiError,
     plane::Plane,
     query::{Params, missing},
@@ -35,7 +35,7 @@ fn describe_rule(rule: &Rule) -> String {
     )
 }
 
-pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("GroupId")?;
     let mut added = read::rules(params)?;
     let rule_tags = params.tag_specification("security-group-rule")?;
@@ -47,10 +47,7 @@ pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> 
     let mut group = plane.group_to_change(&id)?;
     for rule in &mut added {
         if let Source::Group(other) = &rule.source {
-            plane
-                .group(other)
-                .filter(|other| other.vpc_id == group.vpc_id)
-                .ok_or_else(|| ApiError::group_not_found(other))?;
+            check_source(plane, &group, other)?;
         }
         if group.ingress.iter().any(|known| same(known, rule)) {
             return Err(ApiError::new(
@@ -74,7 +71,7 @@ pub(super) fn authorize(plane: &mut Plane, params: &mut Params, _view: View) -> 
     Ok(xml)
 }
 
-pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("GroupId")?;
     let rule_ids = params.list("SecurityGroupRuleId");
     let removed = read::rules(params)?;
@@ -94,10 +91,10 @@ pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Res
         return Err(rule_not_found(missed));
     }
     // If a rule does not exist, nothing is revoked, except in a default VPC (API reference).
-    if let Some(missed) = removed.iter().find(|rule| !group.ingress.iter().any(|known| same(known, rule))) {
+    if removed.iter().any(|rule| !group.ingress.iter().any(|known| same(known, rule))) {
         return Err(ApiError::new(
             "InvalidPermission.NotFound",
-            format!("The specified rule \"{}\" does not exist in this security group.", describe_rule(missed)),
+            "The specified rule does not exist in this security group.",
         ));
     }
     let is_revoked = |rule: &Rule| rule_ids.contains(&rule.id) || removed.iter().any(|gone| same(gone, rule));
@@ -113,6 +110,17 @@ pub(super) fn revoke(plane: &mut Plane, params: &mut Params, _view: View) -> Res
     Ok(xml)
 }
 
+/// Checks that a rule can refer to a security group: it is in the same VPC, or in a peered one.
+fn check_source(plane: &Plane, group: &Group, source: &str) -> Result<(), ApiError> {
+    let source = plane.group(source).ok_or_else(|| ApiError::group_not_found(source))?;
+    let (from, to) = (&source.vpc_id, &group.vpc_id);
+    let peers = |a: &str, b: &str| plane.vpc(a).is_some_and(|vpc| vpc.peers.contains(b));
+    if from == to || peers(from, to) || peers(to, from) {
+        return Ok(());
+    }
+    Err(ApiError::new("InvalidGroup.NotFound", "You have specified two resources that belong to different networks."))
+}
+
 fn store(plane: &mut Plane, group: Group) {
     let now = plane.now;
     if let Some(history) = plane.groups.get_mut(&group.id) {
@@ -124,13 +132,13 @@ fn rule_not_found(id: &str) -> ApiError {
     ApiError::new("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist"))
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("SecurityGroupRuleId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
     params.finish()?;
     let mut rows = Vec::new();
-    for group in plane.groups.values().filter_map(|group| group.as_of(view)) {
+    for group in plane.groups.values().filter_map(|group| group.as_of(views.read)) {
         if plane.owner(&group.vpc_id) != plane.account {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use super::{Response, group_rules, tags};
 use crate::{
-    clock::{History, View},
+    clock::{History, Views},
     error::{ApiError, check_id},
     plane::Plane,
     query::Params,
@@ -29,7 +29,7 @@ const FILTERS: [&str; 13] = [
 /// The maximum number of characters of a name or a description.
 const LONGEST: usize = 255;
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("GroupId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
@@ -41,7 +41,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Re
     let seen: Vec<Group> = plane
         .groups
         .values()
-        .filter_map(|group| group.as_of(view))
+        .filter_map(|group| group.as_of(views.read))
         .filter(|group| plane.owner(&group.vpc_id) == plane.account)
         .filter(|group| ids.is_empty() || ids.contains(&group.id))
         .cloned()
@@ -103,7 +103,7 @@ fn write(xml: &mut Xml, plane: &Plane, group: &Group) {
     xml.tags(&group.tags);
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let name = params.required("GroupName")?;
     let description = params.required("GroupDescription")?;
     let vpc_id = params.required("VpcId")?;
@@ -122,7 +122,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Res
             "Value ({name}) for parameter groupName is invalid. Group names may not be in the format sg-*"
         )));
     }
-    if !plane.vpcs.contains_key(&vpc_id) {
+    if plane.vpc_in(&vpc_id, views.network).is_none() {
         return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist")));
     }
     tags::check(&tags)?;
@@ -141,7 +141,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Res
     Ok(xml)
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("GroupId")?;
     params.finish()?;
     let group = plane.group_to_change(&id)?;

@@ -1,8 +1,11 @@
 //! `ModifyVpcEndpoint`.
 
-use super::{Response, endpoint_rules};
+use super::{
+    Response,
+    endpoint_rules::{self, AddedSubnets},
+};
 use crate::{
-    clock::View,
+    clock::{View, Views},
     endpoint::{Endpoint, FULL_ACCESS, Kind, LastError, State, Step},
     error::{ApiError, check_id},
     plane::Plane,
@@ -55,7 +58,13 @@ impl Change {
     }
 
     /// The endpoint after the modification, if it is valid.
-    fn apply(&self, plane: &Plane, before: &Endpoint, service: &Service) -> Result<Endpoint, ApiError> {
+    fn apply(
+        &self,
+        plane: &Plane,
+        before: &Endpoint,
+        service: &Service,
+        (network, groups): (View, View),
+    ) -> Result<Endpoint, ApiError> {
         let mut after = before.clone();
         self.apply_policy(&mut after, service)?;
         if let Some(kind) = &self.ip_address_type {
@@ -74,20 +83,19 @@ impl Change {
                 return Err(not_associated("subnet", id, before));
             }
         }
-        // The new subnets are validated before the others are removed, because replacing a subnet in the same zone takes
-        // two calls (aws-vpce-operator).
-        endpoint_rules::check_subnets(
-            plane,
-            &before.vpc_id,
-            service,
-            &after.ip_address_type,
-            &before.subnet_ids,
-            &self.add_subnets,
-        )?;
         after.subnet_ids.retain(|id| !self.remove_subnets.contains(id));
+        let added =
+            AddedSubnets { vpc: &before.vpc_id, service, ip_address_type: &after.ip_address_type, view: network };
+        let present = if plane.knobs.replace_subnet_in_zone { &after.subnet_ids } else { &before.subnet_ids };
+        added.check(plane, present, &self.add_subnets)?;
+        if after.ip_address_type != before.ip_address_type {
+            for subnet in after.subnet_ids.iter().filter_map(|id| plane.subnet(id)) {
+                endpoint_rules::check_family(plane, subnet, &after.ip_address_type)?;
+            }
+        }
         after.subnet_ids.extend(self.add_subnets.iter().cloned());
         after.interfaces.retain(|interface| after.subnet_ids.contains(&interface.subnet_id));
-        self.apply_groups(plane, before, &mut after)?;
+        self.apply_groups(plane, before, &mut after, groups)?;
         if let Some(enabled) = self.private_dns {
             after.private_dns_enabled = enabled;
         }
@@ -111,7 +119,7 @@ impl Change {
         Ok(())
     }
 
-    fn apply_groups(&self, plane: &Plane, before: &Endpoint, after: &mut Endpoint) -> Result<(), ApiError> {
+    fn apply_groups(&self, plane: &Plane, before: &Endpoint, after: &mut Endpoint, view: View) -> Result<(), ApiError> {
         let strict = plane.knobs.strict_modify;
         if let Some(id) = self.remove_groups.iter().find(|id| strict && !before.group_ids.contains(id)) {
             return Err(not_associated("security group", id, before));
@@ -133,7 +141,7 @@ impl Change {
         if self.add_groups.is_empty() {
             return Ok(());
         }
-        endpoint_rules::check_groups(plane, &before.vpc_id, &after.group_ids)
+        endpoint_rules::check_groups(plane, &before.vpc_id, &after.group_ids, &self.add_groups, view)
     }
 }
 
@@ -141,7 +149,7 @@ fn not_associated(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
     ApiError::invalid_parameter(format!("The {what} {id} is not associated with the VPC endpoint {}.", endpoint.id))
 }
 
-pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn modify(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let id = params.required("VpcEndpointId")?;
     let change = Change::read(params)?;
     check_id("vpce", "InvalidVpcEndpointId", &id)?;
@@ -149,25 +157,37 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Res
     check_modifiable(plane, &before)?;
     let service = plane.services.get(&before.service_name).cloned();
     let service = service.ok_or_else(|| ApiError::service_not_found(&before.service_name))?;
-    let mut after = change.apply(plane, &before, &service)?;
+    let group_view = plane.group_view();
+    let mut after = change.apply(plane, &before, &service, (views.network, group_view))?;
     let pending_failure = if after.private_dns_enabled && !before.private_dns_enabled {
         enable_private_dns(plane, &before, &service)?
     } else {
         None
     };
 
-    let added = plane.make_interfaces(&change.add_subnets);
+    let added = plane.make_interfaces(&change.add_subnets, &after.ip_address_type);
     after.interfaces.extend(added);
+    if after.ip_address_type != before.ip_address_type {
+        let ip_address_type = after.ip_address_type.clone();
+        for interface in &mut after.interfaces {
+            plane.assign_addresses(interface, &ip_address_type);
+        }
+    }
     let accepted = before.state != State::PendingAcceptance;
     if accepted {
         after.state = State::Pending;
     }
+    // Assumed to be as at creation, where it was recorded.
+    after.zone_id_pending |= after.private_dns_enabled && !before.private_dns_enabled;
     match (before.private_dns_enabled, after.private_dns_enabled) {
         (false, true) if pending_failure.is_none() => plane.take_zone(&after),
         (true, false) => plane.release_zone_later(&id),
         _ => {}
     }
-    plane.change(&id, |endpoint| *endpoint = after);
+    let visible = plane.now + plane.random.within(plane.knobs.modify_visible_ms);
+    if let Some(record) = plane.endpoints.get_mut(&id) {
+        record.history.change(visible, |endpoint| *endpoint = after);
+    }
     if accepted {
         if let Some(record) = plane.endpoints.get_mut(&id) {
             record.begin();
@@ -192,6 +212,9 @@ fn check_modifiable(plane: &Plane, endpoint: &Endpoint) -> Result<(), ApiError> 
             "the simulation does not support modifying gateway endpoints",
         ));
     }
+    if plane.endpoints.get(&endpoint.id).is_some_and(|record| plane.now < record.idempotent_until) {
+        return Err(ApiError::idempotent_operation(&endpoint.id));
+    }
     let modifying = plane.endpoints.get(&endpoint.id).is_some_and(|record| record.modifying);
     match endpoint.state {
         // terraform-provider-aws #42875
@@ -210,6 +233,6 @@ fn enable_private_dns(plane: &Plane, endpoint: &Endpoint, service: &Service) -> 
     if endpoint.state == State::PendingAcceptance {
         return Err(endpoint_rules::not_accepted(service));
     }
-    let vpc = plane.vpcs.get(&endpoint.vpc_id).ok_or_else(|| ApiError::vpc_not_found(&endpoint.vpc_id))?;
+    let vpc = plane.vpc(&endpoint.vpc_id).ok_or_else(|| ApiError::vpc_not_found(&endpoint.vpc_id))?;
     endpoint_rules::check_private_dns(plane, vpc, service, Some(&endpoint.id))
 }

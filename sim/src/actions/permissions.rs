@@ -4,11 +4,14 @@
 //! Resources that the reference does not mark as required are authorized if the call names them. Where the reference is
 //! ambiguous, for example about dependent actions, the simulation requires more permissions rather than fewer.
 
+use std::time::Duration;
+
 use super::endpoint_rules;
 use crate::{
     clock::{History, View},
-    error::ApiError,
+    error::{ApiError, Arrival, Denial},
     iam::{AuthorizationRequest, Context},
+    knobs::Route53Denial,
     plane::Plane,
     query::Params,
     tags::Tags,
@@ -16,20 +19,43 @@ use crate::{
 
 const ASSOCIATE_ZONE: &str = "route53:AssociateVPCWithHostedZone";
 
-/// Rejects the call if there is a policy and it does not allow everything that the call requires.
+/// Rejects the call if the organization's service control policy or the role's policies, as far as there are any, do not
+/// allow everything that the call requires.
 pub(super) fn check(plane: &mut Plane, params: &Params) -> Result<(), ApiError> {
-    let Some(policy) = plane.policy.clone() else { return Ok(()) };
+    let (policy, organization) = (plane.policy.clone(), plane.organization_policy.clone());
+    if policy.is_none() && organization.is_none() {
+        return Ok(());
+    }
     for request in requests(plane, params.clone())? {
-        let response = policy.decide(&request);
-        let (allowed, explicit) = (response.allowed, !response.by.is_empty());
-        plane.authorizations.push(response);
-        if !allowed {
-            let error = ApiError::denied(&plane.account, &request.action, &request.resource, explicit);
-            let silent = plane.knobs.hang_without_route53 && request.action == ASSOCIATE_ZONE;
-            return Err(ApiError { silent, ..error });
+        let denial = organization.as_ref().and_then(|policy| {
+            let result = policy.decide(&request);
+            let explicit = !result.allowed && !result.by.is_empty();
+            let denial = if explicit { Denial::ExplicitByOrganization } else { Denial::NotAllowedByOrganization };
+            (!result.allowed).then_some(denial)
+        });
+        let denial = denial.or_else(|| {
+            let result = policy.as_ref()?.decide(&request);
+            let denial = if result.by.is_empty() { Denial::NotAllowed } else { Denial::Explicit };
+            let denial = (!result.allowed).then_some(denial);
+            plane.authorizations.push(result);
+            denial
+        });
+        if let Some(denial) = denial {
+            let error = ApiError::denied(&plane.account, &request.action, &request.resource, denial);
+            return Err(if request.action == ASSOCIATE_ZONE { route53_denied(plane, error) } else { error });
         }
     }
     Ok(())
+}
+
+fn route53_denied(plane: &Plane, error: ApiError) -> ApiError {
+    match plane.knobs.route53_denial {
+        Route53Denial::Denied => error,
+        Route53Denial::NoResponse => ApiError { arrival: Arrival::Never, ..error },
+        Route53Denial::ServerError { after_ms } => {
+            ApiError { arrival: Arrival::After(Duration::from_millis(after_ms)), ..ApiError::internal_error() }
+        }
+    }
 }
 
 /// The authorization requests for a call. Invalid parameters are rejected with the same error as in the action.
@@ -202,11 +228,11 @@ impl Required<'_> {
                 ("security-group", history.and_then(History::now).is_some(), seen)
             }
             "subnet" => {
-                let seen = plane.subnets.get(id).map(|subnet| (of_vpc(&subnet.vpc_id), subnet.tags.clone()));
+                let seen = plane.subnet(id).map(|subnet| (of_vpc(&subnet.vpc_id), subnet.tags.clone()));
                 ("subnet", seen.is_some(), seen)
             }
             "vpc" => {
-                let seen = plane.vpcs.get(id).map(|vpc| (of_vpc(id), vpc.tags.clone()));
+                let seen = plane.vpc(id).map(|vpc| (of_vpc(id), vpc.tags.clone()));
                 ("vpc", seen.is_some(), seen)
             }
             // The simulation has no resources of this type.

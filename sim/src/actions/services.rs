@@ -1,12 +1,12 @@
 //! `DescribeVpcEndpointServices`, from the perspective of a service consumer.
 
 use super::Response;
-use crate::{clock::View, plane::Plane, query::Params, tags::Tags, world::Service, xml::Xml};
+use crate::{clock::Views, plane::Plane, query::Params, tags::Tags, world::Service, xml::Xml};
 
 const FILTERS: [&str; 6] =
     ["owner", "service-name", "service-region", "service-type", "supported-ip-address-types", "tag"];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let names = params.list("ServiceName");
     let regions = params.list("ServiceRegion");
     let filters = params.filters(&FILTERS)?;
@@ -57,7 +57,7 @@ fn write(xml: &mut Xml, plane: &Plane, service: &Service) {
     xml.values("baseEndpointDnsNameSet", [format!("{id}.{}.vpce.amazonaws.com", plane.region)]);
     if let Some(name) = &service.private_dns_name {
         xml.field("privateDnsName", name);
-        xml.list("privateDnsNameSet", [name], |xml, name| xml.field("privateDnsName", name));
+        xml.list("privateDnsNameSet", service.private_dns_names(), |xml, name| xml.field("privateDnsName", name));
         xml.field("privateDnsNameVerificationState", service.private_dns_name_state.wire());
     }
     xml.field("vpcEndpointPolicySupported", service.policy_supported);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Response;
 use crate::{
-    clock::{History, View},
+    clock::{History, Views},
     error::{ApiError, check_id},
     plane::Plane,
     query::{Params, missing},
@@ -61,15 +61,17 @@ fn current(plane: &mut Plane, id: &str) -> Result<Tags, ApiError> {
             plane.find_to_change(id).map(|endpoint| endpoint.tags).ok_or_else(|| ApiError::endpoint_not_found(id))
         }
         "sg" => {
-            let group = plane.group(id).filter(|group| owned(plane, &group.vpc_id));
+            let view = plane.group_view();
+            let visible = plane.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
+            let group = plane.group(id).filter(|group| visible && owned(plane, &group.vpc_id));
             group.map(|group| group.tags.clone()).ok_or_else(|| not_found("InvalidGroup.NotFound"))
         }
         "subnet" => {
-            let subnet = plane.subnets.get(id).filter(|subnet| owned(plane, &subnet.vpc_id));
+            let subnet = plane.subnet(id).filter(|subnet| owned(plane, &subnet.vpc_id));
             subnet.map(|subnet| subnet.tags.clone()).ok_or_else(|| not_found("InvalidSubnetID.NotFound"))
         }
         "vpc" => {
-            let vpc = plane.vpcs.get(id).filter(|vpc| owned(plane, &vpc.id));
+            let vpc = plane.vpc(id).filter(|vpc| owned(plane, &vpc.id));
             vpc.map(|vpc| vpc.tags.clone()).ok_or_else(|| not_found("InvalidVpcID.NotFound"))
         }
         _ => Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
@@ -84,9 +86,9 @@ fn store(plane: &mut Plane, id: &str, tags: Tags) {
     } else if let Some(group) = plane.groups.get_mut(id) {
         group.change(now, |group| group.tags = tags);
     } else if let Some(subnet) = plane.subnets.get_mut(id) {
-        subnet.tags = tags;
+        subnet.change(now, |subnet| subnet.tags = tags);
     } else if let Some(vpc) = plane.vpcs.get_mut(id) {
-        vpc.tags = tags;
+        vpc.change(now, |vpc| vpc.tags = tags);
     }
 }
 
@@ -105,7 +107,7 @@ fn check_not_concurrent(plane: &Plane, id: &str) -> Result<(), ApiError> {
 fn read_resources(params: &mut Params) -> Result<Vec<String>, ApiError> {
     let resources = params.list("ResourceId");
     match resources.len() {
-        0 => Err(missing("ResourceId")),
+        0 => Err(missing("resourceIdSet")),
         1..=MOST_RESOURCES => Ok(resources),
         _ => Err(ApiError::invalid_value(format!("No more than {MOST_RESOURCES} resources can be tagged at once"))),
     }
@@ -130,7 +132,7 @@ fn rewrite(
     Ok(Xml::done())
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let resources = read_resources(params)?;
     let added = params.tags("Tag")?;
     params.finish()?;
@@ -144,7 +146,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Res
     })
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Response {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let resources = read_resources(params)?;
     let mut removed = Vec::new();
     for tag in params.structures("Tag") {
@@ -167,15 +169,15 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Res
     })
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Response {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
     params.finish()?;
-    let endpoints = plane.visible(view).map(|endpoint| (&endpoint.id, "vpc-endpoint", &endpoint.tags));
-    let groups = plane.groups.values().filter_map(|group: &History<_>| group.as_of(view));
+    let endpoints = plane.visible(views.read).map(|endpoint| (&endpoint.id, "vpc-endpoint", &endpoint.tags));
+    let groups = plane.groups.values().filter_map(|group: &History<_>| group.as_of(views.read));
     let groups = groups.map(|group| (&group.id, "security-group", &group.tags, &group.vpc_id));
-    let subnets = plane.subnets.values().map(|subnet| (&subnet.id, "subnet", &subnet.tags, &subnet.vpc_id));
-    let vpcs = plane.vpcs.values().map(|vpc| (&vpc.id, "vpc", &vpc.tags, &vpc.id));
+    let subnets = plane.current_subnets().map(|subnet| (&subnet.id, "subnet", &subnet.tags, &subnet.vpc_id));
+    let vpcs = plane.vpcs.values().filter_map(History::now).map(|vpc| (&vpc.id, "vpc", &vpc.tags, &vpc.id));
     // Tags in a shared VPC are not shared (VPC user guide).
     let others = groups.chain(subnets).chain(vpcs).filter(|(_, _, _, vpc)| plane.owner(vpc) == plane.account);
     let mut rows = Vec::new();

@@ -1,12 +1,13 @@
 //! The endpoints of the control plane.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Plane;
 use crate::{
     clock::{History, View},
     dns,
     endpoint::{Endpoint, FULL_ACCESS, Interface, LastError, Record, State, Step},
+    random::Random,
     world::{EndpointSpec, References, Subnet, WorldError},
 };
 
@@ -42,7 +43,7 @@ impl Plane {
 
     /// Adds an endpoint with its network interfaces and its hidden private hosted zone.
     pub(crate) fn add_endpoint(&mut self, mut endpoint: Endpoint, since: View, pending_failure: Option<LastError>) {
-        endpoint.interfaces = self.make_interfaces(&endpoint.subnet_ids);
+        endpoint.interfaces = self.make_interfaces(&endpoint.subnet_ids, &endpoint.ip_address_type);
         let id = endpoint.id.clone();
         if endpoint.private_dns_enabled && pending_failure.is_none() {
             self.take_zone(&endpoint);
@@ -60,10 +61,9 @@ impl Plane {
     }
 
     pub(crate) fn take_zone(&mut self, endpoint: &Endpoint) {
-        if let Some(name) =
-            self.services.get(&endpoint.service_name).and_then(|service| service.private_dns_name.as_deref())
-        {
-            self.hidden_zones.take(&endpoint.vpc_id, name, &endpoint.id, self.now);
+        let names = self.private_names(endpoint);
+        if !names.is_empty() {
+            self.hidden_zones.take(&endpoint.vpc_id, names, &endpoint.id, self.now);
         }
     }
 
@@ -73,9 +73,9 @@ impl Plane {
             return Err(WorldError::new(format!("endpoint {} already exists", spec.id)));
         }
         spec.check(&References {
-            vpc: &|id| self.vpcs.contains_key(id),
+            vpc: &|id| self.vpc(id).is_some(),
             service: &|name| self.services.contains_key(name),
-            subnet: &|id| self.subnets.get(id).map(|subnet| subnet.vpc_id.as_str()),
+            subnet: &|id| self.subnet(id).map(|subnet| subnet.vpc_id.as_str()),
             group: &|id| self.group(id).map(|group| group.vpc_id.as_str()),
         })
     }
@@ -88,6 +88,8 @@ impl Plane {
         } else {
             spec.group_ids
         };
+        let ip_address_type =
+            if spec.ip_address_type.is_empty() { "ipv4".to_owned() } else { spec.ip_address_type.clone() };
         let endpoint = Endpoint {
             id: if spec.id.is_empty() { self.random.id("vpce") } else { spec.id },
             kind: spec.kind,
@@ -95,13 +97,14 @@ impl Plane {
             vpc_id: spec.vpc_id,
             service_name: spec.service_name,
             was_available: spec.state == State::Available,
+            zone_id_pending: false,
             state: spec.state,
             private_dns_enabled: spec.private_dns_enabled,
             subnet_ids: spec.subnet_ids,
             group_ids: groups,
             interfaces: Vec::new(),
-            ip_address_type: "ipv4".to_owned(),
-            dns_record_ip_type: "ipv4".to_owned(),
+            ip_address_type: ip_address_type.clone(),
+            dns_record_ip_type: ip_address_type,
             policy: FULL_ACCESS.to_owned(),
             requester_managed: spec.requester_managed,
             last_error: None,
@@ -125,40 +128,60 @@ impl Plane {
         self.step_after(self.knobs.delete_ms, id, Step::Delete);
     }
 
-    pub(crate) fn make_interfaces(&mut self, subnets: &[String]) -> Vec<Interface> {
+    pub(crate) fn make_interfaces(&mut self, subnets: &[String], ip_address_type: &str) -> Vec<Interface> {
         subnets
             .iter()
             .map(|subnet_id| {
-                let given = self.addresses.entry(subnet_id.clone()).or_default();
-                *given += 1;
-                // AWS reserves the first four addresses of a subnet.
-                let offset = 3 + *given;
-                let block = self.subnets.get(subnet_id).map(|subnet| subnet.cidr_block.as_str()).unwrap_or_default();
-                let base = block.split('/').next().and_then(|base| base.parse::<Ipv4Addr>().ok());
-                let address = Ipv4Addr::from_bits(base.unwrap_or(Ipv4Addr::UNSPECIFIED).to_bits() + offset);
-                Interface { id: self.random.id("eni"), subnet_id: subnet_id.clone(), address: address.to_string() }
+                let id = self.random.id("eni");
+                let subnet_id = subnet_id.clone();
+                let mut interface = Interface { id, subnet_id, address: String::new(), ipv6_address: None };
+                self.assign_addresses(&mut interface, ip_address_type);
+                interface
             })
             .collect()
     }
 
+    /// Gives a network interface the addresses that the IP address type requires, and keeps those that it has.
+    pub(crate) fn assign_addresses(&mut self, interface: &mut Interface, ip_address_type: &str) {
+        let Some(subnet) = self.subnet(&interface.subnet_id).cloned() else { return };
+        let base = |block: &str| block.split('/').next().unwrap_or_default().to_owned();
+        if ip_address_type == "ipv6" {
+            interface.address.clear();
+        } else if interface.address.is_empty() {
+            let assigned = self.addresses.entry(subnet.id.clone()).or_default();
+            *assigned += 1;
+            // AWS reserves the first four addresses of a subnet.
+            let offset = 3 + *assigned;
+            let first: Ipv4Addr = base(&subnet.cidr_block).parse().unwrap_or(Ipv4Addr::UNSPECIFIED);
+            interface.address = Ipv4Addr::from_bits(first.to_bits() + offset).to_string();
+        }
+        if ip_address_type == "ipv4" {
+            interface.ipv6_address = None;
+        } else if interface.ipv6_address.is_none() {
+            let first: Option<Ipv6Addr> = subnet.ipv6_cidr_block.as_deref().and_then(|block| base(block).parse().ok());
+            let offset = u128::from(Random::named(&interface.id).next());
+            interface.ipv6_address = first.map(|first| Ipv6Addr::from_bits(first.to_bits() | offset).to_string());
+        }
+    }
+
     /// The number of available IPv4 addresses in a subnet.
     pub(crate) fn free_addresses(&self, subnet: &Subnet) -> usize {
-        let taken = self
-            .existing_endpoints()
-            .flat_map(|endpoint| &endpoint.interfaces)
-            .filter(|eni| eni.subnet_id == subnet.id);
+        if !subnet.has_ipv4() {
+            return 0;
+        }
+        let interfaces = self.existing_endpoints().flat_map(|endpoint| &endpoint.interfaces);
+        let taken = interfaces.filter(|eni| eni.subnet_id == subnet.id && !eni.address.is_empty());
         subnet.free_addresses.saturating_sub(taken.count())
     }
 
-    pub(crate) fn dns_entries(&self, endpoint: &Endpoint) -> Vec<dns::Entry> {
-        let zones: Vec<String> = endpoint
-            .subnet_ids
-            .iter()
-            .filter_map(|id| self.subnets.get(id))
-            .map(|subnet| subnet.zone.clone())
-            .collect();
+    fn private_names(&self, endpoint: &Endpoint) -> Vec<String> {
         let service = self.services.get(&endpoint.service_name);
-        let private_name = service.and_then(|service| service.private_dns_name.as_deref());
-        dns::entries(endpoint, private_name, &zones, &self.region, &self.knobs)
+        service.map(|service| service.private_dns_names().cloned().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn dns_entries(&self, endpoint: &Endpoint) -> Vec<dns::Entry> {
+        let zones: Vec<String> =
+            endpoint.subnet_ids.iter().filter_map(|id| self.subnet(id)).map(|subnet| subnet.zone.clone()).collect();
+        dns::entries(endpoint, &self.private_names(endpoint), &zones, &self.region, &self.knobs)
     }
 }

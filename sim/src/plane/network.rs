@@ -5,13 +5,39 @@ use crate::{
     clock::{History, View},
     error::{ApiError, check_id},
     tags::Tags,
-    world::{Group, Service},
+    world::{Group, Service, Subnet, Vpc},
 };
 
 impl Plane {
     /// The account that owns a VPC and its subnets and security groups.
     pub(crate) fn owner(&self, vpc: &str) -> String {
-        self.vpcs.get(vpc).and_then(|vpc| vpc.owner.clone()).unwrap_or_else(|| self.account.clone())
+        self.vpc(vpc).and_then(|vpc| vpc.owner.clone()).unwrap_or_else(|| self.account.clone())
+    }
+
+    pub(crate) fn vpc(&self, id: &str) -> Option<&Vpc> {
+        self.vpcs.get(id)?.now()
+    }
+
+    pub(crate) fn subnet(&self, id: &str) -> Option<&Subnet> {
+        self.subnets.get(id)?.now()
+    }
+
+    pub(crate) fn current_subnets(&self) -> impl Iterator<Item = &Subnet> {
+        self.subnets.values().filter_map(History::now)
+    }
+
+    /// The VPC, if it exists in a view. A deleted VPC does not exist in any view.
+    pub(crate) fn vpc_in(&self, id: &str, view: View) -> Option<&Vpc> {
+        let vpc = self.vpcs.get(id)?;
+        vpc.now()?;
+        vpc.as_of(view)
+    }
+
+    /// The subnet, if it exists in a view. A deleted subnet does not exist in any view.
+    pub(crate) fn subnet_in(&self, id: &str, view: View) -> Option<&Subnet> {
+        let subnet = self.subnets.get(id)?;
+        subnet.now()?;
+        subnet.as_of(view)
     }
 
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
@@ -51,7 +77,7 @@ impl Plane {
     /// Looks up the security group for a change. Because of lag, a new security group may not be found yet.
     pub(crate) fn group_to_change(&mut self, id: &str) -> Result<Group, ApiError> {
         check_id("sg", "InvalidGroupId", id)?;
-        let view = self.write_view();
+        let view = self.group_view();
         let known = self.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
         let group = self.group(id).filter(|group| known && self.owner(&group.vpc_id) == self.account);
         group.cloned().ok_or_else(|| ApiError::group_not_found(id))

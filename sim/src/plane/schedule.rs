@@ -15,6 +15,8 @@ enum Event {
     Step { endpoint: String, operation: u64, step: Step },
     /// Removes the endpoint's hidden private hosted zone.
     ReleaseZone { endpoint: String },
+    /// The private DNS entries get their real hosted zone ID.
+    ZoneReady { endpoint: String },
 }
 
 /// Events by time, then in the order of scheduling.
@@ -54,6 +56,7 @@ impl Plane {
     fn run_event(&mut self, event: Event) {
         match event {
             Event::ReleaseZone { endpoint } => self.hidden_zones.release(&endpoint),
+            Event::ZoneReady { endpoint } => self.change(&endpoint, |endpoint| endpoint.zone_id_pending = false),
             Event::Step { endpoint, operation, step } => {
                 if self.endpoints.get(&endpoint).is_some_and(|record| record.operation == operation) {
                     self.take_step(&endpoint, step);
@@ -74,7 +77,14 @@ impl Plane {
                     record.modifying = false;
                     record.pending_failure.take()
                 });
+                let delay = self.random.within(self.knobs.zone_id_pending_ms);
+                let zone_pending = self.current(id).is_some_and(|endpoint| endpoint.zone_id_pending);
+                if zone_pending && pending_failure.is_none() && delay > Duration::ZERO {
+                    let span = Span::exactly(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+                    self.after(span, Event::ZoneReady { endpoint: id.to_owned() });
+                }
                 self.change(id, |endpoint| {
+                    endpoint.zone_id_pending &= pending_failure.is_some() || delay > Duration::ZERO;
                     endpoint.state = if pending_failure.is_some() { State::Failed } else { State::Available };
                     endpoint.was_available |= pending_failure.is_none();
                     endpoint.last_error = pending_failure;

@@ -11,7 +11,8 @@
 //! | `POST fault` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
 //!
 //! A fault applies to the next calls of an action. Its verdict is `"reset"`, `"hang"`, `{"lose_answer": "reset"}` (or
-//! `"server_error"` or `"silence"`), or `{"fail": {"status": …, "code": …, "message": …}}`.
+//! `"server_error"` or `"silence"`), `{"fail": {"status": …, "code": …, "message": …}}`, or `{"fail_items": {"code": …,
+//! "message": …}}`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -16,8 +16,11 @@ async fn invalid(more: &[(&str, &str)], message: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn the_service_must_exist_for_the_caller_and_support_the_type() {
+    let subnets = "Subnet IDs are only supported for Interface and GatewayLoadBalancer type VPC Endpoints.";
+    invalid(&[("VpcEndpointType", "")], subnets).await;
+    let gateway = [("VpcEndpointType", ""), ("SubnetId.1", ""), ("SubnetId.2", "")];
     let unsupported = format!("The Vpc Endpoint Service '{GATEWAY01}' does not support the endpoint type 'Gateway'.");
-    rejected(&[("VpcEndpointType", "")], "InvalidServiceName", &unsupported).await;
+    rejected(&gateway, "InvalidServiceName", &unsupported).await;
     for more in [
         ("ServiceName", "com.amazonaws.vpce.us-east-1.vpce-svc-0"),
         ("ServiceName", FORBIDDEN),
@@ -36,13 +39,19 @@ async fn vpc_and_subnets_are_validated() {
     rejected(&[("VpcId", absent)], "InvalidVpcID.NotFound", &format!("The VPC ID '{absent}' does not exist")).await;
     let absent = "subnet-0123456789abcdef0";
     let message = format!("The subnet ID '{absent}' does not exist");
-    rejected(&[("SubnetId.1", absent)], "InvalidSubnetId.NotFound", &message).await;
+    rejected(&[("SubnetId.1", absent)], "InvalidSubnetID.NotFound", &message).await;
     let message = format!(
         "The VPC endpoint service {GATEWAY01} does not support the availability zone of the subnet: {SUBNET_A}."
     );
     invalid(&[("SubnetId.1", SUBNET_A)], &message).await;
-    let message = format!("Found another VPC endpoint subnet in the availability zone of {SUBNET_C}");
+    let message = format!(
+        "Found another VPC endpoint subnet in the availability zone of {SUBNET_C}. VPC endpoint subnets should be in \
+         different availability zones supported by the VPC endpoint service."
+    );
     rejected(&[("SubnetId.2", SUBNET_C)], "DuplicateSubnetsInSameZone", &message).await;
+    let message = "Invalid Subnet Id: 'subnet-X' (expecting 'subnet-...; the Id may only contain lowercase alphanumeric \
+                   characters and a single dash')";
+    rejected(&[("SubnetId.1", "subnet-X")], "InvalidSubnetId.Malformed", message).await;
     let elsewhere = "subnet-0d4d44444444444d4";
     let message = format!("Subnet {elsewhere} does not belong to VPC {VPC}");
     invalid(&[("SubnetId.2", elsewhere)], &message).await;
@@ -179,7 +188,10 @@ async fn an_undetected_race_ends_as_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_token_returns_the_same_endpoint() {
-    let ec2 = instant(|knobs| knobs.create_ms = crate::Span::exactly(60_000));
+    let ec2 = instant(|knobs| {
+        knobs.create_ms = crate::Span::exactly(60_000);
+        knobs.echo_client_token = true;
+    });
     let token = [("ClientToken", "once-only")];
     let response = create(&ec2, &token).await.ok();
     assert_eq!((response.one("clientToken").as_str(), response.one("state").as_str()), ("once-only", "pending"));
@@ -241,7 +253,10 @@ async fn each_interface_uses_an_address() {
     let subnet = call(&ec2, "DescribeSubnets", &[("SubnetId.1", SUBNET_C)]).await.ok();
     assert_eq!(subnet.one("availableIpAddressCount"), "0");
     let second = create(&ec2, &[("PrivateDnsEnabled", "false")]).await;
-    assert_eq!(second.code(), "InsufficientFreeAddressesInSubnet");
+    let message = "The specified subnet does not have enough free addresses to satisfy the request.";
+    second.rejected("InsufficientFreeAddressesInSubnet", message);
+    let other = created(&ec2, &[("PrivateDnsEnabled", "false"), ("SubnetId.1", SUBNET_D), ("SubnetId.2", "")]).await;
+    modify(&ec2, &other, &[("AddSubnetId.1", SUBNET_C)]).await.rejected("InsufficientFreeAddressesInSubnet", message);
     delete(&ec2, &id).await;
     created(&ec2, &[]).await;
 }

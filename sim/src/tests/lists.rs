@@ -88,7 +88,7 @@ async fn services_list_the_common_zones_with_the_callers_names() {
     let response = call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", GATEWAY01)]).await.ok();
     assert_eq!(response.all("availabilityZoneIdSet").len(), 0);
     let all = call(&ec2, "DescribeVpcEndpointServices", &[]).await.ok().items("serviceNameSet");
-    assert!(all.len() == 5 && !all.contains(&FORBIDDEN.to_owned()), "{all:?}");
+    assert!(all.len() == 6 && !all.contains(&FORBIDDEN.to_owned()), "{all:?}");
     call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", FORBIDDEN)])
         .await
         .rejected("InvalidServiceName", &format!("The Vpc Endpoint Service '{FORBIDDEN}' does not exist"));

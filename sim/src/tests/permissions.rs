@@ -1,7 +1,7 @@
 //! The permissions that each call requires, and the effect of policies.
 
 use super::*;
-use crate::{Policy, Span};
+use crate::{Policy, Route53Denial, Span};
 use serde_json::{Value, json};
 
 const ENDPOINT: &str = "vpce-0123456789abcdef0";
@@ -197,12 +197,16 @@ async fn a_denied_call_has_no_effect_and_names_action_and_resource() {
     let tag = [("TagSpecification.1.ResourceType", "vpc-endpoint"), ("TagSpecification.1.Tag.1.Key", "a")];
     let response = create(&ec2, &tag).await;
     assert_eq!(response.status, 403);
-    response.rejected(
-        "UnauthorizedOperation",
-        &format!(
+    assert_eq!(response.code(), "UnauthorizedOperation");
+    let message = response.one("Message");
+    let (readable, encoded) = message.split_once(". Encoded authorization failure message: ").unwrap();
+    assert_eq!(
+        readable,
+        format!(
             "{who}ec2:CreateTags on resource: {resource}/* because no identity-based policy allows the ec2:CreateTags action"
-        ),
+        )
     );
+    assert_eq!(encoded.len(), 400);
     let response = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
     assert_eq!(response.status, 403, "the whole call is denied, not an item of it");
     assert_eq!(ec2.endpoints(), before);
@@ -211,12 +215,10 @@ async fn a_denied_call_has_no_effect_and_names_action_and_resource() {
 
     ec2.set_policy(Some(all_but(&json!({ "Null": { "aws:ResourceTag/Name": "false" } }))));
     let response = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
-    response.rejected(
-        "UnauthorizedOperation",
-        &format!(
-            "{who}ec2:DeleteVpcEndpoints on resource: {resource}/{ENDPOINT} with an explicit deny in an identity-based policy"
-        ),
+    let expected = format!(
+        "{who}ec2:DeleteVpcEndpoints on resource: {resource}/{ENDPOINT} with an explicit deny in an identity-based policy. "
     );
+    assert!(response.one("Message").starts_with(&expected), "{response:?}");
     let [request] = ec2.authorizations().try_into().unwrap();
     assert!(!request.allowed && request.by.len() == 1, "{request:?}");
     ec2.set_policy(None);
@@ -276,7 +278,7 @@ async fn tags_can_take_effect_in_iam_later_than_in_ec2() {
 
 #[tokio::test(start_paused = true)]
 async fn enabling_private_dns_without_route_53_permission_can_hang() {
-    let ec2 = with_endpoint(|knobs| knobs.hang_without_route53 = true);
+    let ec2 = with_endpoint(|knobs| knobs.route53_denial = Route53Denial::NoResponse);
     ec2.set_policy(Some(policy(&json!({ "Effect": "Allow", "Action": "ec2:*", "Resource": "*" }))));
     let on = modify(&ec2, ENDPOINT, &[("PrivateDnsEnabled", "true")]);
     assert!(tokio::time::timeout(Duration::from_secs(3_600), on).await.is_err());

@@ -147,6 +147,7 @@ async fn dns_entries_appear_with_availability_and_in_any_order() {
         knobs.create_ms = Span::exactly(60_000);
         knobs.modify_ms = Span::exactly(60_000);
         knobs.dns_order = DnsOrder::Aws;
+        knobs.dns_entries_while_pending = false;
     });
     let id = created(&ec2, &[]).await;
     assert_eq!(describe(&ec2, &id).await.items("dnsEntrySet").len(), 0, "not during creation");

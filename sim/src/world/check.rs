@@ -22,18 +22,32 @@ impl World {
             format!("account {:?}: expected 12 digits", self.account)
         })?;
         require(zone_ids.len() == self.zones.len(), || "zones: two names for the same zone ID".to_owned())?;
+        for zone in self.zone_types.keys() {
+            require(self.zones.contains_key(zone), || format!("zone_types: zone {zone} does not exist"))?;
+        }
         for (name, Span(min, max)) in self.knobs.spans() {
             require(min <= max, || format!("knobs.{name}: {min} is greater than {max}"))?;
         }
         for vpc in &self.vpcs {
             check.id("vpc", &vpc.id)?;
             require(!vpc.cidr_blocks.is_empty(), || format!("VPC {}: no CIDR block", vpc.id))?;
+            for block in vpc.cidr_states.keys() {
+                require(vpc.cidr_blocks.contains(block) || vpc.ipv6_cidr_blocks.contains(block), || {
+                    format!("VPC {}: cidr_states: it does not have the CIDR block {block}", vpc.id)
+                })?;
+            }
+            for peer in &vpc.peers {
+                vpc_of("VPC", &vpc.id, peer)?;
+            }
         }
         for subnet in &self.subnets {
             check.id("subnet", &subnet.id)?;
             vpc_of("subnet", &subnet.id, &subnet.vpc_id)?;
             require(self.zones.contains_key(&subnet.zone), || {
                 format!("subnet {}: Availability Zone {} does not exist", subnet.id, subnet.zone)
+            })?;
+            require(subnet.has_ipv4() || subnet.ipv6_cidr_block.is_some(), || {
+                format!("subnet {}: no CIDR block", subnet.id)
             })?;
         }
         for group in &self.groups {
@@ -50,6 +64,9 @@ impl World {
         }
         for service in &self.services {
             check.unique(service.name.clone())?;
+            require(service.more_private_dns_names.is_empty() || service.private_dns_name.is_some(), || {
+                format!("service {}: more_private_dns_names without private_dns_name", service.name)
+            })?;
             require(service.zone_ids.iter().all(|id| id.contains("-az")), || {
                 format!("service {}: zone_ids must be IDs such as use1-az1", service.name)
             })?;

@@ -22,6 +22,10 @@ pub struct Service {
     /// Its private DNS name.
     #[serde(default)]
     pub private_dns_name: Option<String>,
+    /// Further private DNS names, which can have a wildcard. AWS services can have several names, such as
+    /// `dkr.ecr.REGION.amazonaws.com` and `*.dkr.ecr.REGION.amazonaws.com`.
+    #[serde(default)]
+    pub more_private_dns_names: Vec<String>,
     /// The verification state of the private DNS name.
     #[serde(default)]
     pub private_dns_name_state: Verification,
@@ -37,6 +41,31 @@ pub struct Service {
     /// `ipv4`, `ipv6`, or both.
     #[serde(default = "ipv4")]
     pub ip_address_types: BTreeSet<String>,
+}
+
+impl Default for Service {
+    /// A service without a name, an owner, and Availability Zones, with the defaults of a world file.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            owner: String::new(),
+            zone_ids: BTreeSet::new(),
+            private_dns_name: None,
+            more_private_dns_names: Vec::new(),
+            private_dns_name_state: Verification::default(),
+            acceptance_required: false,
+            allowed_principals: any_principal(),
+            policy_supported: true,
+            ip_address_types: ipv4(),
+        }
+    }
+}
+
+impl Service {
+    /// All private DNS names.
+    pub(crate) fn private_dns_names(&self) -> impl Iterator<Item = &String> {
+        self.private_dns_name.iter().chain(&self.more_private_dns_names)
+    }
 }
 
 /// The verification state of a private DNS name.
@@ -91,6 +120,9 @@ pub struct EndpointSpec {
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
+    /// `ipv4`, `ipv6`, or `dualstack`; `ipv4`, if empty.
+    #[serde(default)]
+    pub ip_address_type: String,
     /// Whether an AWS service manages it. The account cannot modify or delete such an endpoint.
     #[serde(default)]
     pub requester_managed: bool,
