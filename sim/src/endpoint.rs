@@ -80,6 +80,9 @@ pub struct Interface {
     pub address: String,
     /// Its IPv6 address, if any.
     pub ipv6_address: Option<String>,
+    /// When it becomes visible in reads.
+    #[serde(skip)]
+    pub(crate) visible_from: Duration,
 }
 
 /// The reason why an endpoint is `failed`.
@@ -164,6 +167,11 @@ impl Endpoint {
 
     pub(crate) fn spelled_ip_address_type(&self, knobs: &Knobs) -> String {
         self.spell(knobs.casing, &self.ip_address_type)
+    }
+
+    /// The network interfaces that reads show.
+    pub(crate) fn visible_interfaces(&self, now: Duration) -> impl Iterator<Item = &Interface> {
+        self.interfaces.iter().filter(move |interface| interface.visible_from <= now)
     }
 
     /// The subnet IDs in the order of responses.

@@ -26,6 +26,8 @@ pub struct Knobs {
     /// The additional time until reads show a modification of an endpoint. Until then, and after the read lag, they show
     /// the endpoint as it was before.
     pub modify_visible_ms: Span,
+    /// The time until reads show the network interfaces and zonal DNS names of subnets that a modification added.
+    pub interfaces_visible_ms: Span,
     /// How old the tags can be that IAM evaluates in policy conditions. No such lag is known for EC2; it exists in other
     /// services (terraform-provider-aws #6055, #27028).
     pub iam_lag_ms: Span,
@@ -122,6 +124,7 @@ impl Default for Knobs {
             group_lag_ms: Span(0, 2_000),
             network_lag_ms: Span::exactly(0),
             modify_visible_ms: Span::exactly(0),
+            interfaces_visible_ms: Span::exactly(0),
             iam_lag_ms: Span::exactly(0),
             deny_unknown_resources: false,
             route53_denial: Route53Denial::default(),
@@ -189,7 +192,7 @@ impl Knobs {
         self.throttling = false;
     }
 
-    pub(crate) fn spans(&self) -> [(&'static str, Span); 15] {
+    pub(crate) fn spans(&self) -> [(&'static str, Span); 16] {
         [
             ("latency_ms", self.latency_ms),
             ("read_lag_ms", self.read_lag_ms),
@@ -197,6 +200,7 @@ impl Knobs {
             ("group_lag_ms", self.group_lag_ms),
             ("network_lag_ms", self.network_lag_ms),
             ("modify_visible_ms", self.modify_visible_ms),
+            ("interfaces_visible_ms", self.interfaces_visible_ms),
             ("iam_lag_ms", self.iam_lag_ms),
             ("create_ms", self.create_ms),
             ("modify_ms", self.modify_ms),

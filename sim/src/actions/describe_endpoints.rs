@@ -82,7 +82,7 @@ pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint, shown: Sh
     xml.nest("dnsOptions", |xml| xml.field("dnsRecordIpType", &endpoint.dns_record_ip_type));
     xml.field("privateDnsEnabled", endpoint.private_dns_enabled);
     xml.field("requesterManaged", endpoint.requester_managed);
-    xml.values("networkInterfaceIdSet", endpoint.interfaces.iter().map(|interface| &interface.id));
+    xml.values("networkInterfaceIdSet", endpoint.visible_interfaces(plane.now).map(|interface| &interface.id));
     xml.list("dnsEntrySet", plane.dns_entries(endpoint), |xml, entry| {
         xml.field("dnsName", entry.name);
         xml.field("hostedZoneId", entry.hosted_zone);

@@ -45,7 +45,8 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> 
     }
     let mut seen: Vec<(Endpoint, Interface)> = Vec::new();
     for endpoint in plane.visible(views.read) {
-        let wanted = endpoint.interfaces.iter().filter(|interface| ids.is_empty() || ids.contains(&interface.id));
+        let wanted =
+            endpoint.visible_interfaces(plane.now).filter(|interface| ids.is_empty() || ids.contains(&interface.id));
         seen.extend(wanted.map(|interface| (endpoint.clone(), interface.clone())));
     }
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|(_, interface)| interface.id == **id)) {

@@ -165,7 +165,9 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, views: Views) -> Re
         None
     };
 
-    let added = plane.make_interfaces(&change.add_subnets, &after.ip_address_type);
+    let mut added = plane.make_interfaces(&change.add_subnets, &after.ip_address_type);
+    let interfaces_visible = plane.now + plane.random.within(plane.knobs.interfaces_visible_ms);
+    added.iter_mut().for_each(|interface| interface.visible_from = interfaces_visible);
     after.interfaces.extend(added);
     if after.ip_address_type != before.ip_address_type {
         let ip_address_type = after.ip_address_type.clone();

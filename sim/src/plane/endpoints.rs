@@ -134,7 +134,8 @@ impl Plane {
             .map(|subnet_id| {
                 let id = self.random.id("eni");
                 let subnet_id = subnet_id.clone();
-                let mut interface = Interface { id, subnet_id, address: String::new(), ipv6_address: None };
+                let (address, ipv6_address, visible_from) = (String::new(), None, self.now);
+                let mut interface = Interface { id, subnet_id, address, ipv6_address, visible_from };
                 self.assign_addresses(&mut interface, ip_address_type);
                 interface
             })
@@ -180,8 +181,13 @@ impl Plane {
     }
 
     pub(crate) fn dns_entries(&self, endpoint: &Endpoint) -> Vec<dns::Entry> {
-        let zones: Vec<String> =
-            endpoint.subnet_ids.iter().filter_map(|id| self.subnet(id)).map(|subnet| subnet.zone.clone()).collect();
+        // A deleted endpoint has no network interfaces any more, but its entries are still listed.
+        let hidden = |id: &str| {
+            let interface = endpoint.interfaces.iter().find(|interface| interface.subnet_id == id);
+            interface.is_some_and(|interface| interface.visible_from > self.now)
+        };
+        let subnets = endpoint.subnet_ids.iter().filter(|id| !hidden(id)).filter_map(|id| self.subnet(id));
+        let zones: Vec<String> = subnets.map(|subnet| subnet.zone.clone()).collect();
         dns::entries(endpoint, &self.private_names(endpoint), &zones, &self.region, &self.knobs)
     }
 }

@@ -102,6 +102,23 @@ async fn a_modification_can_become_visible_after_it_completed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn network_interfaces_can_become_visible_after_their_subnet() {
+    let ec2 = instant(|knobs| knobs.interfaces_visible_ms = Span::exactly(20_000));
+    let id = created(&ec2, &[("SubnetId.2", "")]).await;
+    modify(&ec2, &id, &[("AddSubnetId.1", SUBNET_D)]).await.ok();
+    let counts = async || {
+        let seen = describe(&ec2, &id).await.ok();
+        let listed = call(&ec2, "DescribeNetworkInterfaces", &[]).await.ok().all("networkInterfaceId").len();
+        assert_eq!(seen.items("networkInterfaceIdSet").len(), listed);
+        (seen.one("state"), seen.items("subnetIdSet").len(), listed, seen.all("dnsName").len())
+    };
+    assert_eq!(counts().await, ("available".to_owned(), 2, 1, 3));
+    assert_eq!(ec2.endpoints()[0].interfaces.len(), 2, "they exist");
+    advance(20_000).await;
+    assert_eq!(counts().await, ("available".to_owned(), 2, 2, 4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_creation_with_a_client_token_can_prevent_other_operations() {
     let ec2 = instant(|knobs| knobs.idempotent_operation_ms = Span::exactly(30_000));
     let id = created(&ec2, &[("ClientToken", "a")]).await;
