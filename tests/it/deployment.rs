@@ -89,8 +89,8 @@ impl Watch {
         for group in self.sim.groups().iter().filter(|group| group.name.starts_with("tidb-private-endpoint-")) {
             self.report(format!("the security group {} is left over", group.id));
         }
-        for complaint in self.sim.complaints() {
-            self.report(complaint);
+        for request in self.sim.unrecognized_requests() {
+            self.report(request);
         }
     }
 }

@@ -39,7 +39,7 @@ async fn run_with(story: &'static Story, policy: Policy, turn: fn(&mut Knobs)) -
     cloud.sim.set_policy(Some(policy));
     let end = (story.run)(cloud.clone()).await;
     cloud.assert_understood();
-    Run { story, end, asked: cloud.sim.policy_use() }
+    Run { story, end, asked: cloud.sim.authorizations() }
 }
 
 /// All stories with the policy of the template. They run once for all tests.
@@ -220,7 +220,7 @@ async fn without_route_53_even_an_ec2_that_never_answers_is_understood() {
     let policy = policy(&cut.expect("a statement is about nothing but Route 53").documents);
     for name in ["a_group_that_is_given", "private_dns_off_and_on"] {
         let story = STORIES.iter().find(|story| story.name == name).unwrap();
-        let cloud = Cloud::of(|world| world.knobs.hangs_without_route53 = true);
+        let cloud = Cloud::of(|world| world.knobs.route53_denial = ec2_sim::Route53Denial::NoResponse);
         cloud.sim.set_policy(Some(policy.clone()));
         let reason = (story.run)(cloud).await.unwrap_err();
         assert!(reason.contains("lacks route53:AssociateVPCWithHostedZone"), "{name}: {reason}");
@@ -242,7 +242,7 @@ async fn a_shared_vpc_is_distinguished_from_a_missing_permission() {
 async fn denials_due_to_the_lag_of_iam_are_retried() {
     let policy = policy(&template::policies());
     let readings: [fn(&mut Knobs); 2] =
-        [|knobs| knobs.denies_the_unknown = true, |knobs| knobs.iam_lag_ms = Span(0, 3_000)];
+        [|knobs| knobs.deny_unknown_resources = true, |knobs| knobs.iam_lag_ms = Span(0, 3_000)];
     for turn in readings {
         for story in STORIES {
             assert_eq!(run_with(story, policy.clone(), turn).await.end, Ok(()), "{}", story.name);
