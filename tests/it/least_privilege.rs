@@ -213,12 +213,12 @@ async fn without_any_value_of_a_condition_a_story_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_route_53_even_an_ec2_that_never_answers_is_understood() {
+async fn without_route_53_permissions_the_reason_says_so_even_if_ec2_never_responds() {
     let cut = cuts(&template::policies()).into_iter().find(|cut| {
         cut.documents.iter().all(|document| !document.to_string().contains("route53:AssociateVPCWithHostedZone"))
     });
-    let policy = policy(&cut.expect("a statement is about nothing but Route 53").documents);
-    for name in ["a_group_that_is_given", "private_dns_off_and_on"] {
+    let policy = policy(&cut.expect("a statement is only about Route 53").documents);
+    for name in ["a_given_security_group", "private_dns_off_and_on"] {
         let story = STORIES.iter().find(|story| story.name == name).unwrap();
         let cloud = Cloud::of(|world| world.knobs.route53_denial = ec2_sim::Route53Denial::NoResponse);
         cloud.sim.set_policy(Some(policy.clone()));
