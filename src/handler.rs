@@ -106,9 +106,12 @@ impl Handler {
     pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
         let handled = AssertUnwindSafe(self.read_and_handle(raw, clock, function_deadline)).catch_unwind().await;
         handled.unwrap_or_else(|_panic| match ReplyTo::salvage(raw) {
-            Some(to) => {
-                self.answer_failure(to, Failure::Panicked(Progress::default()), &Leftovers::Unknown, function_deadline)
-            }
+            Some(to) => self.answer_failure(
+                to,
+                Failure::Panicked(Progress::default()),
+                &Leftovers::Something,
+                function_deadline,
+            ),
             None => Handled::NoReplyTo(Unreadable { reply_to: None, fault: "handling it ended in a panic".to_owned() }),
         })
     }
@@ -133,8 +136,7 @@ impl Handler {
     }
 
     fn answer_failure(&self, to: ReplyTo, failure: Failure, leftovers: &Leftovers, end: Timestamp) -> Handled {
-        let holder = Holder::new(&to.stack_id, &to.logical_id);
-        let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), leftovers, &self.function.log_stream);
+        let answer = Answer::failed(failure, &to, leftovers, &self.function.log_stream);
         Handled::Answer(to, Box::new(answer), before(end, LAST_MOMENT))
     }
 
@@ -154,21 +156,20 @@ impl Handler {
         let arrived = clock.now();
         // A short ServiceTimeout still leaves most of its time for the work.
         let deadline = before(end, ANSWER_MARGIN.min(end.duration_since(arrived) / 4));
-        let holder = Holder::new(&event.reply_to.stack_id, &event.reply_to.logical_id);
-        let requested_id = event.reply_to.physical_id.as_deref();
-        let mut state = State::new(arrived);
+        let to = &event.reply_to;
+        let mut state = State::new(arrived, event.sent_at(arrived));
         let result = self.work(event, clock, deadline, &mut state).await;
         let duration_ms = i64::try_from(clock.now().duration_since(arrived).as_millis()).unwrap_or(i64::MAX);
         match result {
             Ok(outcome) => {
-                let answer = Answer::success(&outcome, &holder, requested_id);
+                let answer = Answer::success(&outcome, to);
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer
             }
             Err(failure) => {
-                let leftovers = state.leftovers(clock.now(), &holder);
+                let leftovers = state.leftovers(clock.now(), &Holder::new(&to.stack_id, &to.logical_id));
                 let reason = failure.to_string();
-                let answer = Answer::failed(failure, &holder, requested_id, &leftovers, &self.function.log_stream);
+                let answer = Answer::failed(failure, to, &leftovers, &self.function.log_stream);
                 error!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "{reason}");
                 answer
             }

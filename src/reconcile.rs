@@ -40,15 +40,15 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(started: Timestamp) -> Self {
-        let (journal, progress) = (Journal::new(started), Progress::default());
+    pub fn new(started: Timestamp, sent: Timestamp) -> Self {
+        let (journal, progress) = (Journal::new(started, sent), Progress::default());
         let (facts, retries) = (Facts::default(), Retries::default());
         Self { journal, facts, progress, retries, pauses: 0, in_flight: false }
     }
 
     /// What a Create that fails now leaves behind.
     pub fn leftovers(&self, now: Timestamp, holder: &Holder) -> Leftovers {
-        if self.in_flight { Leftovers::Unknown } else { self.journal.leftovers(now, holder, &self.facts) }
+        if self.in_flight { Leftovers::Something } else { self.journal.leftovers(now, holder, &self.facts) }
     }
 }
 
@@ -175,6 +175,7 @@ impl Reconciler<'_> {
             (Fact::VpcDns, _, Some(vpc)) => self.ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
             (Fact::Subnets, _, Some(vpc)) => self.ec2.subnets(vpc).await.map(FactValue::Subnets),
             (Fact::Groups(ids), ..) => self.ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
+            (Fact::Marks, ..) => self.ec2.groups_owned_by(&self.request.holder.hash).await.map(FactValue::Marks),
             (Fact::ManagedGroup(place), ..) => {
                 let found = self.ec2.group_by_name(&place.0, &place.1).await;
                 found.map(|group| FactValue::ManagedGroup(place.clone(), group))
@@ -190,7 +191,7 @@ impl Reconciler<'_> {
     /// The endpoint that people would ask about.
     fn endpoint_of_interest<'e>(&self, observed: &'e Observed) -> Option<&'e Endpoint> {
         let current = self.request.current().and_then(|id| observed.find(id));
-        let held = || observed.endpoints.iter().find(|endpoint| self.request.holder.is_in(&endpoint.tags));
+        let held = || observed.endpoints.iter().find(|endpoint| self.request.claims(&endpoint.id, &endpoint.tags));
         current.or_else(held).or(observed.endpoints.first())
     }
 
@@ -230,11 +231,11 @@ impl Reconciler<'_> {
             }
             Action::ModifyEndpoint(id, change) => self.ec2.modify_endpoint(id, change).await.map(done),
             Action::DeleteEndpoint(id) => self.ec2.delete_endpoint(id).await.map(done),
-            Action::Tag(id, tags) => self.ec2.tag_endpoint(id, &tags.change(&self.request.holder)).await.map(done),
-            Action::CreateGroup(new) => self.ec2.create_group(new).await.map(Created::Group),
+            Action::Tag(id, tags) => self.ec2.tag_endpoint(id, &tags.change(self.request)).await.map(done),
+            Action::Mark(new) | Action::CreateGroup(new) => self.ec2.create_group(new).await.map(Created::Group),
             Action::Authorize(id, rules) => self.ec2.authorize(id, rules).await.map(done),
             Action::Revoke(id, rules) => self.ec2.revoke(id, rules).await.map(done),
-            Action::DeleteGroup(id) => self.ec2.delete_group(id).await.map(done),
+            Action::RemoveMark(id) | Action::DeleteGroup(id) => self.ec2.delete_group(id).await.map(done),
         }
     }
 

@@ -7,8 +7,8 @@ pub mod metrics;
 use crate::decision::journal::Leftovers;
 use crate::decision::outcome::Outcome;
 use crate::model::tags::Holder;
-use crate::request::NOTHING_CREATED;
 use crate::request::event::ReplyTo;
+use crate::request::failed_create_id;
 use attributes::Attributes;
 use failure::Failure;
 use serde::Serialize;
@@ -48,34 +48,24 @@ struct Document<'a> {
 
 impl Answer {
     /// The answer to an event that succeeded. A Delete's answer repeats the physical id of the request.
-    pub fn success(outcome: &Outcome, holder: &Holder, requested_id: Option<&str>) -> Self {
-        let physical_id = match (outcome.ready(), requested_id) {
+    pub fn success(outcome: &Outcome, to: &ReplyTo) -> Self {
+        let physical_id = match (outcome.ready(), &to.physical_id) {
             (Some(ready), _) => ready.endpoint.id.to_string(),
-            (None, Some(id)) => id.to_owned(),
-            (None, None) => unresolved_id(holder),
+            (None, Some(id)) => id.clone(),
+            (None, None) => failed_create_id(to, true),
         };
-        let attributes = outcome.ready().map(|ready| Attributes::new(ready, holder));
+        let holder = Holder::new(&to.stack_id, &to.logical_id);
+        let attributes = outcome.ready().map(|ready| Attributes::new(ready, &holder));
         Self { outcome: outcome.name(), failure: None, physical_id, attributes, log: String::new() }
     }
 
     /// The answer to an event that failed.
     ///
-    /// The physical id is the one of the request, which CloudFormation goes on using. A Create has none: its answer names
-    /// the one endpoint that already has its reference, so that the Delete that follows cleans up, or else an id that
-    /// tells that Delete what to look for.
-    pub fn failed(
-        failure: Failure,
-        holder: &Holder,
-        requested_id: Option<&str>,
-        leftovers: &Leftovers,
-        log_stream: &str,
-    ) -> Self {
-        let physical_id = match (requested_id, leftovers) {
-            (Some(id), _) => id.to_owned(),
-            (None, Leftovers::Endpoint(id)) => id.to_string(),
-            (None, Leftovers::Unknown) => unresolved_id(holder),
-            (None, Leftovers::Nothing) => format!("{NOTHING_CREATED}{}", holder.hash),
-        };
+    /// The physical id is the one of the request, which CloudFormation goes on using. A Create has none: its answer has an
+    /// id that tells the Delete that follows what to look for, and that is different for every Create.
+    pub fn failed(failure: Failure, to: &ReplyTo, leftovers: &Leftovers, log_stream: &str) -> Self {
+        let nothing_created = *leftovers == Leftovers::Nothing;
+        let physical_id = to.physical_id.clone().unwrap_or_else(|| failed_create_id(to, nothing_created));
         let log = if log_stream.is_empty() { String::new() } else { format!(" Log stream: {log_stream}.") };
         Self { outcome: failure.name(), failure: Some(failure), physical_id, attributes: None, log }
     }
@@ -105,11 +95,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// A physical id that is no endpoint id. The Delete that comes with it finds what to release by the reference.
-fn unresolved_id(holder: &Holder) -> String {
-    format!("tidb-private-endpoint-{}", holder.hash)
 }
 
 /// Takes at least `excess` bytes off the end of a string and marks the cut; `false` if there is nothing to take.

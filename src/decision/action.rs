@@ -4,7 +4,8 @@ use crate::model::change::{Change, NewEndpoint, NewGroup, TagChange};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, GroupId, join};
 use crate::model::security_group::IngressRule;
-use crate::model::tags::{Holder, Tags};
+use crate::model::tags::{Mark, Tags};
+use crate::request::Request;
 use jiff::Timestamp;
 use std::fmt;
 
@@ -15,6 +16,10 @@ pub enum Action {
     ModifyEndpoint(EndpointId, Change),
     DeleteEndpoint(EndpointId),
     Tag(EndpointId, TagAction),
+    /// Create the security group that marks a Create as running.
+    Mark(NewGroup),
+    /// Delete such a mark.
+    RemoveMark(GroupId),
     CreateGroup(NewGroup),
     Authorize(GroupId, Vec<IngressRule>),
     Revoke(GroupId, Vec<IngressRule>),
@@ -26,8 +31,8 @@ pub enum Action {
 pub enum TagAction {
     /// Write this resource's reference.
     Join,
-    /// Remove this resource's reference.
-    Release,
+    /// Remove this resource's reference; with a mark, only if that request wrote it.
+    Release(Option<Mark>),
     /// Announce that this resource may delete the endpoint until a moment.
     Announce(Timestamp),
     /// Remove announcements with these tag keys: those of functions that crashed, or this event's own to withdraw them.
@@ -38,14 +43,18 @@ pub enum TagAction {
 
 impl TagAction {
     /// The tags to write and to remove.
-    pub fn change(&self, holder: &Holder) -> TagChange {
-        let write = |key| TagChange { set: Tags::from([(key, holder.name.clone())]), unset: Vec::new() };
-        let remove = |unset| TagChange { set: Tags::new(), unset };
+    pub fn change(&self, request: &Request) -> TagChange {
+        let holder = &request.holder;
+        let write = |key, value| TagChange { set: Tags::from([(key, value)]), ..TagChange::default() };
+        let remove = |unset| TagChange { unset, ..TagChange::default() };
         match self {
-            Self::Join => write(holder.ref_key()),
-            Self::Release => remove(vec![holder.ref_key()]),
-            Self::Announce(until) => write(holder.leaving_key(*until)),
-            Self::RemoveAnnouncements(keys) => remove(keys.clone()),
+            Self::Join => write(holder.ref_key(), holder.ref_value(&request.mark())),
+            Self::Release(mark) => {
+                let value = mark.as_ref().map(|mark| holder.ref_value(mark));
+                remove([(holder.ref_key(), value)].into())
+            }
+            Self::Announce(until) => write(holder.leaving_key(*until), holder.name.clone()),
+            Self::RemoveAnnouncements(keys) => remove(keys.iter().map(|key| (key.clone(), None)).collect()),
             Self::UserTags(change) => change.clone(),
         }
     }
@@ -71,7 +80,12 @@ impl Action {
             Self::CreateEndpoint(new) => &new.group_ids,
             Self::ModifyEndpoint(_, change) => &change.add_groups,
             Self::Authorize(id, _) | Self::Revoke(id, _) => std::slice::from_ref(id),
-            Self::DeleteEndpoint(_) | Self::Tag(..) | Self::CreateGroup(_) | Self::DeleteGroup(_) => &[],
+            Self::DeleteEndpoint(_)
+            | Self::Tag(..)
+            | Self::Mark(_)
+            | Self::RemoveMark(_)
+            | Self::CreateGroup(_)
+            | Self::DeleteGroup(_) => &[],
         }
     }
 
@@ -82,10 +96,12 @@ impl Action {
             Self::ModifyEndpoint(..) => "modify endpoint",
             Self::DeleteEndpoint(_) => "delete endpoint",
             Self::Tag(_, TagAction::Join) => "write reference",
-            Self::Tag(_, TagAction::Release) => "remove reference",
+            Self::Tag(_, TagAction::Release(_)) => "remove reference",
             Self::Tag(_, TagAction::Announce(_)) => "announce deletion",
             Self::Tag(_, TagAction::RemoveAnnouncements(_)) => "remove announcement",
             Self::Tag(_, TagAction::UserTags(_)) => "write tags",
+            Self::Mark(_) => "mark the Create",
+            Self::RemoveMark(_) => "remove mark",
             Self::CreateGroup(_) => "create security group",
             Self::Authorize(..) => "authorize ingress",
             Self::Revoke(..) => "revoke ingress",
@@ -105,12 +121,14 @@ impl fmt::Display for Action {
             Self::ModifyEndpoint(id, change) => write!(f, "modifying {id}: {change}"),
             Self::DeleteEndpoint(id) => write!(f, "deleting {id}"),
             Self::Tag(id, TagAction::Join) => write!(f, "joining {id}"),
-            Self::Tag(id, TagAction::Release) => write!(f, "removing this resource's reference from {id}"),
+            Self::Tag(id, TagAction::Release(_)) => write!(f, "removing this resource's reference from {id}"),
             Self::Tag(id, TagAction::Announce(until)) => write!(f, "announcing the deletion of {id} until {until}"),
             Self::Tag(id, TagAction::RemoveAnnouncements(_)) => {
                 write!(f, "removing an announcement of deletion from {id}")
             }
             Self::Tag(id, TagAction::UserTags(_)) => write!(f, "updating the tags of {id}"),
+            Self::Mark(new) => write!(f, "marking this Create as running with {} in {}", new.name, new.vpc_id),
+            Self::RemoveMark(id) => write!(f, "deleting {id}, the mark of a Create"),
             Self::CreateGroup(new) => write!(f, "creating the security group {} in {}", new.name, new.vpc_id),
             Self::Authorize(id, rules) => write!(f, "adding to {id}: {}", list(rules)),
             Self::Revoke(id, rules) => write!(f, "removing from {id}: {}", list(rules)),

@@ -17,7 +17,7 @@ impl Provision<'_> {
         let record = self.view.journal.endpoint(&endpoint.id);
         endpoint.offers(&self.spec.service_name)
             && !endpoint.requester_managed
-            && !record.seen_deleting
+            && !record.seen_deleting()
             && !record.is_releasing()
     }
 

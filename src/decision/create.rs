@@ -6,7 +6,7 @@ use super::facts::Fact;
 use super::poll::POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
-use super::view::{Next, Reason, Unless, View, wait};
+use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
@@ -19,8 +19,26 @@ const NAME_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 const NAME_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 
 impl Provision<'_> {
-    /// No endpoint fits: create one, unless the private DNS name is still in use.
+    /// No endpoint fits: create one. A Create that has to wait for that leaves its mark first, and from then on nothing is
+    /// created without it.
     pub(super) fn create(&self) -> Unless<Next> {
+        match self.create_now() {
+            // The wait for another creator ends within the read lag.
+            Err(Interrupt::Do(next)) if matches!(&*next, Next::Wait(wait) if !matches!(wait.reason, Reason::OtherCreator(_))) =>
+            {
+                self.keep_mark()?;
+                Ok(*next)
+            }
+            Ok(next) if self.has_waited() => {
+                self.keep_mark()?;
+                Ok(next)
+            }
+            decided => decided,
+        }
+    }
+
+    /// Creates an endpoint, unless the private DNS name is still in use.
+    fn create_now(&self) -> Unless<Next> {
         self.read_together()?;
         let (Some(vpc), Some(placement)) = (&self.spec.vpc_id, self.placement(None)?) else {
             return Err(Refusal::NothingToReuse { service: self.spec.service_name.clone() }.into());
@@ -33,7 +51,7 @@ impl Provision<'_> {
         let holder = &self.request.holder;
         let mut tags = self.spec.tags.clone();
         tags.insert(OWNED.to_owned(), holder.hash.clone());
-        tags.insert(holder.ref_key(), holder.name.clone());
+        tags.insert(holder.ref_key(), holder.ref_value(&self.request.mark()));
         Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
             service_name: self.spec.service_name.clone(),
             vpc_id: vpc.clone(),

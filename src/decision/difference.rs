@@ -187,7 +187,8 @@ fn tags(
     let differs = |key: &String, value: &String| endpoint.tags.get(key) != Some(value);
     let missing: Tags =
         spec.tags.iter().filter(|(key, value)| differs(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let surplus: Vec<String> = dropped.iter().filter(|key| endpoint.tags.contains_key(*key)).cloned().collect();
+    let surplus =
+        dropped.iter().filter(|key| endpoint.tags.contains_key(*key)).map(|key| (key.clone(), None)).collect();
     let change = match relation {
         Relation::Exclusive => TagChange { set: missing, unset: surplus },
         Relation::Shared => {
@@ -196,7 +197,7 @@ fn tags(
             if !taken.is_empty() {
                 warnings.push(Warning::TagsKept { keys: join(taken.keys(), ", ") });
             }
-            TagChange { set: free, unset: Vec::new() }
+            TagChange { set: free, ..TagChange::default() }
         }
         Relation::Foreign => {
             if !missing.is_empty() {

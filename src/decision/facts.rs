@@ -4,7 +4,7 @@
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
-use crate::model::security_group::SecurityGroup;
+use crate::model::security_group::{SecurityGroup, is_mark};
 use crate::model::tags::Holder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,6 +22,8 @@ pub enum Fact {
     Subnets,
     Groups(Vec<GroupId>),
     ManagedGroup(GroupPlace),
+    /// The marks of this resource's Creates that are running, or were when they died.
+    Marks,
 }
 
 impl fmt::Display for Fact {
@@ -33,6 +35,7 @@ impl fmt::Display for Fact {
             Self::Subnets => f.write_str("the VPC's subnets"),
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
+            Self::Marks => f.write_str("the marks of running Creates"),
         }
     }
 }
@@ -48,6 +51,8 @@ pub enum FactValue {
     /// The security groups asked for, and those of them that exist.
     Groups(Vec<GroupId>, Vec<SecurityGroup>),
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
+    /// All security groups that the provider created for the resource.
+    Marks(Vec<SecurityGroup>),
 }
 
 /// What has been read so far. Service, VPC, subnets and given security groups are read once per event; the security group
@@ -61,6 +66,7 @@ pub struct Facts {
     subnets: Option<Vec<Subnet>>,
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
+    marks: Option<Vec<SecurityGroup>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -93,6 +99,12 @@ impl Facts {
         self.managed_groups.get(place).map(Option::as_ref).ok_or_else(|| Fact::ManagedGroup(place.clone()))
     }
 
+    /// The security groups that mark Creates of this resource as running.
+    pub fn marks(&self) -> Result<impl Iterator<Item = &SecurityGroup>, Fact> {
+        let groups = self.marks.as_ref().ok_or(Fact::Marks)?;
+        Ok(groups.iter().filter(|group| is_mark(&group.name)))
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -104,6 +116,7 @@ impl Facts {
                 self.groups.extend(found.into_iter().map(|group| (group.id.clone(), Some(group))));
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
+            FactValue::Marks(groups) => self.marks = Some(groups),
         }
     }
 
@@ -116,18 +129,21 @@ impl Facts {
             Fact::Subnets => self.subnets().err(),
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
+            Fact::Marks => self.marks().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
 
     /// The facts that have been read and are forgotten at the next look.
     pub fn volatile(&self) -> Vec<Fact> {
-        self.managed_groups.keys().cloned().map(Fact::ManagedGroup).collect()
+        let marks = self.marks.as_ref().map(|_| Fact::Marks);
+        self.managed_groups.keys().cloned().map(Fact::ManagedGroup).chain(marks).collect()
     }
 
     /// Forgets what a new look may show differently.
     pub fn forget_volatile(&mut self) {
         self.managed_groups.clear();
+        self.marks = None;
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.

@@ -24,11 +24,11 @@ impl Provision<'_> {
             };
             let lag = || Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
             match observed.find(id) {
-                None if record.seen_deleting => {}
+                None if record.seen_deleting() => {}
                 None if observed.may_predate(since) => return lag(),
                 None if self.is_wanted(id) => return Err(Refusal::EndpointVanished { endpoint: id.clone() }.into()),
                 None => {}
-                Some(endpoint) if self.request.holder.is_in(&endpoint.tags) => {
+                Some(endpoint) if self.request.claims(id, &endpoint.tags) => {
                     // An Update may leave a lost endpoint for a new one, but not one that it was working on.
                     let working_on_it = record.created.is_some() || record.modified.is_some();
                     if endpoint.state.is_lost() && (working_on_it || self.request.current().is_none()) {
@@ -49,7 +49,7 @@ impl Provision<'_> {
 
     /// The first phase: join the endpoint, and wait for those that have announced to delete it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
-        if !self.request.holder.is_in(&endpoint.tags) {
+        if !self.request.claims(&endpoint.id, &endpoint.tags) {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;
@@ -61,7 +61,7 @@ impl Provision<'_> {
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
-        if count >= TAG_LIMIT {
+        if count >= TAG_LIMIT && !self.request.holder.is_in(&endpoint.tags) {
             let holders = self.request.holder.others(&endpoint.tags);
             let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
                 0 => String::new(),

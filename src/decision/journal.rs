@@ -8,7 +8,7 @@
 
 use super::action::{Action, Created, TagAction};
 use super::facts::{Facts, GroupPlace};
-use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, Modified, Refused};
+use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, MarkRecord, Modified, Refused};
 use super::view::Observed;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::ids::{EndpointId, GroupId};
@@ -22,27 +22,28 @@ use std::sync::LazyLock;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
+    sent: Timestamp,
     started: Timestamp,
     changed: bool,
     throttled: bool,
     endpoints: BTreeMap<EndpointId, EndpointRecord>,
     groups: BTreeMap<GroupId, GroupRecord>,
     creation: CreationRecord,
+    marks: MarkRecord,
 }
 
 /// What a failed Create has left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leftovers {
     Nothing,
-    /// One endpoint with its reference.
-    Endpoint(EndpointId),
-    /// Several, or the result of a call is unknown.
-    Unknown,
+    /// An endpoint, a security group or a mark, or the result of a call is unknown.
+    Something,
 }
 
 impl Journal {
-    pub fn new(started: Timestamp) -> Self {
-        Self { started, ..Self::default() }
+    /// `sent` is when CloudFormation sent the event.
+    pub fn new(started: Timestamp, sent: Timestamp) -> Self {
+        Self { sent, started, ..Self::default() }
     }
 
     /// Adds a look, or the error that came instead.
@@ -57,8 +58,10 @@ impl Journal {
         for endpoint in &observed.endpoints {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
-            record.seen_deleting |= endpoint.state.is_ending();
-            if request.holder.is_in(&endpoint.tags) {
+            if endpoint.state.is_ending() {
+                record.deleting_since.get_or_insert(observed.at);
+            }
+            if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
             }
             if endpoint.is_owned() && record.referenced.is_some() {
@@ -73,7 +76,7 @@ impl Journal {
         match result {
             Ok(created) => {
                 self.changed = true;
-                self.record_creation(created, now);
+                self.record_creation(action, created, now);
                 self.record_success(action, now);
             }
             Err(error) => {
@@ -87,8 +90,9 @@ impl Journal {
     fn record_attempt(&mut self, holder: &Holder, action: &Action, now: Timestamp) {
         match action {
             Action::CreateEndpoint(_) => self.creation.attempted = Some(now),
+            Action::Mark(_) => self.creation.mark_attempted = Some(now),
             Action::DeleteEndpoint(id) => self.endpoint_mut(id).delete_attempted = Some(now),
-            Action::Tag(id, TagAction::Release) => self.endpoint_mut(id).release_attempted = Some(now),
+            Action::Tag(id, TagAction::Release(_)) => self.endpoint_mut(id).release_attempted = Some(now),
             Action::Tag(id, TagAction::Announce(until)) => {
                 self.endpoint_mut(id).announcements.insert(holder.leaving_key(*until));
             }
@@ -102,6 +106,7 @@ impl Journal {
             }
             Action::ModifyEndpoint(..)
             | Action::Tag(_, TagAction::Join | TagAction::UserTags(_))
+            | Action::RemoveMark(_)
             | Action::CreateGroup(_)
             | Action::Authorize(..)
             | Action::Revoke(..)
@@ -109,10 +114,10 @@ impl Journal {
         }
     }
 
-    fn record_creation(&mut self, created: &Created, now: Timestamp) {
-        match created {
-            Created::Nothing => {}
-            Created::Endpoint(endpoint) => {
+    fn record_creation(&mut self, action: &Action, created: &Created, now: Timestamp) {
+        match (created, action) {
+            (Created::Nothing, _) => {}
+            (Created::Endpoint(endpoint), _) => {
                 let record = self.endpoint_mut(&endpoint.id);
                 record.created = Some(now);
                 record.created_gone |= !endpoint.state.is_usable();
@@ -120,7 +125,8 @@ impl Journal {
                 record.referenced.get_or_insert(now);
                 self.creation.name_taken = None;
             }
-            Created::Group(id) => self.group_mut(id).created = Some(now),
+            (Created::Group(id), Action::Mark(_)) => self.creation.mark = Some(id.clone()),
+            (Created::Group(id), _) => self.group_mut(id).created = Some(now),
         }
     }
 
@@ -138,7 +144,7 @@ impl Journal {
                 let record = self.endpoint_mut(id);
                 match tags {
                     TagAction::Join => drop(record.referenced.get_or_insert(now)),
-                    TagAction::Release => record.released = Some(now),
+                    TagAction::Release(_) => record.released = Some(now),
                     TagAction::Announce(until) => record.announced = Some(Announced { written: now, until: *until }),
                     TagAction::RemoveAnnouncements(keys) => {
                         record.announcements_removed.extend(keys.iter().map(|key| (key.clone(), now)));
@@ -149,7 +155,11 @@ impl Journal {
             Action::Authorize(id, _) => self.group_mut(id).authorized = true,
             Action::Revoke(id, _) => self.group_mut(id).revoked = true,
             Action::DeleteGroup(id) => self.group_mut(id).gone = true,
-            Action::CreateEndpoint(_) | Action::CreateGroup(_) => {}
+            Action::RemoveMark(id) => {
+                self.marks.removed.insert(id.clone());
+                self.marks.last = Some(now);
+            }
+            Action::CreateEndpoint(_) | Action::Mark(_) | Action::CreateGroup(_) => {}
         }
     }
 
@@ -199,6 +209,12 @@ impl Journal {
         self.started
     }
 
+    /// When CloudFormation sent the event. Much earlier than its arrival means that the event has waited in Lambda's
+    /// queue, or that it has been delivered before.
+    pub fn sent(&self) -> Timestamp {
+        self.sent
+    }
+
     /// Whether EC2 has changed something for this event, or may have.
     pub fn has_changed_anything(&self) -> bool {
         self.changed
@@ -211,6 +227,10 @@ impl Journal {
 
     pub fn creation(&self) -> &CreationRecord {
         &self.creation
+    }
+
+    pub fn marks(&self) -> &MarkRecord {
+        &self.marks
     }
 
     /// The record of an endpoint; an empty one if this event has neither seen nor changed it.
@@ -258,8 +278,9 @@ impl Journal {
     /// How many client tokens this event has used up because what they created no longer exists. What a token created with
     /// other parameters would be shown by now, with the reference, and be joined.
     pub fn tokens_spent(&self, at: Timestamp) -> u32 {
-        let is_spent =
-            |record: &&EndpointRecord| record.created.is_some() && (record.is_dead_replay(at) || record.seen_deleting);
+        let is_spent = |record: &&EndpointRecord| {
+            record.created.is_some() && (record.is_dead_replay(at) || record.seen_deleting())
+        };
         let spent = self.endpoints.values().filter(is_spent).count();
         let used = self.creation.tokens_used.values().filter(|when| !may_predate(at, **when)).count();
         u32::try_from(spent + used).unwrap_or(u32::MAX)
@@ -268,11 +289,7 @@ impl Journal {
     /// What a Create that fails now leaves behind for the Delete that follows. A managed security group that was created
     /// for the holder, and not by this event, was created by an earlier delivery.
     pub fn leftovers(&self, at: Timestamp, holder: &Holder, facts: &Facts) -> Leftovers {
-        let mut held = self.endpoints.iter().filter(|(_, record)| record.is_held(at) && !record.seen_deleting);
-        match (held.next(), held.next()) {
-            (Some((id, _)), None) => Leftovers::Endpoint(id.clone()),
-            (None, None) if !self.changed && !facts.has_group_of(holder) => Leftovers::Nothing,
-            _ => Leftovers::Unknown,
-        }
+        let holds = self.endpoints.values().any(|record| record.is_held(at) && !record.seen_deleting());
+        if holds || self.changed || facts.has_group_of(holder) { Leftovers::Something } else { Leftovers::Nothing }
     }
 }

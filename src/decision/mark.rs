@@ -12,17 +12,22 @@ use super::action::Action;
 use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
-use super::view::{Reason, Unless, View, wait};
+use super::view::{Interrupt, Reason, Unless, View, wait};
 use crate::model::change::NewGroup;
-use crate::model::endpoint::Endpoint;
+use crate::model::ids::VpcId;
 use crate::model::protocol::{CALL_LIMIT, READ_LAG};
 use crate::model::security_group::mark_name;
 use crate::model::tags::{OWNED, Tags};
 use crate::request::Verb;
 use jiff::SignedDuration;
 
-/// How long after an event began, or after its last look, a call that it made may still take effect.
-pub(super) const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2 * CALL_LIMIT.as_secs());
+/// How long after a look the call that it led to may still take effect.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2 * CALL_LIMIT.as_secs());
+/// For how long after CloudFormation sent it a Create may go without a mark.
+const UNMARKED: SignedDuration = SignedDuration::from_secs(15);
+/// A Create writes something that its Delete finds within this time after CloudFormation sent it, unless EC2 fails
+/// (assumption 6): it may wait for another creator first, or have its first call rejected.
+pub(super) const FIRST_WRITE: SignedDuration = SignedDuration::from_secs(45);
 /// How long after its Delete has removed the mark a Create may still create an endpoint that is not shown yet.
 pub(super) const AFTER_MARK: SignedDuration = SignedDuration::from_secs(2 * READ_LAG.as_secs() + IN_FLIGHT.as_secs());
 
@@ -30,10 +35,7 @@ impl Provision<'_> {
     /// Whether so much time has passed that a Delete may have come meanwhile, and found nothing.
     pub(super) fn has_waited(&self) -> bool {
         let View { observed, journal, .. } = self.view;
-        let creation = journal.creation();
-        creation.mark.is_some()
-            || creation.attempted.is_some()
-            || observed.at.duration_since(journal.started()) > IN_FLIGHT
+        journal.creation().mark_attempted.is_some() || observed.at.duration_since(journal.sent()) > UNMARKED
     }
 
     /// Creates the mark; or makes sure that no Delete has removed it.
@@ -41,40 +43,50 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         // CloudFormation does not delete a resource while it updates it.
         let (Verb::Create(_), Some(vpc)) = (&self.request.verb, &self.spec.vpc_id) else { return Ok(()) };
-        let name = mark_name(&self.request.holder, &self.request.mark());
-        let Some((id, created)) = &journal.creation().mark else {
-            // An earlier delivery of this event may have created it.
-            if journal.creation().other_creator.is_some() && facts.marks()?.any(|group| group.name == name) {
-                return Ok(());
-            }
-            let tags = Tags::from([(OWNED.to_owned(), self.request.holder.hash.clone())]);
-            return Err(Action::Mark(NewGroup { vpc_id: vpc.clone(), name, tags }).into());
-        };
-        if facts.marks()?.any(|group| group.id == *id) {
+        let (creation, name) = (journal.creation(), self.mark_name());
+        let Some(attempted) = creation.mark_attempted else { return Err(self.create_mark(vpc)) };
+        if facts.marks()?.any(|group| group.name == name) {
             Ok(())
-        } else if observed.may_predate(*created) {
-            Err(wait(Reason::Mark(id.clone()), LAG_POLL).into())
-        } else {
+        } else if observed.may_predate(attempted) {
+            Err(wait(Reason::Mark(name), LAG_POLL).into())
+        } else if creation.mark.is_some() {
             Err(Refusal::DeletedMeanwhile.into())
+        } else {
+            // There was no answer, so it was probably never created. If a Delete has removed it, that Delete still looks.
+            Err(self.create_mark(vpc))
         }
     }
 
-    /// Once the endpoint has the reference, the mark has served its purpose. A delivery that finds an endpoint created for
-    /// this resource, and did not create it, follows one that may have left a mark.
+    /// Once the endpoint has the reference, the mark has served its purpose. An event that arrives late may have been
+    /// delivered before, and that delivery may have left a mark.
     pub(super) fn remove_mark(&self) -> Unless<()> {
         let View { observed, facts, journal } = self.view;
         let Verb::Create(_) = &self.request.verb else { return Ok(()) };
-        let created_before = |endpoint: &Endpoint| {
-            self.request.holder.is_owner(&endpoint.tags) && journal.endpoint(&endpoint.id).created.is_none()
-        };
-        if journal.creation().mark.is_none() && !observed.endpoints.iter().any(created_before) {
+        let (creation, removed) = (journal.creation(), &journal.marks().removed);
+        if let Some(id) = creation.mark.as_ref().filter(|id| !removed.contains(*id)) {
+            return Err(Action::RemoveMark(id.clone()).into());
+        }
+        let is_unknown = creation.mark_attempted.is_some() && creation.mark.is_none();
+        let arrived_late = journal.started().duration_since(journal.sent()) > IN_FLIGHT;
+        if !is_unknown && !arrived_late {
             return Ok(());
         }
-        let name = mark_name(&self.request.holder, &self.request.mark());
-        let removed = &journal.marks().removed;
+        let name = self.mark_name();
         match facts.marks()?.find(|group| group.name == name && !removed.contains(&group.id)) {
             Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
+            None if removed.is_empty() && creation.mark_attempted.is_some_and(|when| observed.may_predate(when)) => {
+                Err(wait(Reason::Mark(name), LAG_POLL).into())
+            }
             None => Ok(()),
         }
+    }
+
+    fn mark_name(&self) -> String {
+        mark_name(&self.request.holder, &self.request.mark())
+    }
+
+    fn create_mark(&self, vpc: &VpcId) -> Interrupt {
+        let tags = Tags::from([(OWNED.to_owned(), self.request.holder.hash.clone())]);
+        Action::Mark(NewGroup { vpc_id: vpc.clone(), name: self.mark_name(), tags }).into()
     }
 }

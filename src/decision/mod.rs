@@ -23,6 +23,7 @@ pub mod facts;
 mod join;
 pub mod journal;
 mod managed_group;
+mod mark;
 pub mod outcome;
 mod placement;
 mod poll;
@@ -49,14 +50,7 @@ use view::{Home, Interrupt, Next, View};
 pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refusal> {
     let decided = match &request.verb {
         Verb::Create(spec) | Verb::Update { spec, .. } => Provision { request, spec, home, view }.next(),
-        Verb::Delete { endpoint, place, nothing_created } => Remove {
-            holder: &request.holder,
-            endpoint: endpoint.as_ref(),
-            place: place.as_ref(),
-            nothing_created: *nothing_created,
-            view,
-        }
-        .next(),
+        Verb::Delete { of, place } => Remove { request, of, place: place.as_ref(), view }.next(),
     };
     match decided {
         Ok(next) => Ok(next),

@@ -9,12 +9,12 @@ use super::placement::Placement;
 use super::poll::{LAG_POLL, POLL, pending_poll};
 use super::refusal::Refusal;
 use super::release::{Release, release};
-use super::view::{Home, Next, Reason, Unless, View, wait};
+use super::view::{Home, Interrupt, Next, Reason, Unless, View, wait};
 use super::warning::Warning;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{EndpointId, VpcId};
 use crate::model::security_group::managed_group_name;
-use crate::model::tags::is_held;
+use crate::model::tags::{Claim, is_held};
 use crate::request::spec::EndpointSpec;
 use crate::request::{Request, Verb};
 
@@ -30,6 +30,17 @@ pub(super) struct Provision<'a> {
 
 impl Provision<'_> {
     pub(super) fn next(&self) -> Unless<Next> {
+        let decided = self.decide();
+        if let Err(Interrupt::Refuse(refusal)) = &decided
+            && matches!(**refusal, Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile)
+        {
+            // No Delete follows that would remove it.
+            self.remove_mark()?;
+        }
+        decided
+    }
+
+    fn decide(&self) -> Unless<Next> {
         self.reject_other_region()?;
         self.check_held()?;
         match self.choose() {
@@ -47,6 +58,7 @@ impl Provision<'_> {
         self.settle(endpoint)?;
         self.release_others(&endpoint.id)?;
         clean_up(self.group_places(), Some(endpoint), self.view)?;
+        self.remove_mark()?;
         self.report(endpoint, warnings)
     }
 
@@ -205,10 +217,10 @@ impl Provision<'_> {
             // A release that this event has begun is followed to its end, so that the security group can be deleted, too.
             let begun = record.is_releasing() || !record.standing_announcements().is_empty();
             let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
-            let left_over = (holder.is_in(&endpoint.tags) || orphaned) && !record.seen_deleting;
+            let left_over = (holder.is_in(&endpoint.tags) || orphaned) && !record.seen_deleting();
             if !kept
                 && (begun || left_over)
-                && let Release::Next(next) = release(holder, endpoint, observed.at, journal)
+                && let Release::Next(next) = release(Claim { holder, mark: None }, endpoint, observed.at, journal)
             {
                 return Err(next.into());
             }

@@ -5,7 +5,7 @@ use crate::model::ids::EndpointId;
 use crate::model::query::EndpointQuery;
 use crate::model::tags::{Holder, OWNED};
 use crate::request::spec::ReuseScope;
-use crate::request::{Request, Verb};
+use crate::request::{Deleted, Request, Verb};
 
 /// The queries that make up one look.
 ///
@@ -19,11 +19,13 @@ pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
         queries.push(EndpointQuery::Service(spec.service_name.clone(), vpc));
     }
     match &request.verb {
-        Verb::Create(_) | Verb::Delete { endpoint: Some(_), .. } => {}
-        Verb::Update { .. } => queries.extend(of_the_resource(&request.holder)),
-        Verb::Delete { endpoint: None, place, nothing_created } => {
+        Verb::Create(_) | Verb::Delete { of: Deleted::Endpoint(_), .. } => {}
+        Verb::Update { .. } | Verb::Delete { of: Deleted::FailedCreate { nothing_created: true, .. }, .. } => {
             queries.extend(of_the_resource(&request.holder));
-            let place = place.iter().filter(|_| !nothing_created).cloned();
+        }
+        Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, place } => {
+            queries.extend(of_the_resource(&request.holder));
+            let place = place.iter().cloned();
             queries.extend(place.map(|(vpc, service)| EndpointQuery::Service(service, Some(vpc))));
         }
     }

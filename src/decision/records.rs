@@ -1,7 +1,7 @@
 //! The records of the journal. Outside of it they can only be read.
 
 use crate::model::change::Change;
-use crate::model::ids::{ServiceName, VpcId};
+use crate::model::ids::{GroupId, ServiceName, VpcId};
 use crate::model::protocol::may_predate;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,8 @@ pub struct EndpointRecord {
     /// Whether that answer showed it as gone: it was a replay of an earlier delivery's answer.
     pub created_gone: bool,
     pub seen: bool,
-    /// A look has shown it being deleted. Any later look that shows otherwise is only late.
-    pub seen_deleting: bool,
+    /// When a look first showed it being deleted. Any later look that shows otherwise is only late.
+    pub deleting_since: Option<Timestamp>,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
     /// VPC and service, if the provider owns it and it was seen with the reference.
@@ -70,6 +70,18 @@ pub struct CreationRecord {
     pub other_creator: Option<Timestamp>,
     /// EC2 rejected private DNS because of the VPC's DNS attributes.
     pub vpc_dns_refused: bool,
+    /// When this event last tried to create the mark of a running Create, whatever EC2 answered.
+    pub mark_attempted: Option<Timestamp>,
+    /// The security group that is the mark, if EC2 has answered.
+    pub mark: Option<GroupId>,
+}
+
+/// The marks of Creates that this event has removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkRecord {
+    pub removed: BTreeSet<GroupId>,
+    /// When the last one was removed.
+    pub last: Option<Timestamp>,
 }
 
 /// An announcement of a deletion.
@@ -106,6 +118,11 @@ impl EndpointRecord {
     /// Whether this event holds the endpoint, as far as it knows.
     pub fn is_held(&self, at: Timestamp) -> bool {
         self.referenced.is_some() && self.released.is_none() && !self.is_dead_replay(at)
+    }
+
+    /// Whether a look has shown it being deleted.
+    pub fn seen_deleting(&self) -> bool {
+        self.deleting_since.is_some()
     }
 
     /// Tag keys of this event's announcements that are not withdrawn.

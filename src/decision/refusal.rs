@@ -142,6 +142,12 @@ pub enum Refusal {
          the resource was deleted in the meantime. No action is needed."
     )]
     Overtaken { endpoint: EndpointId },
+    /// The mark of a waiting Create was removed.
+    #[error(
+        "This resource was deleted while its Create waited, so nothing is created for it. No action is needed; to create \
+         the resource, deploy again."
+    )]
+    DeletedMeanwhile,
     /// An endpoint of somebody else's without an address.
     #[error(
         "The endpoint {endpoint} connects to the service but has no subnet, so it has no IP address. The provider did \

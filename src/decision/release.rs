@@ -7,7 +7,7 @@ use super::records::Announced;
 use super::view::{Next, Reason, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, READ_LAG, may_predate};
-use crate::model::tags::Holder;
+use crate::model::tags::Claim;
 use jiff::Timestamp;
 
 /// Where a release stands.
@@ -44,14 +44,14 @@ pub(super) enum Release {
 ///
 /// Those of `docs/sharing.md`, which has the proof: above all that a read shows everything written more than
 /// [`READ_LAG`] before it.
-pub(super) fn release(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Release {
+pub(super) fn release(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Release {
     let id = &endpoint.id;
     let pause = |reason: Reason, until: Timestamp| Release::Next(wait(reason, until.duration_since(at)));
     let act = |action: TagAction| Release::Next(Next::Act(Action::Tag(id.clone(), action)));
-    match phase(holder, endpoint, at, journal) {
+    match phase(claim, endpoint, at, journal) {
         Phase::Gone | Phase::Foreign => Release::Finished,
         Phase::Deleting => Release::Next(wait(Reason::Deleting(id.clone()), POLL)),
-        Phase::Held => act(TagAction::Release),
+        Phase::Held => act(TagAction::Release(claim.mark.cloned())),
         Phase::Settling(until) => pause(Reason::Joiners(id.clone()), until),
         // Withdrawing the announcement of a deletion that is under way would leave joiners without a warning.
         Phase::Shared if journal.endpoint(id).may_be_deleting(at) => {
@@ -99,16 +99,16 @@ enum Phase {
     Announced(Announced),
 }
 
-fn phase(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Phase {
+fn phase(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Phase {
     let record = journal.endpoint(&endpoint.id);
-    if endpoint.state == EndpointState::Deleted || (record.seen_deleting && !endpoint.is_owned()) {
+    if endpoint.state == EndpointState::Deleted || (record.seen_deleting() && !endpoint.is_owned()) {
         return Phase::Gone;
     }
-    if record.seen_deleting {
+    if record.seen_deleting() {
         return Phase::Deleting;
     }
     let shown_late = record.released.is_some_and(|when| may_predate(at, when));
-    if holder.is_in(&endpoint.tags) && !shown_late {
+    if claim.is_in(&endpoint.tags) && !shown_late {
         return Phase::Held;
     }
     // Foreign endpoints settle, too: a Create that comes right after must not take a reference that is shown late for its
@@ -120,7 +120,7 @@ fn phase(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal)
     if !endpoint.is_owned() {
         return Phase::Foreign;
     }
-    if !holder.others(&endpoint.tags).is_empty() {
+    if !claim.others(&endpoint.tags).is_empty() {
         return Phase::Shared;
     }
     match (record.announced, record.withdrawn) {

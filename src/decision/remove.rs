@@ -1,72 +1,139 @@
 //! The decision for a resource that no longer wants an endpoint.
 
+use super::action::Action;
 use super::managed_group::clean_up;
+use super::mark::{AFTER_MARK, FIRST_WRITE};
 use super::outcome::Outcome;
-use super::poll::LAG_POLL;
+use super::poll::{LAG_POLL, POLL};
 use super::release::{Release, release};
 use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{EndpointId, ServiceName, VpcId};
-use crate::model::protocol::READ_LAG_AND_A_BIT;
-use crate::model::security_group::managed_group_name;
-use crate::model::tags::{Holder, is_held};
+use crate::model::protocol::{READ_LAG, READ_LAG_AND_A_BIT};
+use crate::model::security_group::{SecurityGroup, managed_group_name, mark_name};
+use crate::model::tags::{Claim, is_held};
+use crate::request::{Deleted, Request};
 
 pub(super) struct Remove<'a> {
-    pub(super) holder: &'a Holder,
-    /// The endpoint that is the physical id.
-    pub(super) endpoint: Option<&'a EndpointId>,
+    pub(super) request: &'a Request,
+    pub(super) of: &'a Deleted,
     /// VPC and service of the properties, if they can be read.
     pub(super) place: Option<&'a (VpcId, ServiceName)>,
-    pub(super) nothing_created: bool,
     pub(super) view: View<'a>,
 }
 
 impl Remove<'_> {
     pub(super) fn next(&self) -> Unless<Next> {
-        let View { observed, journal, .. } = self.view;
-        let mut released = None;
-        for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
-            match release(self.holder, endpoint, observed.at, journal) {
-                Release::Next(next) => return Ok(next),
-                Release::Finished => released = Some(endpoint),
-            }
-        }
-        // An endpoint that this Delete has released, and that is not shown, may have been created a moment ago.
-        let may_still_show = |id: &EndpointId| {
-            let record = journal.endpoint(id);
-            let attempted = record.release_attempted.is_some_and(|when| observed.may_predate(when));
-            attempted && !record.seen_deleting && observed.find(id).is_none()
-        };
-        if journal.released().any(may_still_show) {
-            return Ok(wait(Reason::NothingYet, LAG_POLL));
-        }
+        self.remove_marks()?;
+        let released = self.release_all()?;
+        self.wait_for_what_may_still_show()?;
+        let journal = self.view.journal;
+        self.look_for_long_enough(released.is_some())?;
         let outcome = match (journal.deleted(), released) {
             (Some(id), _) => Outcome::Deleted(id.clone()),
             (None, Some(endpoint)) if endpoint.state == EndpointState::Deleted => Outcome::Deleted(endpoint.id.clone()),
             (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone()),
-            // A reference may have been written just before this Delete came, and not be shown yet.
-            (None, None) if !self.nothing_created && observed.may_predate(journal.started()) => {
-                return Ok(wait(Reason::NothingYet, READ_LAG_AND_A_BIT));
-            }
             (None, None) => Outcome::Absent,
         };
-        if !matches!(outcome, Outcome::Released(_)) && !self.nothing_created {
+        if !matches!(outcome, Outcome::Released(_)) && !self.nothing_created() {
             let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
             clean_up(named.chain(journal.group_places()), None, self.view)?;
         }
         Ok(Next::Done(outcome))
     }
 
-    /// Whether an endpoint may have something of this resource's.
+    fn nothing_created(&self) -> bool {
+        matches!(self.of, Deleted::FailedCreate { nothing_created: true, .. })
+    }
+
+    fn claim(&self) -> Claim<'_> {
+        Claim { holder: &self.request.holder, mark: self.of.mark() }
+    }
+
+    /// Removes the marks of the Creates that this Delete follows, so that none of them creates anything from now on.
+    fn remove_marks(&self) -> Unless<()> {
+        let View { facts, journal, .. } = self.view;
+        let holder = &self.request.holder;
+        let concerns = |group: &&SecurityGroup| match self.of {
+            Deleted::RunningCreate => true,
+            Deleted::FailedCreate { mark, .. } => group.name == mark_name(holder, mark),
+            Deleted::Endpoint(_) => false,
+        };
+        if self.nothing_created() || matches!(self.of, Deleted::Endpoint(_)) {
+            return Ok(());
+        }
+        let mut marks = facts.marks()?.filter(concerns);
+        match marks.find(|group| !journal.marks().removed.contains(&group.id)) {
+            Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Releases what this Delete is about. Returns one of the endpoints that are released.
+    fn release_all(&self) -> Unless<Option<&Endpoint>> {
+        let View { observed, journal, .. } = self.view;
+        let mut released = None;
+        for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
+            match release(self.claim(), endpoint, observed.at, journal) {
+                Release::Next(next) => return Err(next.into()),
+                Release::Finished => released = Some(endpoint),
+            }
+        }
+        Ok(released)
+    }
+
+    /// An endpoint that this Delete has released, and that is not shown, may have been created a moment ago.
+    fn wait_for_what_may_still_show(&self) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let may_still_show = |id: &EndpointId| {
+            let record = journal.endpoint(id);
+            let attempted = record.release_attempted.is_some_and(|when| observed.may_predate(when));
+            attempted && !record.seen_deleting() && observed.find(id).is_none()
+        };
+        if journal.released().any(may_still_show) { Err(wait(Reason::NothingYet, LAG_POLL).into()) } else { Ok(()) }
+    }
+
+    /// A reference may have been written a moment ago and not be shown yet; and a Create that is still running may have a
+    /// call in flight. A Create that has lost its reference stops; one that had it on an endpoint that is being deleted
+    /// goes on, and marks itself as soon as it notices.
+    fn look_for_long_enough(&self, released: bool) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let since = |moment| observed.at.duration_since(moment);
+        let runs_on =
+            journal.endpoints().filter(|(_, record)| record.referenced.is_some() && record.released.is_none());
+        if *self.of == Deleted::RunningCreate
+            && runs_on.filter_map(|(_, record)| record.deleting_since).any(|when| since(when) < AFTER_MARK + POLL)
+        {
+            return Err(wait(Reason::RunningCreate, POLL).into());
+        }
+        if journal.marks().last.is_some_and(|removed| since(removed) < AFTER_MARK) {
+            return Err(wait(Reason::RunningCreate, POLL).into());
+        }
+        match self.of {
+            _ if released => Ok(()),
+            Deleted::RunningCreate if since(journal.started()) < FIRST_WRITE + READ_LAG => {
+                Err(wait(Reason::RunningCreate, POLL).into())
+            }
+            Deleted::FailedCreate { nothing_created: true, .. } => Ok(()),
+            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } | Deleted::RunningCreate
+                if observed.may_predate(journal.started()) =>
+            {
+                Err(wait(Reason::NothingYet, READ_LAG_AND_A_BIT).into())
+            }
+            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } | Deleted::RunningCreate => Ok(()),
+        }
+    }
+
+    /// Whether an endpoint may have something of what this Delete is about.
     fn concerns(&self, endpoint: &Endpoint) -> bool {
         let record = self.view.journal.endpoint(&endpoint.id);
-        match self.endpoint {
-            Some(id) => endpoint.id == *id,
+        match self.of {
+            Deleted::Endpoint(id) => endpoint.id == *id,
             // An endpoint that was created for this resource may have lost its reference to a delivery of this Delete that
             // crashed.
-            None => {
-                self.holder.is_in(&endpoint.tags)
-                    || self.holder.is_owner(&endpoint.tags)
+            Deleted::FailedCreate { .. } | Deleted::RunningCreate => {
+                self.claim().is_in(&endpoint.tags)
+                    || (self.request.holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags))
                     || record.is_releasing()
                     || !record.standing_announcements().is_empty()
                     || self.is_left_over(endpoint)
@@ -79,6 +146,6 @@ impl Remove<'_> {
     /// resource had its endpoint.
     fn is_left_over(&self, endpoint: &Endpoint) -> bool {
         let here = self.place.is_some_and(|(vpc, service)| endpoint.is_in(Some(vpc)) && endpoint.offers(service));
-        here && !self.nothing_created && endpoint.is_owned() && !is_held(&endpoint.tags)
+        here && !self.nothing_created() && endpoint.is_owned() && !is_held(&endpoint.tags)
     }
 }

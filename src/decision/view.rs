@@ -77,8 +77,12 @@ pub enum Reason {
     NameInUse(EndpointId),
     /// EC2 rejected the private DNS name a moment ago.
     NameTaken,
+    /// EC2 does not show yet the mark that this event has created.
+    Mark(String),
     /// Nothing has the reference, or EC2 does not show it yet.
     NothingYet,
+    /// The Create that this event's Delete follows may still be running.
+    RunningCreate,
     /// Other resources may be about to join the endpoint.
     Joiners(EndpointId),
     Deleting(EndpointId),
@@ -97,6 +101,10 @@ impl fmt::Display for Reason {
             Self::Announcement(id) => write!(f, "waiting because another stack may be about to delete {id}"),
             Self::NameInUse(id) => write!(f, "waiting for {id}, which has the private DNS name, to be deleted"),
             Self::NameTaken => f.write_str("waiting for the private DNS name, which EC2 reports as taken"),
+            Self::Mark(name) => write!(f, "waiting for EC2 to show {name}, the mark of this Create"),
+            Self::RunningCreate => {
+                f.write_str("waiting to see whether the Create of this resource still creates an endpoint")
+            }
             Self::NothingYet => f.write_str("looking again for an endpoint with this resource's reference"),
             Self::Joiners(id) => write!(f, "waiting to see whether another stack joins {id} before deleting it"),
             Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),

@@ -89,7 +89,10 @@ impl Ec2 {
         // EC2 takes an empty list for "all tags".
         if !change.unset.is_empty() {
             let call = Call { action: "DeleteTags", subject: id, kind: change_kind };
-            let keys = change.unset.iter().map(|key| Tag::builder().key(key).build()).collect();
+            // With a value, EC2 removes the tag only if it has that value (EC2 API reference, `DeleteTags`).
+            let tag =
+                |(key, value): (&String, &Option<String>)| Tag::builder().key(key).set_value(value.clone()).build();
+            let keys = change.unset.iter().map(tag).collect();
             let request = self.client.delete_tags().resources(id.as_str()).set_tags(Some(keys));
             request.send().await.map_err(|error| call.failed(&error))?;
         }

@@ -6,6 +6,7 @@ use crate::model::change::NewGroup;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::ids::{GroupId, VpcId, join};
 use crate::model::security_group::{IngressRule, RULE_DESCRIPTION, Rule, SecurityGroup, Source};
+use crate::model::tags::{OWNED, owner};
 use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroup as SdkGroup, UserIdGroupPair,
 };
@@ -23,6 +24,12 @@ impl Ec2 {
         let filters = vec![filter("vpc-id", [vpc.as_str()]), filter("group-name", [name])];
         let found = self.describe_groups(filters, &name).await?;
         Ok(found.into_iter().find(|group| group.vpc_id == *vpc && group.name == name))
+    }
+
+    /// Finds the security groups that the provider created for a resource, in all VPCs.
+    pub async fn groups_owned_by(&self, hash: &str) -> Result<Vec<SecurityGroup>> {
+        let found = self.describe_groups(vec![filter(&format!("tag:{OWNED}"), [hash])], &hash).await?;
+        Ok(found.into_iter().filter(|group| owner(&group.tags) == Some(hash)).collect())
     }
 
     async fn describe_groups(

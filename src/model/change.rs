@@ -2,6 +2,7 @@
 
 use super::ids::{GroupId, ServiceName, SubnetId, VpcId, join};
 use super::tags::Tags;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The address families of an endpoint.
@@ -93,6 +94,6 @@ impl fmt::Display for Change {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TagChange {
     pub set: Tags,
-    /// Keys to remove.
-    pub unset: Vec<String>,
+    /// Keys to remove; with a value, only if the tag has that value.
+    pub unset: BTreeMap<String, Option<String>>,
 }

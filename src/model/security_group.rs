@@ -5,7 +5,7 @@
 //! needs it creates it if it is missing, and one that deletes an endpoint tries to delete it.
 
 use super::ids::{GroupId, ServiceName, VpcId};
-use super::tags::{self, Tags};
+use super::tags::{self, Holder, Mark, Tags};
 use ipnet::IpNet;
 use std::fmt;
 
@@ -120,6 +120,19 @@ fn provider_rule(rule: &Rule) -> Option<IngressRule> {
 pub fn managed_group_name(service: &ServiceName) -> String {
     let id = service.as_str().rsplit('.').next().unwrap_or_default();
     format!("tidb-private-endpoint-{id}")
+}
+
+/// A Create that waits before it has anything else to show leaves a security group without rules as its mark: the name is
+/// that of the Create, so its Delete can find it, and EC2 deletes an unused security group at once.
+const MARK: &str = "tidb-private-endpoint-creating-";
+
+/// The name of the security group that marks a Create as running.
+pub fn mark_name(holder: &Holder, mark: &Mark) -> String {
+    format!("{MARK}{}-{mark}", holder.hash)
+}
+
+pub fn is_mark(name: &str) -> bool {
+    name.starts_with(MARK)
 }
 
 /// Whether any rule of any of the groups allows any of the sources on a TCP port. The members of a prefix list or of a

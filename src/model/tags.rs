@@ -7,12 +7,14 @@ use super::ids::hex_digest;
 use super::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CLOCK_SKEW};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The prefix of every tag key of the provider.
 pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On everything that the provider creates. Value: the hash of the resource that it was created for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
-/// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id.
+/// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id, then the [`Mark`]
+/// of the request that wrote it.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
 /// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
@@ -37,7 +39,7 @@ impl Holder {
     pub fn new(stack_id: &str, logical_id: &str) -> Self {
         // arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID
         let stack_name = stack_id.split('/').nth(1).unwrap_or(stack_id);
-        let name: String = format!("{stack_name}/{logical_id}").chars().take(255).collect();
+        let name: String = format!("{stack_name}/{logical_id}").chars().take(200).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
         Self { hash, name }
     }
@@ -51,7 +53,12 @@ impl Holder {
         format!("{LEAVING}{}:{until}", self.hash)
     }
 
-    /// Whether the tags contain this holder's reference.
+    /// The value of a reference that a request writes.
+    pub fn ref_value(&self, mark: &Mark) -> String {
+        format!("{} {mark}", self.name)
+    }
+
+    /// Whether the tags contain this holder's reference, written by any of its requests.
     pub fn is_in(&self, tags: &Tags) -> bool {
         tags.contains_key(&self.ref_key())
     }
@@ -64,7 +71,56 @@ impl Holder {
     /// The names of the other holders, in the order of their hashes.
     pub fn others(&self, tags: &Tags) -> Vec<String> {
         let own = self.ref_key();
-        tags.iter().filter(|(key, _)| key.starts_with(REF) && **key != own).map(|(_, name)| name.clone()).collect()
+        let others = tags.iter().filter(|(key, _)| key.starts_with(REF) && **key != own);
+        others.map(|(_, value)| value.split(' ').next().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// Identifies the request that wrote a reference: 12 hex digits. What a failed Create has marked is released by its own
+/// Delete, and not by one that CloudFormation sends for an earlier attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark(pub String);
+
+impl Mark {
+    /// Of the request with a digest that differs for every request.
+    pub fn of(digest: &str) -> Self {
+        Self(digest.chars().take(12).collect())
+    }
+
+    /// Whether this request wrote a reference with the value.
+    pub fn is_in(&self, ref_value: &str) -> bool {
+        ref_value.rsplit_once(' ').is_some_and(|(_, mark)| mark == self.0)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whose reference an event counts as its own: a holder's, and only those that a certain request wrote where a mark is
+/// given.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub holder: &'a Holder,
+    pub mark: Option<&'a Mark>,
+}
+
+impl Claim<'_> {
+    /// Whether the tags contain such a reference.
+    pub fn is_in(&self, tags: &Tags) -> bool {
+        let value = tags.get(&self.holder.ref_key());
+        value.is_some_and(|value| self.mark.is_none_or(|mark| mark.is_in(value)))
+    }
+
+    /// The names of all other holders; a reference of the same resource that another request wrote counts.
+    pub fn others(&self, tags: &Tags) -> Vec<String> {
+        let mut others = self.holder.others(tags);
+        if self.holder.is_in(tags) && !self.is_in(tags) {
+            others.push(self.holder.name.clone());
+        }
+        others
     }
 }
 

@@ -135,9 +135,15 @@ impl Event {
     /// When CloudFormation stops waiting for the answer: `ServiceTimeout` after it sent the event. An event may have waited
     /// in Lambda's queue, or be delivered again, so its arrival does not tell; only a URL without a date leaves no choice.
     pub fn ends_at(&self, arrived: Timestamp) -> Timestamp {
+        self.sent_at(arrived)
+            .saturating_add(self.service_timeout().unwrap_or(DEFAULT_TIMEOUT))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// When CloudFormation sent the event.
+    pub fn sent_at(&self, arrived: Timestamp) -> Timestamp {
         // A clock that is ahead must not lengthen the time.
-        let sent = self.reply_to.response_url.signed_at().map_or(arrived, |signed| signed.min(arrived));
-        sent.saturating_add(self.service_timeout().unwrap_or(DEFAULT_TIMEOUT)).unwrap_or(Timestamp::MAX)
+        self.reply_to.response_url.signed_at().map_or(arrived, |signed| signed.min(arrived))
     }
 
     /// `ServiceTimeout`, 1 to 3,600 seconds.

@@ -6,14 +6,16 @@ pub mod reader;
 pub mod spec;
 
 use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
-use crate::model::tags::Holder;
-use event::{Event, RequestType};
+use crate::model::tags::{Claim, Holder, Mark, Tags};
+use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
 use spec::{EndpointSpec, read_place, read_tag_keys};
 
-/// The prefix of the physical id of a resource whose Create was rejected before anything was changed. The Delete that
-/// CloudFormation sends for it need not look twice.
-pub const NOTHING_CREATED: &str = "nothing-made-";
+/// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
+/// sends for it releases what this Create has marked.
+const UNRESOLVED: &str = "tidb-private-endpoint-";
+/// The same if that Create has changed nothing, so that its Delete need not look twice.
+const NOTHING_CREATED: &str = "nothing-made-";
 
 /// What a resource asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +32,42 @@ pub enum Verb {
     },
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
-        /// `None` if the physical id is not an endpoint id; then the reference leads to the endpoint.
-        endpoint: Option<EndpointId>,
+        of: Deleted,
         /// VPC and service of the properties, if they can be read: where a security group may be left over when no
         /// endpoint is.
         place: Option<(VpcId, ServiceName)>,
-        /// Whether the Create is known to have changed nothing.
-        nothing_created: bool,
     },
+}
+
+/// What a Delete is about, as its physical id tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// The endpoint that the resource has.
+    Endpoint(EndpointId),
+    /// What a failed Create has marked.
+    FailedCreate { mark: Mark, nothing_created: bool },
+    /// CloudFormation made up the physical id, because the Create has not been answered: it may still be running.
+    RunningCreate,
+}
+
+impl Deleted {
+    fn read(physical_id: &str, holder: &Holder) -> Self {
+        let failed = |prefix: &str| physical_id.strip_prefix(prefix)?.strip_prefix(&holder.hash)?.strip_prefix('-');
+        let mark = |mark: &str| Mark(mark.to_owned());
+        match (EndpointId::from_physical_id(physical_id), failed(UNRESOLVED), failed(NOTHING_CREATED)) {
+            (Some(id), ..) => Self::Endpoint(id),
+            (None, Some(text), _) => Self::FailedCreate { mark: mark(text), nothing_created: false },
+            (None, None, Some(text)) => Self::FailedCreate { mark: mark(text), nothing_created: true },
+            (None, None, None) => Self::RunningCreate,
+        }
+    }
+
+    pub fn mark(&self) -> Option<&Mark> {
+        match self {
+            Self::FailedCreate { mark, .. } => Some(mark),
+            Self::Endpoint(_) | Self::RunningCreate => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +101,7 @@ impl Request {
     /// [`Invalid`] with all faults of the properties together.
     pub fn read(event: &Event) -> Result<Self, Invalid> {
         let ids = &event.reply_to;
+        let (holder, token_seed) = (Holder::new(&ids.stack_id, &ids.logical_id), token_seed(ids));
         let current = ids.physical_id.as_deref().and_then(EndpointId::from_physical_id);
         let verb = match &event.request_type {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
@@ -80,14 +111,27 @@ impl Request {
                 Verb::Update { spec, current, dropped_tags }
             }
             RequestType::Delete => Verb::Delete {
-                endpoint: current,
+                of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
                 place: read_place(&event.properties),
-                nothing_created: ids.physical_id.as_deref().is_some_and(|id| id.starts_with(NOTHING_CREATED)),
             },
         };
-        let holder = Holder::new(&ids.stack_id, &ids.logical_id);
-        let token_seed = hex_digest(&[&ids.stack_id, &ids.logical_id, &ids.request_id]);
         Ok(Self { holder, verb, token_seed })
+    }
+
+    /// The mark of this request.
+    pub fn mark(&self) -> Mark {
+        Mark::of(&self.token_seed)
+    }
+
+    /// Which reference on an endpoint counts as the resource's own. A Create takes no reference of an earlier request for
+    /// its own, and neither does an Update, except on the endpoint that the resource has.
+    pub fn claims(&self, endpoint: &EndpointId, tags: &Tags) -> bool {
+        let holder = &self.holder;
+        match &self.verb {
+            Verb::Update { current, .. } if current.as_ref() == Some(endpoint) => holder.is_in(tags),
+            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(&self.mark()) }.is_in(tags),
+            Verb::Delete { of, .. } => Claim { holder, mark: of.mark() }.is_in(tags),
+        }
     }
 
     /// The client token for the request's `attempt`-th endpoint. A redelivery has the same tokens, so EC2 does not create
@@ -107,8 +151,19 @@ impl Request {
     /// The endpoint that is the resource's physical id, if it is one.
     pub fn current(&self) -> Option<&EndpointId> {
         match &self.verb {
-            Verb::Create(_) => None,
-            Verb::Update { current: endpoint, .. } | Verb::Delete { endpoint, .. } => endpoint.as_ref(),
+            Verb::Update { current, .. } => current.as_ref(),
+            Verb::Delete { of: Deleted::Endpoint(id), .. } => Some(id),
+            Verb::Create(_) | Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, .. } => None,
         }
     }
+}
+
+fn token_seed(ids: &ReplyTo) -> String {
+    hex_digest(&[&ids.stack_id, &ids.logical_id, &ids.request_id])
+}
+
+/// The physical id of a resource whose Create has failed.
+pub fn failed_create_id(ids: &ReplyTo, nothing_created: bool) -> String {
+    let (holder, mark) = (Holder::new(&ids.stack_id, &ids.logical_id), Mark::of(&token_seed(ids)));
+    format!("{}{}-{mark}", if nothing_created { NOTHING_CREATED } else { UNRESOLVED }, holder.hash)
 }

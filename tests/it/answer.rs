@@ -7,7 +7,7 @@ use tidb_private_endpoint::decision::outcome::{Outcome, Ready};
 use tidb_private_endpoint::decision::warning::Warning;
 use tidb_private_endpoint::model::endpoint::{DnsEntry, Endpoint, EndpointState};
 use tidb_private_endpoint::model::ids::SubnetId;
-use tidb_private_endpoint::model::tags::{Holder, Tags};
+use tidb_private_endpoint::model::tags::Tags;
 use tidb_private_endpoint::request::event::{ReplyTo, ResponseUrl};
 
 const ID: &str = "vpce-0123456789abcdef0";
@@ -43,7 +43,6 @@ fn body(zones: usize, warnings: Vec<Warning>) -> Value {
     let endpoint = endpoint(zones);
     let private_dns_name = endpoint.private_entry().map(|entry| entry.name.clone());
     let ready = Ready { endpoint, port: 4000, zones: Vec::new(), private_dns_name, warnings };
-    let answer = Answer::success(&Outcome::Created(Box::new(ready)), &Holder::new(STACK, "TiDB"), None);
     let to = ReplyTo {
         response_url: ResponseUrl::new("https://example.com"),
         stack_id: STACK.to_owned(),
@@ -51,6 +50,7 @@ fn body(zones: usize, warnings: Vec<Warning>) -> Value {
         logical_id: "TiDB".to_owned(),
         physical_id: None,
     };
+    let answer = Answer::success(&Outcome::Created(Box::new(ready)), &to);
     let body = answer.body(&to);
     assert!(body.len() <= ANSWER_BYTES_MAX, "{} bytes", body.len());
     serde_json::from_str(&body).unwrap()

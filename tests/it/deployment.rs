@@ -56,7 +56,12 @@ impl Watch {
             match find(id) {
                 None => faults.push(format!("{stack} has lost {id}")),
                 Some(endpoint) if endpoint.state == State::Deleting => faults.push(format!("{stack} loses {id}")),
-                Some(endpoint) if !endpoint.tags.values().any(|name| name == &format!("{stack}/TiDB")) => {
+                Some(endpoint)
+                    if !endpoint
+                        .tags
+                        .values()
+                        .any(|value| value.split(' ').next() == Some(&format!("{stack}/TiDB"))) =>
+                {
                     faults.push(format!("{stack} has lost its reference on {id}"));
                 }
                 Some(_) => {}

@@ -26,6 +26,7 @@ mod log;
 mod metrics;
 mod networking;
 mod one_answer;
+mod overtaking;
 mod promises;
 mod properties;
 mod refusals;

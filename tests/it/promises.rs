@@ -10,7 +10,7 @@ use tidb_private_endpoint::answer::attributes::Attributes;
 use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::request::event::Event;
 use tidb_private_endpoint::request::property::PROPERTIES;
-use tidb_private_endpoint::request::{Request, Verb};
+use tidb_private_endpoint::request::{Deleted, Request, Verb};
 
 fn sample(name: &str) -> Value {
     serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap()
@@ -193,8 +193,10 @@ fn the_sample_events_match_their_names() {
         let (new, old) = (&sample(name)["ResourceProperties"], &sample(name)["OldResourceProperties"]);
         assert_eq!(new["ServiceName"] == old["ServiceName"], name == "update-in-place");
     }
-    let Verb::Delete { endpoint: Some(_), .. } = request("delete").unwrap().verb else { panic!("delete") };
-    let Verb::Delete { endpoint: None, .. } = request("delete-invented-id").unwrap().verb else { panic!("invented") };
+    let Verb::Delete { of: Deleted::Endpoint(_), .. } = request("delete").unwrap().verb else { panic!("delete") };
+    let Verb::Delete { of: Deleted::RunningCreate, .. } = request("delete-invented-id").unwrap().verb else {
+        panic!("invented")
+    };
     assert_eq!(request("create-bad-properties").unwrap_err().0.len(), 6);
     let count = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).unwrap().count();
     assert_eq!(count, 6, "a new sample event needs a line in this test");

@@ -16,7 +16,8 @@ async fn the_second_stack_joins_and_the_last_one_deletes() {
     assert_eq!((second.data["Reused"].as_str(), second.data["Ownership"].as_str()), ("true", "Owned"));
     assert_eq!(second.data["SharedWith"], "1");
     assert_eq!(cloud.count("CreateVpcEndpoint"), 1);
-    assert_eq!(cloud.endpoint().tags[&billing.ref_key()], "billing/TiDB", "the value says who the holder is");
+    let value = &cloud.endpoint().tags[&billing.ref_key()];
+    assert!(value.starts_with("billing/TiDB "), "the value says who the holder is: {value}");
 
     orders.delete(&first.physical_id).await.succeeded();
     assert_eq!(cloud.endpoint().state, State::Available, "the endpoint stays without the stack that created it");

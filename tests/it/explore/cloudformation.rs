@@ -5,6 +5,7 @@ use super::ec2::{Moment, timestamp};
 use super::provider::request;
 use super::scenario::Scenario;
 use super::state::{Checked, Delivery, NextStep, State};
+use super::transition::DEADLINE;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -14,7 +15,8 @@ use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::decision::retry::Retries;
 use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::tags::Holder;
-use tidb_private_endpoint::request::Verb;
+use tidb_private_endpoint::request::event::{ReplyTo, ResponseUrl};
+use tidb_private_endpoint::request::{Verb, failed_create_id};
 
 /// The properties in a template, as far as the model needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,13 +38,15 @@ pub(super) enum Operation {
     Delete,
     /// The Delete of the physical ID that an update has replaced.
     CleanUp(String),
+    /// The Delete of the physical ID of a Create that failed and was retried.
+    CleanUpFailed,
 }
 
 impl Operation {
     pub(super) fn spec(&self) -> Option<Spec> {
         match self {
             Self::Create(spec) | Self::Update(spec) | Self::UpdateAndRollBack(spec) => Some(*spec),
-            Self::Delete | Self::CleanUp(_) => None,
+            Self::Delete | Self::CleanUp(_) | Self::CleanUpFailed => None,
         }
     }
 }
@@ -58,10 +62,21 @@ pub(super) struct Planned {
     pub(super) overtakes: bool,
     /// When the event is delivered a second time, in seconds after the first; empty if it is not.
     pub(super) duplicated_after: Vec<Moment>,
+    /// How long its function has.
+    pub(super) time: Moment,
+    /// If it is a Create that fails, CloudFormation does not roll back, but continues with the plan.
+    pub(super) rollback_disabled: bool,
 }
 
 pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
-    Planned { operation, after: after.to_vec(), overtakes: false, duplicated_after: Vec::new() }
+    Planned {
+        operation,
+        after: after.to_vec(),
+        overtakes: false,
+        duplicated_after: Vec::new(),
+        time: DEADLINE,
+        rollback_disabled: false,
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -86,6 +101,12 @@ pub(super) struct Stack {
     pub(super) released: bool,
     /// When an event of the stack last wrote a reference, alone or with a new endpoint.
     pub(super) last_join: Moment,
+    /// Whether the function that wrote it was too late for its Delete (assumption 6).
+    pub(super) late_join: bool,
+    /// When the last Delete was sent.
+    pub(super) delete_sent: Option<Moment>,
+    /// The physical ID of a Create that failed and was retried.
+    pub(super) failed_id: Option<String>,
 }
 
 impl Stack {
@@ -102,6 +123,9 @@ impl Stack {
             deleted: false,
             released: false,
             last_join: Moment::MIN,
+            late_join: false,
+            delete_sent: None,
+            failed_id: None,
         };
         stack.schedule(0);
         stack
@@ -115,6 +139,17 @@ impl Stack {
     /// Inserts an operation that begins at once.
     fn insert(&mut self, operation: Operation) {
         self.plan.push_front(plan(operation, &[0]));
+    }
+}
+
+/// Identifies an operation of a stack, and where its response goes.
+fn reply_to(stack: usize, operation: u32) -> ReplyTo {
+    ReplyTo {
+        response_url: ResponseUrl::new("https://example.com/"),
+        stack_id: stack_id(stack),
+        request_id: format!("{stack}-{operation}"),
+        logical_id: "TiDB".to_owned(),
+        physical_id: None,
     }
 }
 
@@ -146,6 +181,7 @@ impl State {
         let physical_id = match &planned.operation {
             Operation::Create(_) => None,
             Operation::CleanUp(id) => Some(id.clone()),
+            Operation::CleanUpFailed => stack.failed_id.clone(),
             Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::Delete => {
                 Some(stack.physical_id.clone().unwrap_or_else(|| "made-up-by-CloudFormation".to_owned()))
             }
@@ -155,12 +191,14 @@ impl State {
             Operation::Delete => {
                 stack.promised = None;
                 stack.joined.clear();
+                stack.delete_sent = Some(now);
             }
             Operation::CleanUp(id) => drop(stack.joined.remove(&EndpointId::from(id.as_str()))),
-            Operation::Update(_) | Operation::UpdateAndRollBack(_) => {}
+            Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::CleanUpFailed => {}
         }
-        let request_id = format!("{number}-{}", stack.operations);
-        let request = Rc::new(request(number, &planned.operation, stack.spec, physical_id.clone(), request_id));
+        let rolls_back = !planned.rollback_disabled;
+        let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations) };
+        let request = Rc::new(request(reply_to, &planned.operation, stack.spec));
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
             stack: number,
@@ -168,12 +206,16 @@ impl State {
             number: stack.operations,
             request,
             started: now,
-            journal: Rc::new(Journal::new((scenario.planted.arrival)(timestamp(now + skew)))),
+            sent: now,
+            first_write_late: None,
+            time: planned.time,
+            journal: Rc::new(Journal::new((scenario.planted.arrival)(timestamp(now + skew)), timestamp(now))),
             next: NextStep::Look(now),
             retries: Retries::default(),
             looks: 0,
             skew,
             duplicate: false,
+            rolls_back,
         };
         if !planned.duplicated_after.is_empty() {
             let next = NextStep::Redelivery(OpenMoment::new(now, &planned.duplicated_after));
@@ -197,10 +239,8 @@ impl State {
             }
             (Err(_), Verb::Create(_)) => {
                 let skewed = delivery.journal.started() + (timestamp(now) - timestamp(delivery.started));
-                match delivery.journal.leftovers(skewed, &delivery.request.holder, &Facts::default()) {
-                    Leftovers::Endpoint(id) => Some(id.to_string()),
-                    Leftovers::Nothing | Leftovers::Unknown => None,
-                }
+                let leftovers = delivery.journal.leftovers(skewed, &delivery.request.holder, &Facts::default());
+                Some(failed_create_id(&reply_to(stack, delivery.number), leftovers == Leftovers::Nothing))
             }
             _ => self.stacks[stack].physical_id.clone(),
         };
@@ -223,7 +263,7 @@ impl State {
         if let (Ok(outcome), Some(spec)) = (result, delivery.operation.spec()) {
             self.check_ready(stack, spec, outcome)?;
         }
-        self.continue_stack(stack, &delivery.operation, result, physical_id)?;
+        self.continue_stack(&delivery, result, physical_id)?;
         self.stacks[stack].schedule(now);
         Ok(())
     }
@@ -231,11 +271,11 @@ impl State {
     /// What CloudFormation makes of a response: rollbacks and cleanups come before the rest of the plan.
     fn continue_stack(
         &mut self,
-        number: usize,
-        operation: &Operation,
+        Delivery { stack: number, operation, rolls_back, .. }: &Delivery,
         result: &Result<Outcome, String>,
         physical_id: Option<String>,
     ) -> Checked<()> {
+        let (number, rolls_back) = (*number, *rolls_back);
         let stack = &mut self.stacks[number];
         let endpoint = physical_id.as_deref().and_then(EndpointId::from_physical_id);
         let old_id = stack.physical_id.clone();
@@ -248,8 +288,8 @@ impl State {
                     self.check_known_limit(number);
                 }
             }
-            (Operation::CleanUp(_), Ok(_)) => {}
-            (Operation::Delete | Operation::CleanUp(_), Err(reason)) => {
+            (Operation::CleanUp(_) | Operation::CleanUpFailed, Ok(_)) => {}
+            (Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed, Err(reason)) => {
                 return Err(format!("{}'s Delete fails: {reason}", name(number)));
             }
             (Operation::Create(spec), Ok(_)) => {
@@ -258,6 +298,10 @@ impl State {
                 if let Some(next) = stack.plan.front_mut() {
                     next.overtakes = false;
                 }
+            }
+            (Operation::Create(_), Err(_)) if !rolls_back => {
+                stack.failed_id = physical_id;
+                stack.joined.clear();
             }
             // CloudFormation rolls the stack back.
             (Operation::Create(_), Err(_)) => {
@@ -268,8 +312,8 @@ impl State {
             (Operation::Update(spec) | Operation::UpdateAndRollBack(spec), Ok(_)) => {
                 (stack.promised, stack.spec) = (endpoint, Some(*spec));
                 stack.physical_id.clone_from(&physical_id);
-                let rolls_back = matches!(operation, Operation::UpdateAndRollBack(_));
-                match (rolls_back, old_spec) {
+                let taken_back = matches!(operation, Operation::UpdateAndRollBack(_));
+                match (taken_back, old_spec) {
                     (true, Some(old)) => stack.insert(Operation::Update(old)),
                     _ => {
                         if let Some(replaced) = old_id.filter(|old_id| Some(old_id) != physical_id.as_ref()) {

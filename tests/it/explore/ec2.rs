@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::rc::Rc;
-use tidb_private_endpoint::model::change::{Change, NewEndpoint};
+use tidb_private_endpoint::model::change::{Change, NewEndpoint, NewGroup};
 use tidb_private_endpoint::model::endpoint::Endpoint;
-use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::ids::{EndpointId, GroupId};
 use tidb_private_endpoint::model::protocol::READ_LAG;
-use tidb_private_endpoint::model::tags::Tags;
+use tidb_private_endpoint::model::security_group::SecurityGroup;
+use tidb_private_endpoint::model::tags::{Holder, OWNED, Tags};
 use tidb_private_endpoint::request::Request;
 
 /// A moment of the model, in seconds.
@@ -37,12 +38,21 @@ pub(super) enum Rejected {
     NameTaken,
     /// The endpoint does not exist.
     NotFound,
+    /// There is a security group with that name.
+    GroupExists,
+}
+
+/// The ID of a mark; its name stands for it.
+fn mark_id(name: &str) -> GroupId {
+    GroupId::from(format!("sg-{name}"))
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ec2 {
     pub(super) endpoints: BTreeMap<EndpointId, Rc<Record>>,
     tokens: BTreeMap<String, EndpointId>,
+    /// The security groups that mark Creates as running, by name, and whether they exist.
+    marks: BTreeMap<String, Versions<bool>>,
 }
 
 impl Ec2 {
@@ -101,11 +111,61 @@ impl Ec2 {
         Ok(())
     }
 
-    pub(super) fn untag(&mut self, id: &EndpointId, key: &str, now: Moment) -> Result<(), Rejected> {
-        if let Some(versions) = self.find(id, now)?.tags.get_mut(key) {
+    /// Removes a tag; with a value, only if the tag has that value.
+    pub(super) fn untag(
+        &mut self,
+        id: &EndpointId,
+        key: &str,
+        value: Option<&String>,
+        now: Moment,
+    ) -> Result<(), Rejected> {
+        if let Some(versions) = self.find(id, now)?.tags.get_mut(key)
+            && value.is_none_or(|value| versions.at(now) == Some(&Some(value.clone())))
+        {
             versions.set(now, None);
         }
         Ok(())
+    }
+
+    pub(super) fn create_mark(&mut self, new: &NewGroup, now: Moment) -> Result<GroupId, Rejected> {
+        let versions = self.marks.entry(new.name.clone()).or_insert_with(|| Versions::starting_with(FOREVER, false));
+        if versions.at(now) == Some(&true) {
+            return Err(Rejected::GroupExists);
+        }
+        versions.set(now, true);
+        Ok(mark_id(&new.name))
+    }
+
+    pub(super) fn delete_mark(&mut self, id: &GroupId, now: Moment) {
+        let found = self.marks.iter_mut().find(|(name, _)| mark_id(name) == *id);
+        if let Some((_, versions)) = found.filter(|(_, versions)| versions.at(now) == Some(&true)) {
+            versions.set(now, false);
+        }
+    }
+
+    /// The marks of a holder that a read shows.
+    pub(super) fn look_at_marks(&self, holder: &Holder, now: Moment, choices: &mut Choices) -> Vec<SecurityGroup> {
+        let tags = Tags::from([(OWNED.to_owned(), holder.hash.clone())]);
+        let group = |name: &String| SecurityGroup {
+            id: mark_id(name),
+            vpc_id: super::provider::VPC.into(),
+            name: name.clone(),
+            tags: tags.clone(),
+            rules: Vec::new(),
+        };
+        let marks = self.marks.iter().filter(|(name, _)| name.contains(&holder.hash));
+        let mut shown = Vec::new();
+        for (name, versions) in marks {
+            if choices.one_of(&versions.visible(now)) == Some(&true) {
+                shown.push(group(name));
+            }
+        }
+        shown
+    }
+
+    /// The marks that exist.
+    pub(super) fn marks(&self, now: Moment) -> impl Iterator<Item = &String> {
+        self.marks.iter().filter(move |(_, versions)| versions.at(now) == Some(&true)).map(|(name, _)| name)
     }
 
     pub(super) fn modify(&mut self, id: &EndpointId, change: &Change, now: Moment) -> Result<(), Rejected> {
@@ -137,6 +197,12 @@ impl Ec2 {
     pub(super) fn fingerprint(&self, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
         let since = |since: Moment| if since == FOREVER { FOREVER } else { since - next };
         self.tokens.hash(hasher);
+        for (name, versions) in &self.marks {
+            name.hash(hasher);
+            for (at, exists) in versions.all() {
+                (since(*at), exists).hash(hasher);
+            }
+        }
         for (id, record) in &self.endpoints {
             if record.is_forgotten() {
                 continue;
@@ -162,6 +228,10 @@ impl Ec2 {
                 Rc::make_mut(record).forget(now);
             }
         }
+        for versions in self.marks.values_mut() {
+            versions.forget(now);
+        }
+        self.marks.retain(|_, versions| *versions != Versions::starting_with(FOREVER, false));
     }
 
     /// Forgets the client tokens of an event that is not delivered again.

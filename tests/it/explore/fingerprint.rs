@@ -13,9 +13,11 @@
 //! [`Equivalence::Identical`] leaves nothing out. `reduction.rs` compares the results of both.
 
 use super::choices::OpenMoment;
-use super::cloudformation::Stack;
+use super::cloudformation::{Operation, Stack};
 use super::ec2::{LAG, Moment, timestamp};
+use super::scenario::FIRST_WRITE;
 use super::state::{Delivery, LEAVING, NextStep, State};
+use super::transition::DEADLINE;
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +25,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, CLOCK_SKEW};
+use tidb_private_endpoint::request::{Deleted, Verb};
 
 /// Which states are explored only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,18 +66,26 @@ fn fingerprint_future(state: &State, next: Moment, hasher: &mut DefaultHasher) {
 fn fingerprint_stack(stack: &Stack, next: Moment, hasher: &mut DefaultHasher) {
     (stack.plan.len(), stack.operations, stack.responded, stack.deleted, stack.released).hash(hasher);
     for planned in &stack.plan {
-        (&planned.operation, planned.overtakes).hash(hasher);
+        (&planned.operation, planned.overtakes, planned.rollback_disabled).hash(hasher);
     }
     for at in stack.next_event.iter().flat_map(OpenMoment::candidates) {
         (at - next).hash(hasher);
     }
     (stack.spec, &stack.physical_id, &stack.promised, &stack.joined).hash(hasher);
-    (stack.last_join.saturating_sub(next)).max(-LAG).hash(hasher);
+    ((stack.last_join.saturating_sub(next)).max(-LAG), stack.late_join, &stack.failed_id).hash(hasher);
 }
 
 fn fingerprint_delivery(state: &State, delivery: &Delivery, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
     (delivery.stack, delivery.number, delivery.duplicate, &delivery.operation, delivery.request.current()).hash(hasher);
     let at = delivery.next.at();
+    let sent = state.stacks[delivery.stack].delete_sent;
+    (sent.is_some_and(|sent| delivery.started >= sent), delivery.first_write_late, delivery.rolls_back).hash(hasher);
+    if matches!(delivery.operation, Operation::Create(_)) && delivery.first_write_late.is_none() {
+        (delivery.started - next).max(-FIRST_WRITE - 2).hash(hasher);
+    }
+    if delivery.time != DEADLINE {
+        (delivery.started + delivery.time - next).hash(hasher);
+    }
     match &delivery.next {
         NextStep::Look(_) => (0, at - next).hash(hasher),
         NextStep::Redelivery(open) => {
@@ -91,7 +102,7 @@ fn fingerprint_delivery(state: &State, delivery: &Delivery, next: Moment, keys: 
         }
     }
     delivery.retries.hash(hasher);
-    fingerprint_journal(state, &delivery.journal, delivery.clock(at), keys, hasher);
+    fingerprint_journal(state, delivery, delivery.clock(at), keys, hasher);
 }
 
 fn fingerprint_action(action: &Action, keys: &Keys, hasher: &mut DefaultHasher) {
@@ -109,14 +120,30 @@ fn fingerprint_action(action: &Action, keys: &Keys, hasher: &mut DefaultHasher) 
 }
 
 /// Hashes what a decision at `at` or later may use of a journal.
-fn fingerprint_journal(state: &State, journal: &Journal, at: Timestamp, keys: &Keys, hasher: &mut DefaultHasher) {
+fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: &Keys, hasher: &mut DefaultHasher) {
+    let journal: &Journal = &delivery.journal;
     let ago = |when: &Timestamp, longest: i128| when.duration_since(at).as_millis().max(-longest);
     let lag = i128::from(LAG) * 1_000;
     let in_lag = |when: Option<Timestamp>| when.map(|when| ago(&when, lag));
     // For what matters only until looks show it for sure.
     let fresh = |when: Option<Timestamp>| when.map(|when| ago(&when, lag)).filter(|ago| *ago > -lag);
     let creation = journal.creation();
-    (ago(&journal.started(), lag), fresh(creation.attempted)).hash(hasher);
+    let in_flight = i128::from(FIRST_WRITE) * 1_000 + lag;
+    let of_delete = journal.marks().last.map(|removed| ago(&removed, 2 * in_flight));
+    // Only a Create without an endpoint, and a Delete of one, ask for more than whether the read lag has passed.
+    let patient = match &delivery.request.verb {
+        Verb::Create(_) => !journal.endpoints().any(|(_, record)| record.referenced.is_some()),
+        Verb::Update { .. } => false,
+        Verb::Delete { of, .. } => *of == Deleted::RunningCreate,
+    };
+    let arrived_late = journal.started().duration_since(journal.sent()) > CALL_LIMIT + CALL_LIMIT;
+    (ago(&journal.started(), if patient { in_flight } else { lag }), arrived_late).hash(hasher);
+    if patient && creation.mark_attempted.is_none() {
+        ago(&journal.sent(), in_flight).hash(hasher);
+    }
+    fresh(creation.attempted).hash(hasher);
+    (&creation.mark, in_lag(creation.mark_attempted), &journal.marks().removed).hash(hasher);
+    (of_delete, creation.other_creator.is_some()).hash(hasher);
     creation
         .name_taken
         .map(|taken| (taken.first.duration_since(at).as_millis(), ago(&taken.last, 20_000)))
@@ -132,7 +159,12 @@ fn fingerprint_journal(state: &State, journal: &Journal, at: Timestamp, keys: &K
         });
         announced.hash(hasher);
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
-        (record.tagged, record.seen_deleting, fresh(record.withdrawn)).hash(hasher);
+        (
+            record.tagged,
+            record.deleting_since.map(|when| if patient { ago(&when, 2 * in_flight) } else { 0 }),
+            fresh(record.withdrawn),
+        )
+            .hash(hasher);
         for key in record.standing_announcements() {
             keys.relative(&key).hash(hasher);
         }

@@ -11,22 +11,30 @@ use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::tags::{self, Tags};
 
 impl State {
-    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a Create that CloudFormation has given up
-    /// on writes for the first time after the last look of the Delete, or so shortly before it that the look does not
-    /// show it. The history is exempt from further checks and ends here.
+    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a function of a Create writes for the first time
+    /// after the last look of the Delete, or so shortly before it that the look does not show it, because it was started
+    /// after the Delete, or because EC2 kept it from writing for longer than a look and a call take. The history is exempt
+    /// from further checks and ends here.
     pub(super) fn check_known_limit(&mut self, stack: usize) {
-        let Stack { deleted, released, last_join, .. } = self.stacks[stack];
-        if (deleted || released) && last_join > self.now - LAG {
+        let Stack { deleted, released, last_join, late_join, .. } = self.stacks[stack];
+        if late_join && (deleted || released) && last_join > self.now - LAG {
             self.trace(|| format!("{}: its Create writes too late for its Delete to see (known limit)", name(stack)));
             self.exempt = true;
         }
+    }
+
+    /// Whether what a delivery writes now comes too late for a Delete that was sent meanwhile.
+    pub(super) fn is_late(&self, number: usize) -> bool {
+        let delivery = &self.deliveries[number];
+        let deleted_before = self.stacks[delivery.stack].delete_sent.is_some_and(|sent| delivery.started >= sent);
+        deleted_before || delivery.first_write_late == Some(true)
     }
 
     /// A call changes no foreign endpoint, except for the stack's own reference.
     pub(super) fn check_permitted(&self, stack: usize, action: &Action) -> Checked<()> {
         let now = self.now;
         let (id, own_reference) = match action {
-            Action::Tag(id, TagAction::Join | TagAction::Release) => (id, true),
+            Action::Tag(id, TagAction::Join | TagAction::Release(_)) => (id, true),
             Action::DeleteEndpoint(id) | Action::ModifyEndpoint(id, _) | Action::Tag(id, _) => (id, false),
             _ => return Ok(()),
         };
@@ -80,6 +88,9 @@ impl State {
     pub(super) fn check_end(&self) -> Checked<()> {
         if self.exempt {
             return Ok(());
+        }
+        if let Some(mark) = self.ec2.marks(self.now).next() {
+            return Err(format!("the mark {mark} is left over"));
         }
         for (id, record) in &self.ec2.endpoints {
             if !record.exists(self.now) {

@@ -7,8 +7,9 @@ use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::view::{Next, Observed};
 use tidb_private_endpoint::model::endpoint::Endpoint;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
-use tidb_private_endpoint::model::tags::{self, OWNED};
-use tidb_private_endpoint::request::Request;
+use tidb_private_endpoint::model::security_group::{SecurityGroup, mark_name};
+use tidb_private_endpoint::model::tags::{self, OWNED, Tags};
+use tidb_private_endpoint::request::{Request, Verb};
 
 #[derive(Clone)]
 pub(super) struct PlantedFault {
@@ -27,6 +28,8 @@ pub(super) struct PlantedFault {
     pub(super) skipped: fn(&Action) -> bool,
     /// When an action is recorded in the journal.
     pub(super) recorded_at: fn(&Action, Timestamp) -> Timestamp,
+    /// Which marks a read returns.
+    pub(super) marks: fn(Vec<SecurityGroup>, &Request) -> Vec<SecurityGroup>,
 }
 
 pub(super) const NONE: PlantedFault = PlantedFault {
@@ -38,6 +41,7 @@ pub(super) const NONE: PlantedFault = PlantedFault {
     decision: |next, _| next,
     skipped: |_| false,
     recorded_at: |_, at| at,
+    marks: |marks, _| marks,
 };
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
@@ -55,7 +59,7 @@ fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> 
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 15] = [
+pub(super) const ALL: [PlantedFault; 19] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -72,7 +76,7 @@ pub(super) const ALL: [PlantedFault; 15] = [
         name: "no wait after the reference is removed",
         found_in: "both release, without failures, in steps of 5 s",
         recorded_at: |action, at| {
-            if matches!(action, Action::Tag(_, TagAction::Release)) { at - READ_LAG } else { at }
+            if matches!(action, Action::Tag(_, TagAction::Release(_))) { at - READ_LAG } else { at }
         },
         ..NONE
     },
@@ -197,6 +201,50 @@ pub(super) const ALL: [PlantedFault; 15] = [
                 };
                 observed.endpoints.retain(|endpoint| tags::is_held(&endpoint.tags) || own(endpoint));
             }
+        },
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Create does not check that its mark is still there",
+        found_in: "a Delete overtakes a Create that waits for a name, without failures, in steps of 5 s",
+        marks: |mut marks, request| {
+            if let Verb::Create(_) = request.verb {
+                let name = mark_name(&request.holder, &request.mark());
+                let (id, vpc_id) = ("sg-1".into(), "vpc-1".into());
+                marks.push(SecurityGroup { id, vpc_id, name, tags: Tags::new(), rules: Vec::new() });
+            }
+            marks
+        },
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Delete does not look for marks",
+        found_in: "a Delete overtakes a Create that waits for a name, without failures, in steps of 5 s",
+        marks: |marks, request| if request.spec().is_some() { marks } else { Vec::new() },
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Delete does not wait after it has removed a mark",
+        found_in: "a Delete overtakes a Create that waits for a name, without failures, in steps of 5 s",
+        recorded_at: |action, at| match action {
+            Action::RemoveMark(_) => at - SignedDuration::from_secs(100),
+            _ => at,
+        },
+        ..NONE
+    },
+    PlantedFault {
+        name: "the Delete of a failed Create releases what another request has marked",
+        found_in: "a Create is retried, and the failed one is cleaned up, without failures, in steps of 5 s",
+        view: |observed, _, request| {
+            let Verb::Delete { of, .. } = &request.verb else { return };
+            let Some(mark) = of.mark() else { return };
+            for value in observed.endpoints.iter_mut().filter_map(|e| e.tags.get_mut(&request.holder.ref_key())) {
+                *value = request.holder.ref_value(mark);
+            }
+        },
+        decision: |next, _| match next {
+            Next::Act(Action::Tag(id, TagAction::Release(_))) => Next::Act(Action::Tag(id, TagAction::Release(None))),
+            other => other,
         },
         ..NONE
     },

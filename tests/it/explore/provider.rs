@@ -1,6 +1,6 @@
 //! The provider in the model: its own queries and decision, and the requests and facts that they receive.
 
-use super::cloudformation::{Operation, SPEC, Spec, holder, stack_id};
+use super::cloudformation::{Operation, SPEC, Spec, holder};
 use super::ec2::Ec2;
 use super::planted::{NONE, PlantedFault};
 use super::scenario::Existing;
@@ -21,7 +21,7 @@ use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{Rule, SecurityGroup, Source, managed_group_name};
 use tidb_private_endpoint::model::tags::{OWNED, Tags};
 use tidb_private_endpoint::request::Request;
-use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType, ResponseUrl};
+use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNET: &str = "subnet-00000000000000001";
@@ -65,18 +65,30 @@ pub(super) fn error(kind: ErrorKind) -> Ec2Error {
 }
 
 /// The provider's decision. A planted fault changes what the decision receives, or what it returns.
-pub(super) fn decide(planted: &PlantedFault, delivery: &Delivery, observed: &Observed) -> Result<Next, Refusal> {
+/// `marks` are the marks of the holder, once the decision has asked for them.
+pub(super) fn decide(
+    planted: &PlantedFault,
+    delivery: &Delivery,
+    observed: &Observed,
+    marks: Option<Vec<SecurityGroup>>,
+) -> Result<Next, Refusal> {
     static HOME: LazyLock<Home> = LazyLock::new(|| Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() });
     static FACTS: LazyLock<Facts> = LazyLock::new(facts);
     let (request, journal) = (&*delivery.request, &*delivery.journal);
+    let with_marks = marks.map(|marks| {
+        let mut facts = FACTS.clone();
+        facts.insert(FactValue::Marks((planted.marks)(marks, request)));
+        facts
+    });
+    let facts = with_marks.as_ref().unwrap_or(&FACTS);
     if planted.name == NONE.name {
-        return decision::next(request, &HOME, View { observed, facts: &FACTS, journal });
+        return decision::next(request, &HOME, View { observed, facts, journal });
     }
     let mut seen = observed.clone();
     (planted.view)(&mut seen, journal, request);
-    let empty = Journal::new(journal.started());
+    let empty = Journal::new(journal.started(), journal.sent());
     let known = if (planted.journal_lost)(request) { &empty } else { journal };
-    let decided = decision::next(request, &HOME, View { observed: &seen, facts: &FACTS, journal: known });
+    let decided = decision::next(request, &HOME, View { observed: &seen, facts, journal: known });
     decided.map(|next| (planted.decision)(next, journal))
 }
 
@@ -127,26 +139,13 @@ fn properties(spec: Spec) -> Value {
     })
 }
 
-pub(super) fn request(
-    stack: usize,
-    operation: &Operation,
-    old: Option<Spec>,
-    physical_id: Option<String>,
-    request_id: String,
-) -> Request {
+pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Request {
     let old_properties = old.map(properties).unwrap_or_default();
     let spec = operation.spec().or(old).unwrap_or(SPEC);
     let request_type = match operation {
         Operation::Create(_) => RequestType::Create,
         Operation::Update(_) | Operation::UpdateAndRollBack(_) => RequestType::Update { old_properties },
-        Operation::Delete | Operation::CleanUp(_) => RequestType::Delete,
-    };
-    let reply_to = ReplyTo {
-        response_url: ResponseUrl::new("https://example.com/"),
-        stack_id: stack_id(stack),
-        request_id,
-        logical_id: "TiDB".to_owned(),
-        physical_id,
+        Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed => RequestType::Delete,
     };
     Request::read(&Event { reply_to, request_type, properties: properties(spec) }).expect("the properties are valid")
 }

@@ -10,6 +10,9 @@ use tidb_private_endpoint::model::protocol::CALL_LIMIT;
 /// call.
 pub(super) const SLOWEST: Moment = 2 * CALL_LIMIT.as_secs() - 1;
 
+/// When a Create has written something that its Delete finds, unless EC2 fails (assumption 6 in `docs/sharing.md`).
+pub(super) const FIRST_WRITE: Moment = 45;
+
 /// The stacks and their plans, and what else may happen.
 #[derive(Clone)]
 pub(super) struct Scenario {

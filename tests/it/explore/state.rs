@@ -48,6 +48,12 @@ pub(super) struct Delivery {
     pub(super) number: u32,
     pub(super) request: Rc<Request>,
     pub(super) started: Moment,
+    /// When CloudFormation sent the event.
+    pub(super) sent: Moment,
+    /// Whether it has created a mark, a reference or an endpoint, and whether the first of them came late.
+    pub(super) first_write_late: Option<bool>,
+    /// How long its function has. Most events are done long before.
+    pub(super) time: Moment,
     pub(super) journal: Rc<Journal>,
     pub(super) next: NextStep,
     pub(super) retries: Retries,
@@ -57,6 +63,8 @@ pub(super) struct Delivery {
     /// Whether it is the second delivery of its event. It runs elsewhere, so its clock never shows the same nanosecond
     /// as that of the first delivery. In the model, one millisecond stands for the difference.
     pub(super) duplicate: bool,
+    /// Whether CloudFormation rolls back if it fails.
+    pub(super) rolls_back: bool,
 }
 
 impl Delivery {

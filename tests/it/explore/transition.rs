@@ -3,25 +3,26 @@
 //! decide, act, look again.
 
 use super::choices::{Choices, OpenMoment};
-use super::cloudformation::{Operation, holder, name};
-use super::ec2::{Moment, Rejected};
+use super::cloudformation::{Operation, name};
+use super::ec2::{Moment, Rejected, timestamp};
 use super::provider::{decide, error, filter};
-use super::scenario::Scenario;
+use super::scenario::{FIRST_WRITE, Scenario};
 use super::state::{Checked, Delivery, NextStep, State};
 use super::trace::describe_look;
 use std::rc::Rc;
 use tidb_private_endpoint::decision::action::{Action, Created, TagAction};
+use tidb_private_endpoint::decision::facts::Fact;
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::retry::{Retries, Retry, after_refusal};
 use tidb_private_endpoint::decision::view::{Next, Observed, Reason};
 use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
+use tidb_private_endpoint::request::Request;
 
 /// How long EC2 may answer a function with errors that it retries: longer than an announcement is valid.
 const OUTAGE: Moment = 95;
 /// The time that an event has.
-const DEADLINE: Moment = 885;
-/// The most looks that one delivery may need. Waiting until the announcement of a crashed function expires takes 43 of
-/// them.
+pub(super) const DEADLINE: Moment = 885;
+/// The most looks that one delivery may need. Waiting until the announcement of a crashed function expires takes 43 of them.
 pub(super) const LOOKS_MAX: u32 = 75;
 
 impl State {
@@ -61,8 +62,10 @@ impl State {
         let delivery = &mut self.deliveries[number];
         let NextStep::Redelivery(open) = &mut delivery.next else { return };
         if open.happens(choices) {
-            delivery.journal = Rc::new(Journal::new((scenario.planted.arrival)(delivery.clock(now))));
+            let arrived = (scenario.planted.arrival)(delivery.clock(now));
+            delivery.journal = Rc::new(Journal::new(arrived, timestamp(delivery.sent)));
             (delivery.started, delivery.next, delivery.looks) = (now, NextStep::Look(now), 0);
+            delivery.first_write_late = None;
             delivery.retries = Retries::default();
         }
     }
@@ -80,6 +83,9 @@ impl State {
         if now - delivery.started > DEADLINE {
             return Err(format!("{}'s {:?} exceeds its deadline", name(stack), delivery.operation));
         }
+        if now - delivery.started >= delivery.time {
+            return self.respond(number, &Err("timed out".to_owned()));
+        }
         if self.failures > 0 && self.fails_to_look(scenario, number, choices) {
             return Ok(());
         }
@@ -87,7 +93,13 @@ impl State {
         let delivery = &mut self.deliveries[number];
         filter(delivery, &mut observed);
         Rc::make_mut(&mut delivery.journal).observe(&delivery.request, Ok(&observed));
-        let decided = decide(&scenario.planted, delivery, &observed);
+        let mut decided = decide(&scenario.planted, delivery, &observed, None);
+        if let Ok(Next::Read(facts)) = &decided
+            && facts[..] == [Fact::Marks]
+        {
+            let marks = self.ec2.look_at_marks(&delivery.request.holder, now, choices);
+            decided = decide(&scenario.planted, delivery, &observed, Some(marks));
+        }
         self.trace(|| describe_look(stack, &observed, &decided));
         match decided {
             Ok(next) => {
@@ -171,7 +183,7 @@ impl State {
         if !open.happens(choices) {
             return Ok(());
         }
-        let (stack, action) = (delivery.stack, action.clone());
+        let (stack, request, action) = (delivery.stack, delivery.request.clone(), action.clone());
         let failure = if self.failures > 0 { choices.mostly_first(3) } else { 0 };
         self.failures -= u8::from(failure > 0);
         let result = match failure {
@@ -180,7 +192,7 @@ impl State {
                 Err(error(ErrorKind::Transient))
             }
             _ if (scenario.planted.skipped)(&action) => Ok(Created::Nothing),
-            _ => self.apply(stack, &action)?,
+            _ => self.apply(number, &request, &action)?,
         };
         let result = match (failure, result) {
             (1, _) => {
@@ -221,9 +233,8 @@ impl State {
     }
 
     /// EC2 executes a call. Only here does EC2 change, so the safety invariants are checked here.
-    fn apply(&mut self, stack: usize, action: &Action) -> Checked<Result<Created, Ec2Error>> {
-        let now = self.now;
-        let holder = holder(stack);
+    fn apply(&mut self, number: usize, request: &Request, action: &Action) -> Checked<Result<Created, Ec2Error>> {
+        let (now, stack) = (self.now, self.deliveries[number].stack);
         self.trace(|| format!("{}: EC2 executes: {}", name(stack), action.name()));
         self.check_permitted(stack, action)?;
         let nothing = |()| Created::Nothing;
@@ -239,28 +250,44 @@ impl State {
                 Ok(Created::Nothing)
             }
             Action::Tag(id, tags) => {
-                let change = tags.change(holder);
+                let change = tags.change(request);
                 let set = change.set.iter().try_for_each(|(key, value)| self.ec2.tag(id, key, value, now));
-                set.and_then(|()| change.unset.iter().try_for_each(|key| self.ec2.untag(id, key, now))).map(nothing)
+                let mut unset = change.unset.iter();
+                set.and_then(|()| unset.try_for_each(|(key, value)| self.ec2.untag(id, key, value.as_ref(), now)))
+                    .map(nothing)
+            }
+            Action::Mark(new) => self.ec2.create_mark(new, now).map(Created::Group),
+            Action::RemoveMark(id) => {
+                self.ec2.delete_mark(id, now);
+                Ok(Created::Nothing)
             }
             Action::CreateGroup(_) | Action::Authorize(..) | Action::Revoke(..) | Action::DeleteGroup(_) => {
                 return Err(format!("'{}' is called, although every spec has its security groups", action.name()));
             }
         };
+        if matches!(action, Action::CreateEndpoint(_) | Action::Mark(_) | Action::Tag(_, TagAction::Join)) {
+            let delivery = &mut self.deliveries[number];
+            delivery.first_write_late.get_or_insert(now - delivery.started > FIRST_WRITE);
+        }
         if matches!(action, Action::CreateEndpoint(_) | Action::Tag(_, TagAction::Join)) {
             self.stacks[stack].last_join = now;
+            self.stacks[stack].late_join = self.is_late(number);
             self.check_known_limit(stack);
         }
         let deletes = self.deliveries.iter().any(|other| other.stack == stack && other.operation == Operation::Delete);
-        if let Action::Tag(id, TagAction::Release) = action {
+        if let Action::Tag(id, TagAction::Release(_)) = action {
             self.stacks[stack].released |= deletes;
-            self.stacks[stack].joined.remove(id);
+            // The cleanup of a failed Create must not release what the retried one has joined.
+            if self.deliveries[number].operation != Operation::CleanUpFailed {
+                self.stacks[stack].joined.remove(id);
+            }
         }
         self.check_joined()?;
         Ok(result.map_err(|rejected| {
             error(match rejected {
                 Rejected::NameTaken => ErrorKind::NameTaken,
                 Rejected::NotFound => ErrorKind::Transient,
+                Rejected::GroupExists => ErrorKind::GroupExists,
             })
         }))
     }

@@ -1,12 +1,14 @@
 //! Events of one resource that overlap, or follow each other at once.
 
 use super::{base, create, delete, every, foreign, owned};
-use crate::explore::cloudformation::Planned;
+use crate::explore::cloudformation::{Operation, Planned, plan};
 use crate::explore::ec2::Moment;
 use crate::explore::scenario::Scenario;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let overtaking = |after: &[Moment]| Planned { overtakes: true, ..delete(after) };
+    // It fails when its time is over, in whatever state it is then.
+    let failing = |time| Planned { time, rollback_disabled: true, ..create(&[0]) };
     let twice = |planned: Planned, after: &[Moment]| Planned { duplicated_after: after.to_vec(), ..planned };
     vec![
         Scenario {
@@ -41,6 +43,30 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ..base(
                 "one releases and joins again while the other releases",
                 vec![vec![delete(&[0]), create(&[0, 5]), delete(&[20])], vec![delete(&every(10, 40))]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[1])],
+            ..base(
+                "a Delete overtakes a Create that waits for a name",
+                vec![vec![create(&every(5, 60)), overtaking(&every(3, 45))], vec![delete(&[0])]],
+            )
+        },
+        Scenario {
+            failures: 1,
+            ..base(
+                "a Create is retried, and the failed one is cleaned up",
+                vec![vec![failing(5), create(&[0]), plan(Operation::CleanUpFailed, &[0, 5, 30]), delete(&[60])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[1])],
+            ..base(
+                "a Create that joins is retried, and the failed one is cleaned up while the other releases",
+                vec![
+                    vec![failing(2), create(&[0]), plan(Operation::CleanUpFailed, &[0, 5, 30]), delete(&[60])],
+                    vec![delete(&every(10, 60))],
+                ],
             )
         },
         base("the Create is delivered twice", vec![vec![twice(create(&[0]), &every(2, 30)), delete(&[40])]]),

@@ -1,0 +1,124 @@
+//! A Create, and Deletes that do not wait for it: CloudFormation deletes a resource whose Create has not been answered, and
+//! cleans up failed Creates after a retry has succeeded.
+
+use crate::cloud::*;
+use ec2_sim::{State, Verdict};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const INVENTED: &str = "orders-TiDB-1KJH2LKJ3H4LK";
+
+/// A Create that waits is deleted four seconds later. Both end, and nothing is left.
+async fn deleted_while_waiting(cloud: &Cloud, properties: &serde_json::Value) {
+    let stack = cloud.stack("orders");
+    let event = stack.event("Create", properties);
+    let create = tokio::spawn({
+        let cloud = cloud.clone();
+        async move { cloud.deliver(&event).await }
+    });
+    sleep(Duration::from_secs(4)).await;
+    cloud.deliver(&stack.delete_event(INVENTED, properties)).await.succeeded();
+    let reason = create.await.unwrap().failed();
+    assert!(reason.contains("was deleted while its Create waited"), "{reason}");
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_waits_for_a_name_is_stopped_by_its_delete() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(90_000));
+    cloud.sim.delete_endpoint(&id);
+    deleted_while_waiting(&cloud, &properties()).await;
+    assert!(cloud.sim.endpoints().iter().all(|endpoint| endpoint.id == id), "{:#?}", cloud.sim.endpoints());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_throttled_is_stopped_by_its_delete() {
+    let cloud = Cloud::new();
+    let until = cloud.sim.now() + SignedDuration::from_secs(60);
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && sim.now() < until {
+            return Verdict::throttled();
+        }
+        Verdict::Proceed
+    });
+    deleted_while_waiting(&cloud, &properties()).await;
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+/// With the provider's own security group, which another stack has created.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_waits_for_another_creator_is_stopped_by_its_delete() {
+    let cloud = Cloud::new();
+    let until = cloud.sim.now() + SignedDuration::from_secs(60);
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && sim.now() < until {
+            return Verdict::throttled();
+        }
+        Verdict::Proceed
+    });
+    deleted_while_waiting(&cloud, &json!({ "ServiceName": SERVICE, "VpcId": VPC })).await;
+    assert_eq!(cloud.sim.endpoints(), []);
+}
+
+/// Nobody deletes it: the mark goes when the endpoint is there.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_has_waited_leaves_no_mark() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(foreign());
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(60_000));
+    cloud.sim.delete_endpoint(&id);
+    let stack = cloud.stack("orders");
+    let created = stack.create(&properties()).await.succeeded();
+    assert!(cloud.sim.groups().iter().all(|group| !group.name.contains("creating")), "{:#?}", cloud.sim.groups());
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+/// With rollback disabled, a Create is retried. CloudFormation then cleans up what the failed one has left.
+#[tokio::test(start_paused = true)]
+async fn the_cleanup_of_a_failed_create_leaves_the_retried_one_alone() {
+    let cloud = Cloud::new();
+    cloud.sim.set_vpc_dns(VPC, true, false);
+    let stack = cloud.stack("orders");
+    let failed = stack.create(&properties()).await;
+    assert!(failed.reason.as_ref().is_some_and(|reason| reason.contains("enableDnsHostnames")), "{failed:?}");
+    cloud.sim.set_vpc_dns(VPC, true, true);
+    let created = stack.create(&properties()).await.succeeded();
+    stack.delete(&failed.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().state, State::Available);
+    assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+/// The failed Create has left an endpoint with its reference, which the retried one takes over.
+#[tokio::test(start_paused = true)]
+async fn a_retried_create_takes_over_what_the_failed_one_has_left() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(90_000));
+    let stack = cloud.stack("orders");
+    let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 60 }))).await;
+    assert!(failed.reason.as_ref().is_some_and(|reason| reason.starts_with("Timed out")), "{failed:?}");
+    let created = stack.create(&properties()).await.succeeded();
+    stack.delete(&failed.physical_id).await.succeeded();
+    assert_eq!(cloud.endpoint().state, State::Available);
+    assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+/// Without a retry, the same Delete cleans up.
+#[tokio::test(start_paused = true)]
+async fn the_delete_of_a_failed_create_finds_what_it_has_left() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(90_000));
+    let stack = cloud.stack("orders");
+    let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 60 }))).await;
+    stack.delete(&failed.physical_id).await.succeeded();
+    assert_eq!(cloud.sim.endpoints(), []);
+    cloud.assert_clean();
+}
