@@ -282,6 +282,23 @@ impl Cloud {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_vpc_that_shows_no_block_is_not_a_reason_to_close_everything() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let created = stack.create(&plain()).await.succeeded();
+    let opened = cloud.opened();
+    assert_eq!(opened, ["10.0.0.0/16", "100.64.0.0/20"]);
+    for block in &opened {
+        cloud.sim.remove_cidr_block(VPC, block);
+    }
+    cloud.pass(20).await;
+    let tagged = with(plain(), json!({ "Tags": [{ "Key": "team", "Value": "web" }] }));
+    stack.update(&created.physical_id, &tagged, &plain()).await.succeeded();
+    assert_eq!(cloud.opened(), opened);
+    assert_eq!(cloud.count("RevokeSecurityGroupIngress"), 0);
+}
+
 /// The warnings of a stack that joins a foreign endpoint with these allowed blocks, in a VPC with subnets in 10.0.0.0/16
 /// and 100.64.0.0/16.
 async fn joined(allowed: &[&str], properties: &Value) -> String {
