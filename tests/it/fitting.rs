@@ -532,3 +532,32 @@ async fn all_faults_of_a_kind_are_named_at_once() {
     let subnets = ["subnet-0ffffffffffffff00", "subnet-0d4c44444444444c4"];
     rejected(&cloud, &given(&[subnets[0], SUBNET_AZ1, subnets[1]]), &subnets).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_private_dns_an_endpoint_that_has_it_is_joined() {
+    let off = with(plain(), json!({ "PrivateDnsEnabled": false }));
+    let cloud = Cloud::new();
+    let owned = cloud.stack("orders").create(&plain()).await.succeeded();
+    let joined = cloud.stack("billing").create(&off).await.succeeded();
+    assert_eq!(joined.physical_id, owned.physical_id);
+    says(&joined.data["Warnings"], &["Private DNS of", &owned.physical_id, "stays on"]);
+    assert_eq!(joined.data["Host"], PRIVATE_NAME, "the name resolves to it, whatever was asked for");
+
+    let cloud = Cloud::new();
+    let foreign_id = cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    let joined = cloud.stack("billing").create(&off).await.succeeded();
+    assert_eq!(joined.physical_id, foreign_id);
+    says(&joined.data["Warnings"], &["stays on"]);
+
+    // One without private DNS is what was asked for.
+    let cloud = Cloud::new();
+    cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    let exact = cloud.sim.create_foreign_endpoint(EndpointSpec { private_dns_enabled: false, ..foreign() });
+    cloud.pass(10).await;
+    let joined = cloud.stack("billing").create(&off).await.succeeded();
+    assert_eq!(joined.physical_id, exact);
+    assert!(!joined.data["Warnings"].contains("stays on"), "{}", joined.data["Warnings"]);
+    cloud.assert_understood();
+}
