@@ -11,7 +11,7 @@ use crate::{
     iam::Policy,
     plane::Plane,
     tags::Tags,
-    world::{CidrState, EndpointSpec, Vpc, WorldError},
+    world::{CidrState, EndpointSpec, Subnet, Vpc, WorldError},
 };
 
 impl Ec2 {
@@ -45,6 +45,14 @@ impl Ec2 {
             vpc.ipv6_cidr_blocks.retain(|known| known != block);
             vpc.cidr_states.remove(block);
         });
+    }
+
+    /// Changes a subnet, such as its number of available addresses.
+    pub fn update_subnet(&self, id: &str, update: impl FnOnce(&mut Subnet)) {
+        let mut plane = self.plane();
+        let now = plane.now;
+        let subnet = plane.subnets.get_mut(id).unwrap_or_else(|| panic!("the subnet {id} does not exist"));
+        subnet.change(now, update);
     }
 
     /// Replaces the caller's role by a new one: for this long, every call is rejected with this error.

@@ -1,16 +1,19 @@
 //! What makes a request impossible, and what deserves a warning although it is possible.
 
-use super::placement::{Placement, place, zones_in_question};
+use super::placement::{Placement, Site, zones_in_question};
 use super::provision::Provision;
 use super::refusal::Refusal;
+use super::relation::Relation;
 use super::view::Unless;
 use super::warning::Warning;
+use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
 use crate::model::security_group::{Source, admits_any};
 use crate::request::Verb;
-use std::collections::BTreeSet;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Provision<'_> {
     pub(super) fn reject_other_region(&self) -> Unless<()> {
@@ -39,26 +42,47 @@ impl Provision<'_> {
         }
         self.reject_groups(vpc)?;
         let subnets = self.view.facts.subnets()?;
+        let existing = target.map(|endpoint| (endpoint, self.relation(endpoint)));
+        let new_type = self.new_address_type(existing);
+        let current_type = target.and_then(|endpoint| IpAddressType::parse(&endpoint.ip_address_type));
+        // Where the type is left to EC2, endpoints have been IPv4 so far.
+        let address_type = new_type.or(current_type).unwrap_or(IpAddressType::Ipv4);
+        let (spec, region) = (self.spec, self.home.region.as_str());
+        let site = |service| Site { spec, vpc, region, service, subnets, existing, address_type };
         if let Some(endpoint) = target {
             // The service is available in the zones of its endpoint. Usually nothing else has to be known about it.
             let zones = self.view.facts.zones_of(endpoint)?;
-            let turning_dns_on = self.spec.private_dns && !endpoint.private_dns;
-            if !turning_dns_on && zones_in_question(self.spec, subnets).is_subset(&zones) {
-                return Ok(Some(place(self.spec, vpc, &in_zones(&zones), subnets, target)?));
+            let is_known = new_type.is_none() && (endpoint.private_dns || !spec.private_dns);
+            if is_known && zones_in_question(spec, subnets).is_subset(&zones) {
+                return Ok(Some(site(&in_zones(&zones)).place()?));
             }
         }
         let Some(service) = self.view.facts.service()? else {
             let (region, account) = (self.home.region.clone(), self.home.account.clone());
-            let unknown = Refusal::UnknownService { service: self.spec.service_name.clone(), region, account };
+            let unknown = Refusal::UnknownService { service: spec.service_name.clone(), region, account };
             return if is_current { Ok(None) } else { Err(unknown.into()) };
         };
         if service.acceptance_required && target.is_none() {
-            return Err(Refusal::AcceptanceRequired { service: self.spec.service_name.clone() }.into());
+            return Err(Refusal::AcceptanceRequired { service: spec.service_name.clone() }.into());
         }
-        if self.spec.private_dns && target.is_none_or(|endpoint| !endpoint.private_dns) {
+        if let Some(wanted) = new_type.filter(|wanted| !service.offers(*wanted)) {
+            let (service, offered) = (spec.service_name.clone(), join(&service.address_families, ", "));
+            return Err(Refusal::AddressTypeNotOffered { wanted, service, offered }.into());
+        }
+        if spec.private_dns && target.is_none_or(|endpoint| !endpoint.private_dns) {
             self.reject_private_dns(vpc, service)?;
         }
-        Ok(Some(place(self.spec, vpc, service, subnets, target)?))
+        Ok(Some(site(service).place()?))
+    }
+
+    /// The IP address type that the endpoint gets, if it does not have it yet. That of a shared or foreign one stays.
+    fn new_address_type(&self, existing: Option<(&Endpoint, Relation)>) -> Option<IpAddressType> {
+        let differs = |wanted: &IpAddressType| match existing {
+            None => true,
+            Some((endpoint, Relation::Exclusive)) => endpoint.ip_address_type != wanted.as_str(),
+            Some((_, Relation::Shared | Relation::Foreign)) => false,
+        };
+        self.spec.ip_address_type.filter(differs)
     }
 
     /// The VPC itself has to be read only if something about its subnets is wrong.
@@ -98,9 +122,10 @@ impl Provision<'_> {
         let (attached, allowed) = (&self.spec.group_ids, &self.spec.allowed_group_ids);
         let found = self.view.facts.groups(&[attached.as_slice(), allowed].concat())?;
         let unknown = |property: &'static str, ids: &[GroupId]| {
-            let shown = |id: &&GroupId| found.iter().any(|group| group.id == **id);
-            let group = ids.iter().find(|id| !shown(id))?.clone();
-            Some(Refusal::UnknownGroup { property, group, vpc: vpc.clone() })
+            let is_unknown = |id: &&GroupId| !found.iter().any(|group| group.id == **id);
+            let groups: Vec<&GroupId> = ids.iter().filter(is_unknown).collect();
+            let groups = (!groups.is_empty()).then(|| join(groups, ", "))?;
+            Some(Refusal::UnknownGroups { property, groups, vpc: vpc.clone() })
         };
         if let Some(refusal) =
             unknown("SecurityGroupIds", attached).or_else(|| unknown("AllowedSecurityGroupIds", allowed))
@@ -108,14 +133,16 @@ impl Provision<'_> {
             return Err(refusal.into());
         }
         // An allowed security group may be in another VPC if the two are peered. Only EC2 can tell.
-        if let Some(other) = found.iter().find(|group| attached.contains(&group.id) && group.vpc_id != *vpc) {
-            let (group, found) = (other.id.clone(), other.vpc_id.clone());
-            return Err(Refusal::GroupOfOtherVpc { group, found, vpc: vpc.clone() }.into());
+        let others = found.iter().filter(|group| attached.contains(&group.id) && group.vpc_id != *vpc);
+        let groups = join(others.map(|group| format!("{} in {}", group.id, group.vpc_id)), ", ");
+        if !groups.is_empty() {
+            return Err(Refusal::GroupsOfOtherVpc { groups, vpc: vpc.clone() }.into());
         }
         Ok(())
     }
 
-    /// Whether the endpoint's security groups together admit none of the clients.
+    /// Whether the endpoint's security groups together keep clients out: those that the properties name, or else those in
+    /// the VPC's subnets. Part of a CIDR block is enough, because a group may well be meant for some of the clients in it.
     pub(super) fn port_closed(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
         // EC2 may not show yet a rule that this event has written.
         if self.spec.vpc_id.is_none() || endpoint.group_ids.iter().any(|id| self.view.journal.group(id).authorized) {
@@ -123,34 +150,50 @@ impl Provision<'_> {
         }
         let groups = self.view.facts.groups(&endpoint.group_ids)?;
         let port = self.spec.port;
-        let mut sources = self.spec.named_sources();
-        if sources.is_empty() {
-            let blocks = self.view.facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
-            let blocks: Vec<Source> = blocks.copied().map(Source::Block).collect();
-            if admits_any(groups.iter().copied(), port, &blocks) {
+        let admits = |sources: &[Source]| admits_any(groups.iter().copied(), port, sources);
+        let named = self.spec.named_sources();
+        let clients: Vec<(Source, bool)> = if named.is_empty() {
+            let blocks = self.blocks_in_use(endpoint)?;
+            if admits_each(&blocks, admits) {
                 return Ok(None);
             }
             // The VPC's blocks include the subnets', and are fewer words.
             let vpc = self.view.facts.vpc()?;
-            sources = vpc.map(|vpc| vpc.blocks.iter().copied().map(Source::Block).collect()).unwrap_or_default();
-        }
-        let (Some(group), Some(source)) = (groups.first(), sources.first()) else { return Ok(None) };
-        if admits_any(groups.iter().copied(), port, &sources) {
-            return Ok(None);
-        }
+            let around = |block: &IpNet| vpc.and_then(|vpc| vpc.blocks.iter().find(|outer| outer.contains(block)));
+            let mut by_block: BTreeMap<Source, Vec<Source>> = BTreeMap::new();
+            for block in blocks {
+                let outer = Source::Block(around(&block).copied().unwrap_or(block));
+                by_block.entry(outer).or_default().push(Source::Block(block));
+            }
+            by_block.into_iter().map(|(outer, inner)| (outer, admits(&inner))).collect()
+        } else {
+            named.into_iter().map(|source| (source.clone(), admits(&[source]))).collect()
+        };
+        let some_admitted = clients.iter().any(|(_, admitted)| *admitted);
+        let kept_out: Vec<Source> = clients.into_iter().filter(|(_, admitted)| !admitted).map(|(it, _)| it).collect();
+        let (Some(group), Some(source)) = (groups.first(), kept_out.first()) else { return Ok(None) };
         let from = match source {
             Source::Group(id) => format!("--source-group {id}"),
             block @ (Source::Block(_) | Source::PrefixList(_)) => format!("--cidr {block}"),
         };
-        Ok(Some(Warning::PortClosed {
-            groups: join(groups.iter().map(|group| &group.id), ", "),
-            port,
-            sources: join(&sources, ", "),
-            command: format!(
-                "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
-                group.id
-            ),
+        let command = format!(
+            "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
+            group.id
+        );
+        let (groups, sources) = (join(groups.iter().map(|group| &group.id), ", "), join(&kept_out, ", "));
+        Ok(Some(if some_admitted {
+            Warning::ClientsKeptOut { groups, port, sources, command }
+        } else {
+            Warning::PortClosed { groups, port, sources, command }
         }))
+    }
+
+    /// The CIDR blocks of the VPC's subnets, of the address families in which clients reach the endpoint.
+    fn blocks_in_use(&self, endpoint: &Endpoint) -> Unless<Vec<IpNet>> {
+        let kind = IpAddressType::parse(&endpoint.ip_address_type).unwrap_or(IpAddressType::Ipv4);
+        let is_of_family = |block: &&IpNet| if block.addr().is_ipv4() { kind.uses_ipv4() } else { kind.uses_ipv6() };
+        let blocks = self.view.facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
+        Ok(blocks.filter(is_of_family).copied().collect())
     }
 
     /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.
@@ -164,6 +207,10 @@ impl Provision<'_> {
         let off = self.view.facts.vpc_dns()?.filter(|dns| !(dns.support && dns.hostnames));
         Ok(off.map(|_| Warning::VpcDnsOff { vpc: endpoint.vpc_id.clone() }))
     }
+}
+
+fn admits_each(blocks: &[IpNet], admits: impl Fn(&[Source]) -> bool) -> bool {
+    blocks.iter().all(|block| admits(&[Source::Block(*block)]))
 }
 
 /// What an endpoint tells about its service.

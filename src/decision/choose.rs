@@ -24,11 +24,16 @@ impl Provision<'_> {
     fn choose_here<'e>(&self, here: &[&'e Endpoint]) -> Option<&'e Endpoint> {
         let fits = |endpoint: &&Endpoint| endpoint.private_dns == self.spec.private_dns;
         let oldest = || here.iter().copied().filter(fits).min_by_key(|endpoint| endpoint.age_key());
+        // Private DNS does no harm to a resource that does not need it, and a second endpoint would cost as much again.
+        let with_unneeded_dns = || {
+            let any = here.iter().copied().filter(|_| !self.spec.private_dns);
+            any.min_by_key(|endpoint| endpoint.age_key())
+        };
         match here.iter().copied().find(|endpoint| self.request.current() == Some(&endpoint.id)) {
             Some(current) if fits(&current) || !self.spec.private_dns => Some(current),
             // Its private DNS has to be turned on, which EC2 allows only if no other endpoint of the VPC has the name.
             Some(current) if current.is_owned() => oldest().or(Some(current)),
-            Some(_) | None => oldest(),
+            Some(_) | None => oldest().or_else(with_unneeded_dns),
         }
     }
 

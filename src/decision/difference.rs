@@ -4,24 +4,15 @@
 //! only adds, because a removal would take away what another stack relies on. A foreign endpoint is never changed.
 
 use super::facts::Facts;
+use super::moves::{Move, next_move};
 use super::placement::Placement;
+pub use super::relation::Relation;
 use super::warning::Warning;
 use crate::model::change::{Change, TagChange};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, ZoneId, join};
 use crate::model::tags::Tags;
 use crate::request::spec::EndpointSpec;
-
-/// What a resource may do to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// The provider created it, and this resource is the only holder.
-    Exclusive,
-    /// The provider created it, and it has other holders.
-    Shared,
-    /// The provider did not create it, or it is in another VPC.
-    Foreign,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Difference {
@@ -43,12 +34,12 @@ pub(super) fn difference(
 ) -> Difference {
     let mut warnings = Vec::new();
     let mut change = Change::default();
+    address_type(&mut change, &mut warnings, spec, endpoint, relation);
     if let Some(placement) = placement {
         subnets(&mut change, &mut warnings, placement, facts, endpoint, relation);
     }
     groups(&mut change, &mut warnings, wanted_groups, endpoint, relation);
     private_dns(&mut change, &mut warnings, spec, endpoint, relation);
-    address_type(&mut change, &mut warnings, spec, endpoint, relation);
     let tags = tags(&mut warnings, spec, dropped_tags, endpoint, relation);
     Difference { change: (!change.is_empty()).then_some(change), tags, warnings }
 }
@@ -68,21 +59,21 @@ fn subnets(
     if !placement.full.is_empty() {
         warnings.push(Warning::ZonesFull { zones: join(&placement.full, ", ") });
     }
+    if !placement.unfit.is_empty() {
+        let (zones, kind) = (join(&placement.unfit, ", "), placement.address_type);
+        warnings.push(Warning::ZonesUnfit { zones, kind });
+    }
     let zone = |subnet: &SubnetId| facts.zone_of(subnet);
     let missing: Vec<&SubnetId> = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id)).collect();
-    let surplus: Vec<&SubnetId> = endpoint.subnet_ids.iter().filter(|id| !placement.subnets.contains(id)).collect();
     let covers = |wanted: &SubnetId| endpoint.subnet_ids.iter().find(|has| zone(has) == zone(wanted));
     match relation {
         Relation::Exclusive => {
-            // EC2 allows one subnet in a zone, so a swap within a zone is first a removal and, one look later, an addition.
-            let in_the_way: Vec<&SubnetId> =
-                surplus.iter().copied().filter(|old| missing.iter().any(|new| zone(new) == zone(old))).collect();
-            if in_the_way.is_empty() {
-                change.add_subnets = missing.into_iter().cloned().collect();
-                change.remove_subnets = surplus.into_iter().cloned().collect();
-            } else {
-                change.remove_subnets = in_the_way.into_iter().cloned().collect();
-            }
+            let Move { add, remove, address_type } =
+                next_move(endpoint, &placement.subnets, change.ip_address_type, facts);
+            change.add_subnets = add;
+            change.remove_subnets = remove;
+            // It has to fit the subnets that the endpoint has after the call.
+            change.ip_address_type = address_type;
         }
         Relation::Shared => {
             let (blocked, free): (Vec<&SubnetId>, Vec<&SubnetId>) =

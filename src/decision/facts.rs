@@ -151,9 +151,14 @@ impl Facts {
         self.managed_groups.values().flatten().any(|group| holder.is_owner(&group.tags))
     }
 
+    /// A subnet of the VPC, if the subnets have been read.
+    pub fn subnet(&self, id: &SubnetId) -> Option<&Subnet> {
+        self.subnets().ok()?.iter().find(|subnet| subnet.id == *id)
+    }
+
     /// The zone of a subnet of the VPC, if the subnets have been read.
     pub fn zone_of(&self, id: &SubnetId) -> Option<&ZoneId> {
-        self.subnets().ok()?.iter().find(|subnet| subnet.id == *id).map(|subnet| &subnet.zone_id)
+        self.subnet(id).map(|subnet| &subnet.zone_id)
     }
 
     /// The zones of an endpoint. Its service is available in them.

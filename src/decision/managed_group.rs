@@ -113,6 +113,10 @@ impl ManagedGroup<'_> {
                 }
             }
             let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+            // An answer without blocks does not say whom to allow, least of all that nobody is to be allowed.
+            if blocks.is_empty() {
+                return Ok(());
+            }
             sources = blocks.iter().copied().map(Source::Block).collect();
         }
         let rules = group.compare(self.spec.port, &sources);

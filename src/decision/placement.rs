@@ -1,13 +1,15 @@
 //! The subnets of an endpoint: one in each zone, and none that EC2 would refuse.
 
 use super::refusal::Refusal;
+use super::relation::Relation;
+use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet};
 use crate::request::spec::EndpointSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placement {
     /// One in each zone, in the order of the zone ids.
     pub(super) subnets: Vec<SubnetId>,
@@ -15,52 +17,24 @@ pub(super) struct Placement {
     pub(super) left_out: Vec<SubnetId>,
     /// Zones that are not used because no subnet there has a free address.
     pub(super) full: Vec<ZoneId>,
+    /// Zones that are not used because no subnet there has the CIDR blocks that the address type needs.
+    pub(super) unfit: Vec<ZoneId>,
+    /// The type that the subnets were chosen for.
+    pub(super) address_type: IpAddressType,
 }
 
-/// Places an endpoint of `service` in `vpc`. Where the specification leaves the choice, a zone keeps the subnet that
-/// `existing` has there; otherwise it gets the subnet with the most free addresses, and of equals the one with the lowest
-/// id, so that the choice is the same every time.
-///
-/// # Errors
-/// The refusals about zones and subnets. Each names what was asked for and what was found.
-pub(super) fn place(
-    spec: &EndpointSpec,
-    vpc: &VpcId,
-    service: &Service,
-    subnets: &[Subnet],
-    existing: Option<&Endpoint>,
-) -> Result<Placement, Refusal> {
-    let served = served_zones(service);
-    let not_served: Vec<&ZoneId> =
-        spec.zone_ids.iter().filter(|zone| !service.zone_ids.is_empty() && !service.zone_ids.contains(zone)).collect();
-    if !not_served.is_empty() {
-        let service = spec.service_name.clone();
-        return Err(Refusal::ZoneNotServed { asked: join(not_served, ", "), service, served });
-    }
-    let (candidates, subject) = candidates(spec, vpc, subnets)?;
-    let found = zones_of(&candidates);
-    let (served_subnets, left_out): (Vec<&Subnet>, Vec<&Subnet>) = candidates.into_iter().partition(|subnet| {
-        service.serves(subnet) && (spec.zone_ids.is_empty() || spec.zone_ids.contains(&subnet.zone_id))
-    });
-    let missing: Vec<&ZoneId> =
-        spec.zone_ids.iter().filter(|zone| !served_subnets.iter().any(|subnet| subnet.zone_id == **zone)).collect();
-    if !missing.is_empty() {
-        return Err(Refusal::NoSubnetInZone { asked: join(missing, ", "), subject, found });
-    }
-    if served_subnets.is_empty() {
-        let service = spec.service_name.clone();
-        return Err(Refusal::NoSubnetInServedZone { service, served, subject, found });
-    }
-    let left_out = if spec.subnet_ids.is_empty() { Vec::new() } else { ids(&left_out) };
-    let chosen = one_for_each_zone(spec, &served_subnets, existing)?;
-    // Given subnets are for EC2 to judge; the provider itself does not choose a full one.
-    let is_full = |subnet: &Subnet| spec.subnet_ids.is_empty() && subnet.free_addresses <= 0 && !has(existing, subnet);
-    let (full, free): (Vec<&Subnet>, Vec<&Subnet>) = chosen.into_iter().partition(|subnet| is_full(subnet));
-    if free.is_empty() {
-        return Err(Refusal::NoFreeAddress { subnets: join(ids(&full), ", ") });
-    }
-    let full = full.into_iter().map(|subnet| subnet.zone_id.clone()).collect();
-    Ok(Placement { subnets: ids(&free), left_out, full })
+/// What is to be placed, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) spec: &'a EndpointSpec,
+    pub(super) vpc: &'a VpcId,
+    pub(super) region: &'a str,
+    pub(super) service: &'a Service,
+    pub(super) subnets: &'a [Subnet],
+    /// The endpoint, if it exists already.
+    pub(super) existing: Option<(&'a Endpoint, Relation)>,
+    /// The type that it has or will have.
+    pub(super) address_type: IpAddressType,
 }
 
 /// The zones that a specification is about: those of the subnets to choose from, and those asked for by id.
@@ -69,52 +43,189 @@ pub(super) fn zones_in_question<'a>(spec: &'a EndpointSpec, subnets: &'a [Subnet
     candidates.map(|subnet| &subnet.zone_id).chain(&spec.zone_ids).collect()
 }
 
-/// The subnets to choose from, and the words for them in a sentence.
-fn candidates<'a>(
-    spec: &EndpointSpec,
-    vpc: &VpcId,
-    subnets: &'a [Subnet],
-) -> Result<(Vec<&'a Subnet>, String), Refusal> {
-    if spec.subnet_ids.is_empty() {
-        return Ok((subnets.iter().collect(), format!("the VPC {vpc} has subnets")));
+impl<'a> Site<'a> {
+    /// Places the endpoint. Where the specification leaves the choice, a zone keeps the subnet that the endpoint has there
+    /// if it still fits; otherwise it gets the subnet with the most free addresses, and of equals the one with the lowest
+    /// id, so that the choice is the same every time.
+    ///
+    /// # Errors
+    /// The refusals about zones and subnets. Each names what was asked for and what was found, all of it.
+    pub(super) fn place(&self) -> Result<Placement, Refusal> {
+        let Self { spec, service, .. } = *self;
+        let served = served_zones(service);
+        let asked = |zone: &ZoneId| spec.zone_ids.is_empty() || spec.zone_ids.contains(zone);
+        let not_served: Vec<&ZoneId> = spec
+            .zone_ids
+            .iter()
+            .filter(|zone| !service.zone_ids.is_empty() && !service.zone_ids.contains(zone))
+            .collect();
+        if !not_served.is_empty() {
+            let service = spec.service_name.clone();
+            return Err(Refusal::ZoneNotServed { asked: join(not_served, ", "), service, served });
+        }
+        let (candidates, subject) = self.candidates()?;
+        let found = zones_of(&candidates);
+        let (usable, left_out): (Vec<&Subnet>, Vec<&Subnet>) =
+            candidates.into_iter().partition(|subnet| service.serves(subnet) && asked(&subnet.zone_id));
+        let missing: Vec<&ZoneId> =
+            spec.zone_ids.iter().filter(|zone| !usable.iter().any(|subnet| subnet.zone_id == **zone)).collect();
+        if !missing.is_empty() {
+            return Err(Refusal::NoSubnetInZone { asked: join(missing, ", "), subject, found });
+        }
+        if usable.is_empty() {
+            let service = spec.service_name.clone();
+            return Err(Refusal::NoSubnetInServedZone { service, served, subject, found });
+        }
+        if spec.subnet_ids.is_empty() { self.choose(&usable) } else { self.take(&usable, &left_out) }
     }
-    let find = |id: &SubnetId| subnets.iter().find(|subnet| subnet.id == *id);
-    let unknown: Vec<&SubnetId> = spec.subnet_ids.iter().filter(|id| find(id).is_none()).collect();
-    if !unknown.is_empty() {
-        return Err(Refusal::SubnetNotInVpc { subnets: join(unknown, ", "), vpc: vpc.clone() });
+
+    /// The subnets to choose from, and the words for them in a sentence.
+    fn candidates(&self) -> Result<(Vec<&'a Subnet>, String), Refusal> {
+        let Self { spec, vpc, subnets, .. } = *self;
+        if spec.subnet_ids.is_empty() {
+            return Ok((subnets.iter().collect(), format!("the VPC {vpc} has subnets")));
+        }
+        let find = |id: &SubnetId| subnets.iter().find(|subnet| subnet.id == *id);
+        let unknown: Vec<&SubnetId> = spec.subnet_ids.iter().filter(|id| find(id).is_none()).collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::SubnetNotInVpc { subnets: join(unknown, ", "), vpc: vpc.clone() });
+        }
+        let given = spec.subnet_ids.iter().filter_map(find).collect();
+        Ok((given, "the given subnets are".to_owned()))
     }
-    let given = spec.subnet_ids.iter().filter_map(find).collect();
-    Ok((given, "the given subnets are".to_owned()))
-}
 
-fn has(existing: Option<&Endpoint>, subnet: &Subnet) -> bool {
-    existing.is_some_and(|endpoint| endpoint.subnet_ids.contains(&subnet.id))
-}
+    /// The given subnets. They are checked before anything is changed: EC2 would refuse a full one only after the security
+    /// group is created, or after the subnet that it is to replace is removed.
+    fn take(&self, given: &[&Subnet], left_out: &[&Subnet]) -> Result<Placement, Refusal> {
+        let zones = by_zone(given);
+        let crowded: Vec<String> = zones
+            .iter()
+            .filter(|(_, subnets)| subnets.len() > 1)
+            .map(|(zone, subnets)| format!("{} in {zone}", join(ids(subnets), ", ")))
+            .collect();
+        if !crowded.is_empty() {
+            return Err(Refusal::SeveralSubnetsInZone { subnets: join(crowded, "; ") });
+        }
+        let needed = || given.iter().copied().filter(|subnet| self.is_needed(subnet));
+        let unfit: Vec<&Subnet> = needed().filter(|subnet| !self.fits(subnet)).collect();
+        if !unfit.is_empty() {
+            return Err(self.unfit(&unfit));
+        }
+        let full: Vec<&Subnet> = needed().filter(|subnet| self.is_full(subnet)).collect();
+        if !full.is_empty() {
+            return Err(Refusal::SubnetsFull { subnets: join(ids(&full), ", ") });
+        }
+        let subnets: Vec<&Subnet> = zones.into_values().flatten().collect();
+        Ok(Placement { subnets: ids(&subnets), left_out: ids(left_out), ..self.empty() })
+    }
 
-fn one_for_each_zone<'a>(
-    spec: &EndpointSpec,
-    fit: &[&'a Subnet],
-    existing: Option<&Endpoint>,
-) -> Result<Vec<&'a Subnet>, Refusal> {
-    let mut chosen: BTreeMap<&ZoneId, &'a Subnet> = BTreeMap::new();
-    for subnet in fit {
-        match chosen.get(&subnet.zone_id) {
-            Some(other) if !spec.subnet_ids.is_empty() => {
-                let (first, second) = (other.id.clone(), subnet.id.clone());
-                return Err(Refusal::TwoSubnetsInZone { first, second, zone: subnet.zone_id.clone() });
-            }
-            Some(other) => {
-                let rank = |s: &Subnet| (!has(existing, s), -i64::from(s.free_addresses), s.id.clone());
-                if rank(subnet) < rank(other) {
-                    chosen.insert(&subnet.zone_id, subnet);
+    /// One subnet in each zone.
+    fn choose(&self, usable: &[&Subnet]) -> Result<Placement, Refusal> {
+        let (usual, unusual): (Vec<&Subnet>, Vec<&Subnet>) = usable.iter().partition(|subnet| self.is_usual(subnet));
+        let mut placement = self.empty();
+        let (mut full, mut unfit) = (Vec::new(), Vec::new());
+        let is_strict = usual.iter().any(|subnet| subnet.fits_strictly(self.address_type));
+        let suits = |s: &Subnet| self.suits_already(s) || !is_strict || s.fits_strictly(self.address_type);
+        let fits = |subnet: &&Subnet| self.fits(subnet) && suits(subnet);
+        for (zone, subnets) in by_zone(&usual) {
+            let free = |s: &Subnet| if self.address_type.uses_ipv4() { s.free_addresses } else { 0 };
+            let rank = |s: &&Subnet| (!self.has(s), -i64::from(free(s)), s.id.clone());
+            match subnets.iter().copied().filter(fits).min_by_key(rank) {
+                None => {
+                    placement.unfit.push(zone.clone());
+                    unfit.extend(subnets);
                 }
-            }
-            None => {
-                chosen.insert(&subnet.zone_id, subnet);
+                Some(subnet) if self.is_full(subnet) => {
+                    placement.full.push(zone.clone());
+                    full.push(subnet);
+                }
+                Some(subnet) => placement.subnets.push(subnet.id.clone()),
             }
         }
+        let only_unusual = |zone: &&ZoneId| !usual.iter().any(|subnet| subnet.zone_id == **zone);
+        let beyond: Vec<&ZoneId> = self.spec.zone_ids.iter().filter(only_unusual).collect();
+        if !beyond.is_empty() || usual.is_empty() {
+            let meant = |s: &&&Subnet| beyond.is_empty() || beyond.contains(&&s.zone_id);
+            let subnets: Vec<&Subnet> = unusual.iter().filter(meant).copied().collect();
+            return Err(Refusal::OnlyUnusualSubnets { subnets: with_zones(&subnets) });
+        }
+        let asked_for_unfit = placement.unfit.iter().any(|zone| self.spec.zone_ids.contains(zone));
+        if asked_for_unfit || (placement.subnets.is_empty() && full.is_empty()) {
+            return Err(self.unfit(&unfit));
+        }
+        if placement.subnets.is_empty() {
+            return Err(Refusal::NoFreeAddress { subnets: join(ids(&full), ", ") });
+        }
+        Ok(placement)
     }
-    Ok(chosen.into_values().collect())
+
+    fn empty(&self) -> Placement {
+        let (subnets, left_out, full, unfit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Placement { subnets, left_out, full, unfit, address_type: self.address_type }
+    }
+
+    fn has(&self, subnet: &Subnet) -> bool {
+        self.existing.is_some_and(|(endpoint, _)| endpoint.subnet_ids.contains(&subnet.id))
+    }
+
+    /// Whether the provider will put the endpoint there, if it is not there already.
+    fn is_needed(&self, subnet: &Subnet) -> bool {
+        let covers = |endpoint: &Endpoint| {
+            let mut own = self.subnets.iter().filter(|own| endpoint.subnet_ids.contains(&own.id));
+            own.any(|own| own.zone_id == subnet.zone_id)
+        };
+        match self.existing {
+            None | Some((_, Relation::Exclusive)) => true,
+            Some((endpoint, Relation::Shared)) => !covers(endpoint),
+            Some((_, Relation::Foreign)) => false,
+        }
+    }
+
+    /// Whether it has the CIDR blocks that the address type needs.
+    fn fits(&self, subnet: &Subnet) -> bool {
+        self.suits_already(subnet) || subnet.fits(self.address_type)
+    }
+
+    /// Whether EC2 will not be asked about it: nothing is added to a foreign endpoint, and one that keeps its address type
+    /// fits where it is.
+    fn suits_already(&self, subnet: &Subnet) -> bool {
+        let stays = |(endpoint, relation): (&Endpoint, Relation)| {
+            relation == Relation::Foreign
+                || (self.has(subnet) && endpoint.ip_address_type == self.address_type.as_str())
+        };
+        self.existing.is_some_and(stays)
+    }
+
+    fn is_full(&self, subnet: &Subnet) -> bool {
+        let is_foreign = self.existing.is_some_and(|(_, relation)| relation == Relation::Foreign);
+        subnet.is_full(self.address_type) && !self.has(subnet) && !is_foreign
+    }
+
+    /// Whether the provider may choose it, or keep it. A subnet on an Outpost shows the zone that the Outpost belongs to
+    /// (EC2 API reference, `Subnet`), but its addresses are on the Outpost; and clients elsewhere in the region reach an
+    /// Outpost, a Local Zone or a Wavelength Zone only by a detour.
+    fn is_usual(&self, subnet: &Subnet) -> bool {
+        let is_named = self.spec.zone_ids.contains(&subnet.zone_id);
+        self.has(subnet) || (!subnet.is_on_outpost && (is_named || subnet.is_in_availability_zone(self.region)))
+    }
+
+    fn unfit(&self, subnets: &[&Subnet]) -> Refusal {
+        let kind = self.address_type;
+        let asked = match self.spec.ip_address_type {
+            Some(wanted) if wanted == kind => format!("IpAddressType is {kind}"),
+            _ if self.existing.is_some() => format!("The IP address type of the endpoint is {kind}"),
+            _ => format!("IpAddressType is not specified, so the endpoint is created for {kind}"),
+        };
+        Refusal::SubnetsUnfit { asked, blocks: kind.required_blocks(), subnets: with_zones(subnets) }
+    }
+}
+
+fn by_zone<'s>(subnets: &[&'s Subnet]) -> BTreeMap<&'s ZoneId, Vec<&'s Subnet>> {
+    let mut zones: BTreeMap<&ZoneId, Vec<&Subnet>> = BTreeMap::new();
+    for subnet in subnets {
+        zones.entry(&subnet.zone_id).or_default().push(subnet);
+    }
+    zones
 }
 
 fn served_zones(service: &Service) -> String {
@@ -122,10 +233,12 @@ fn served_zones(service: &Service) -> String {
 }
 
 fn zones_of(subnets: &[&Subnet]) -> String {
-    let mut zones: Vec<&ZoneId> = subnets.iter().map(|subnet| &subnet.zone_id).collect();
-    zones.sort();
-    zones.dedup();
-    if zones.is_empty() { "no zone at all".to_owned() } else { join(zones, ", ") }
+    let zones = by_zone(subnets);
+    if zones.is_empty() { "no zone at all".to_owned() } else { join(zones.into_keys(), ", ") }
+}
+
+fn with_zones(subnets: &[&Subnet]) -> String {
+    join(subnets.iter().map(|subnet| format!("{} in {}", subnet.id, subnet.zone_id)), ", ")
 }
 
 fn ids(subnets: &[&Subnet]) -> Vec<SubnetId> {

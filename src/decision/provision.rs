@@ -165,7 +165,7 @@ impl Provision<'_> {
         }))
     }
 
-    fn relation(&self, endpoint: &Endpoint) -> Relation {
+    pub(super) fn relation(&self, endpoint: &Endpoint) -> Relation {
         // Another endpoint of the provider for the same service uses the same managed security group, whoever holds it.
         let sibling = |other: &Endpoint| {
             other.id != endpoint.id && other.vpc_id == endpoint.vpc_id && other.is_owned() && other.state.is_usable()

@@ -1,6 +1,7 @@
 //! The requests that the provider rejects, and the sentence for each: what was asked, what was found, what to do.
 
-use crate::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId};
+use crate::model::change::IpAddressType;
+use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::model::tags::TAG_LIMIT;
 
 /// A request that is rejected. Nothing was changed for it, unless the sentence says that the endpoint changed while the
@@ -81,19 +82,44 @@ pub enum Refusal {
     NoSubnetInZone { asked: String, subject: String, found: String },
     /// EC2 allows one subnet in a zone.
     #[error(
-        "SubnetIds contains {first} and {second}, both in zone {zone}. An endpoint can use only one subnet in each \
-         zone: remove one of them."
+        "SubnetIds contains several subnets of the same zone: {subnets}. An endpoint can use only one subnet in each \
+         zone: keep one of each."
     )]
-    TwoSubnetsInZone { first: SubnetId, second: SubnetId, zone: ZoneId },
+    SeveralSubnetsInZone { subnets: String },
+    /// Given subnets that are full.
+    #[error(
+        "SubnetIds contains subnets that have no free IPv4 address: {subnets}. Free up an address in each of them, or \
+         specify other subnets."
+    )]
+    SubnetsFull { subnets: String },
+    /// Subnets of the wrong address family.
+    #[error(
+        "{asked}, which requires {blocks} in each of the endpoint's subnets. These subnets do not have that: {subnets}. \
+         Add the CIDR block to them or use other subnets, or change IpAddressType."
+    )]
+    SubnetsUnfit { asked: String, blocks: &'static str, subnets: String },
+    /// Nothing but subnets that the provider does not choose.
+    #[error(
+        "The only subnets that the endpoint could use are on an Outpost or in a Local Zone or Wavelength Zone: \
+         {subnets}. The provider does not choose such subnets. Specify them in SubnetIds, or add a subnet in an \
+         Availability Zone."
+    )]
+    OnlyUnusualSubnets { subnets: String },
+    /// The service has other addresses.
+    #[error(
+        "IpAddressType is {wanted}, but the endpoint service {service} supports only {offered}. Set IpAddressType to \
+         {offered}."
+    )]
+    AddressTypeNotOffered { wanted: IpAddressType, service: ServiceName, offered: String },
     /// Subnets that the VPC does not have.
     #[error("SubnetIds contains subnets that are not in VPC {vpc}: {subnets}. Specify subnets of that VPC.")]
     SubnetNotInVpc { subnets: String, vpc: VpcId },
-    /// A group that does not exist.
-    #[error("{property} contains {group}, which was not found. Specify a security group in VPC {vpc}.")]
-    UnknownGroup { property: &'static str, group: GroupId, vpc: VpcId },
-    /// A group of another VPC.
-    #[error("SecurityGroupIds contains {group}, which is in VPC {found}. Specify a security group in VPC {vpc}.")]
-    GroupOfOtherVpc { group: GroupId, found: VpcId, vpc: VpcId },
+    /// Groups that do not exist.
+    #[error("{property} contains security groups that were not found: {groups}. Specify security groups in VPC {vpc}.")]
+    UnknownGroups { property: &'static str, groups: String, vpc: VpcId },
+    /// Groups of other VPCs.
+    #[error("SecurityGroupIds contains security groups of other VPCs: {groups}. Specify security groups in VPC {vpc}.")]
+    GroupsOfOtherVpc { groups: String, vpc: VpcId },
     /// Somebody else's group has the name of the product's.
     #[error(
         "The security group {group} in VPC {vpc} has the name {name}, but the provider did not create it. Delete it \

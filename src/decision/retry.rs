@@ -93,7 +93,9 @@ pub fn after_refusal(refusal: &Refusal, journal: &Journal, at: Timestamp) -> Opt
             | Refusal::SubnetNotInVpc { .. }
             | Refusal::NoSubnetInServedZone { .. }
             | Refusal::NoSubnetInZone { .. }
-            | Refusal::UnknownGroup { .. }
+            | Refusal::SubnetsUnfit { .. }
+            | Refusal::OnlyUnusualSubnets { .. }
+            | Refusal::UnknownGroups { .. }
             | Refusal::NothingToReuse { .. }
     );
     (about_new_things && may_predate(at, journal.started())).then_some(READ_LAG / 4)

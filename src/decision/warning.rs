@@ -1,5 +1,6 @@
 //! Findings that do not fail the request, one sentence each, for the attribute `Warnings`.
 
+use crate::model::change::IpAddressType;
 use crate::model::ids::{EndpointId, SubnetId, VpcId};
 use std::fmt;
 
@@ -10,8 +11,12 @@ pub enum Warning {
     SubnetLeftOut { subnet: SubnetId, zone: String },
     /// No subnet of a zone has an address left.
     ZonesFull { zones: String },
+    /// No subnet of a zone has the CIDR blocks that the address type needs.
+    ZonesUnfit { zones: String, kind: IpAddressType },
     /// No group of the endpoint lets the clients in.
     PortClosed { groups: String, port: u16, sources: String, command: String },
+    /// The groups of the endpoint let some of the clients in, and keep these out.
+    ClientsKeptOut { groups: String, port: u16, sources: String, command: String },
     /// A shared endpoint has another subnet in the zone.
     OtherSubnetInZone { wanted: SubnetId, has: SubnetId },
     /// An endpoint that is not ours lacks zones.
@@ -49,9 +54,18 @@ impl fmt::Display for Warning {
                     "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and update the stack."
                 )
             }
+            Self::ZonesUnfit { zones, kind } => write!(
+                f,
+                "No subnet in {zones} has {}, which the IP address type {kind} requires, so the endpoint is not there; add such a subnet and update the stack.",
+                kind.required_blocks()
+            ),
             Self::PortClosed { groups, port, sources, command } => write!(
                 f,
                 "No rule of {groups} allows TCP port {port} from {sources}, so connections will hang; unless this stack adds a rule, run `{command}`."
+            ),
+            Self::ClientsKeptOut { groups, port, sources, command } => write!(
+                f,
+                "The rules of {groups} allow TCP port {port} from other clients, but not from {sources}, so connections from there will hang; unless that is intended or this stack adds a rule, run `{command}`."
             ),
             Self::OtherSubnetInZone { wanted, has } => {
                 write!(

@@ -5,7 +5,10 @@ use super::{Ec2, Result, filter};
 use crate::model::ids::{ServiceName, VpcId};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
-use aws_sdk_ec2::types::{AttributeBooleanValue, DnsNameState, ServiceDetail, Subnet as SdkSubnet, VpcAttributeName};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, DnsNameState, ServiceDetail, Subnet as SdkSubnet, SubnetCidrBlockStateCode,
+    VpcAttributeName, VpcCidrBlockStateCode,
+};
 
 impl Ec2 {
     /// Reads a service; `None` if it does not exist or does not allow this account, which EC2 does not distinguish.
@@ -27,8 +30,17 @@ impl Ec2 {
         let answer = self.client.describe_vpcs().filters(filter("vpc-id", [id.as_str()])).send().await;
         let answer = answer.map_err(|error| call.failed(&error))?;
         let Some(vpc) = answer.vpcs().iter().find(|vpc| vpc.vpc_id() == Some(id.as_str())) else { return Ok(None) };
-        let v4 = vpc.cidr_block_association_set().iter().filter_map(|block| block.cidr_block());
-        let v6 = vpc.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
+        // EC2 goes on listing blocks for a while that were disassociated, or whose association failed.
+        let v4 = vpc.cidr_block_association_set().iter().filter(|block| {
+            let state = block.cidr_block_state().and_then(|state| state.state());
+            state.is_none_or(|state| is_in_use(state.as_str()))
+        });
+        let v6 = vpc.ipv6_cidr_block_association_set().iter().filter(|block| {
+            let state = block.ipv6_cidr_block_state().and_then(|state| state.state());
+            state.is_none_or(|state| is_in_use(state.as_str()))
+        });
+        let v4 = v4.filter_map(|block| block.cidr_block());
+        let v6 = v6.filter_map(|block| block.ipv6_cidr_block());
         let blocks = v4.chain(v6).filter_map(|block| block.parse().ok()).collect();
         Ok(Some(Vpc { owner_id: vpc.owner_id().unwrap_or_default().to_owned(), blocks }))
     }
@@ -66,6 +78,13 @@ impl Ec2 {
     }
 }
 
+/// Whether a CIDR block in this state is the VPC's, or is about to be.
+fn is_in_use(state: &str) -> bool {
+    [VpcCidrBlockStateCode::Associating, VpcCidrBlockStateCode::Associated]
+        .iter()
+        .any(|counted| state.eq_ignore_ascii_case(counted.as_str()))
+}
+
 fn service(from: &ServiceDetail) -> Service {
     let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
     Service {
@@ -76,12 +95,18 @@ fn service(from: &ServiceDetail) -> Service {
         private_dns_verified: from
             .private_dns_name_verification_state()
             .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),
+        address_families: from.supported_ip_address_types().iter().map(|kind| kind.as_str().to_owned()).collect(),
     }
 }
 
 fn subnet(from: &SdkSubnet) -> Option<Subnet> {
     let v4 = from.cidr_block();
-    let v6 = from.ipv6_cidr_block_association_set().iter().filter_map(|block| block.ipv6_cidr_block());
+    // EC2 cannot assign addresses of a block before it is associated.
+    let v6 = from.ipv6_cidr_block_association_set().iter().filter(|block| {
+        let state = block.ipv6_cidr_block_state().and_then(|state| state.state());
+        state.is_none_or(|state| state.as_str().eq_ignore_ascii_case(SubnetCidrBlockStateCode::Associated.as_str()))
+    });
+    let v6 = v6.filter_map(|block| block.ipv6_cidr_block());
     Some(Subnet {
         id: from.subnet_id()?.into(),
         owner_id: from.owner_id().unwrap_or_default().to_owned(),
@@ -89,5 +114,6 @@ fn subnet(from: &SdkSubnet) -> Option<Subnet> {
         zone_name: from.availability_zone().unwrap_or_default().to_owned(),
         blocks: v4.into_iter().chain(v6).filter_map(|block| block.parse().ok()).collect(),
         free_addresses: from.available_ip_address_count().unwrap_or_default(),
+        is_on_outpost: from.outpost_arn().is_some_and(|arn| !arn.is_empty()),
     })
 }

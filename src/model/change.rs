@@ -28,6 +28,29 @@ impl IpAddressType {
             Self::Ipv6 => "ipv6",
         }
     }
+
+    pub fn uses_ipv4(self) -> bool {
+        matches!(self, Self::Ipv4 | Self::Dualstack)
+    }
+
+    pub fn uses_ipv6(self) -> bool {
+        matches!(self, Self::Dualstack | Self::Ipv6)
+    }
+
+    /// What a subnet must have for it (PrivateLink guide, "IP address type").
+    pub const fn required_blocks(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "an IPv4 CIDR block",
+            Self::Dualstack => "both an IPv4 and an IPv6 CIDR block",
+            Self::Ipv6 => "an IPv6 CIDR block",
+        }
+    }
+}
+
+impl fmt::Display for IpAddressType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// An endpoint to create.

@@ -1,5 +1,6 @@
 //! Services, VPCs and subnets as EC2 shows them to the account.
 
+use super::change::IpAddressType;
 use super::ids::{SubnetId, ZoneId};
 use ipnet::IpNet;
 
@@ -16,6 +17,8 @@ pub struct Service {
     pub private_dns_name: Option<String>,
     /// Whether the owner has proved ownership of that name; EC2 allows private DNS only then.
     pub private_dns_verified: bool,
+    /// `ipv4`, `ipv6`, or both; empty if EC2 does not return them.
+    pub address_families: Vec<String>,
 }
 
 impl Service {
@@ -26,6 +29,14 @@ impl Service {
         } else {
             self.zone_ids.contains(&subnet.zone_id)
         }
+    }
+
+    /// Whether its endpoints can have an IP address type. A dual-stack endpoint needs a service that accepts both families
+    /// (PrivateLink guide, "IP address type").
+    pub fn offers(&self, wanted: IpAddressType) -> bool {
+        let has = |family: &str| self.address_families.iter().any(|has| has.eq_ignore_ascii_case(family));
+        self.address_families.is_empty()
+            || ((!wanted.uses_ipv4() || has("ipv4")) && (!wanted.uses_ipv6() || has("ipv6")))
     }
 }
 
@@ -50,6 +61,43 @@ pub struct Subnet {
     pub blocks: Vec<IpNet>,
     /// Unused IPv4 addresses; EC2 does not count IPv6 (EC2 API reference, `Subnet`).
     pub free_addresses: i32,
+    pub is_on_outpost: bool,
+}
+
+impl Subnet {
+    pub fn has_ipv4(&self) -> bool {
+        self.blocks.iter().any(|block| block.addr().is_ipv4())
+    }
+
+    pub fn has_ipv6(&self) -> bool {
+        self.blocks.iter().any(|block| block.addr().is_ipv6())
+    }
+
+    /// Whether it has the CIDR blocks that an endpoint of this IP address type needs.
+    pub fn fits(&self, kind: IpAddressType) -> bool {
+        (!kind.uses_ipv4() || self.has_ipv4()) && (!kind.uses_ipv6() || self.has_ipv6())
+    }
+
+    /// The same by the letter of the PrivateLink guide ("IP address type"), which says that IPv6 endpoints need IPv6-only
+    /// subnets. Whether EC2 insists on that is not known.
+    pub fn fits_strictly(&self, kind: IpAddressType) -> bool {
+        self.fits(kind) && (kind.uses_ipv4() || !self.has_ipv4())
+    }
+
+    /// Whether it has no address left for an endpoint of this IP address type. An IPv6 block never runs out.
+    pub fn is_full(&self, kind: IpAddressType) -> bool {
+        kind.uses_ipv4() && self.free_addresses <= 0
+    }
+
+    /// Whether its zone is one of the Availability Zones of the region, and not a Local Zone or a Wavelength Zone. Their
+    /// names tell: that of an Availability Zone is the region's followed by a letter (`us-west-2a`), that of the others has
+    /// a location in between (`us-west-2-lax-1a`, `us-west-2-wl1-las-wlz-1`; EC2 user guide, "Regions and Zones").
+    /// `DescribeAvailabilityZones` shows the type of a zone, but would need another permission.
+    pub fn is_in_availability_zone(&self, region: &str) -> bool {
+        let letter = self.zone_name.strip_prefix(region);
+        self.zone_name.is_empty()
+            || letter.is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_lowercase()))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

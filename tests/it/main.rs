@@ -18,6 +18,7 @@ mod envelope;
 mod explore;
 mod faults;
 mod figures;
+mod fitting;
 mod fuzz;
 mod histories;
 mod least_privilege;

@@ -228,12 +228,14 @@ async fn warnings_for(rules: &[Ingress], wanted: &Value) -> String {
 #[tokio::test(start_paused = true)]
 async fn security_groups_that_block_the_clients_lead_to_a_warning() {
     let block = |text: &str| Source::Cidr(text.to_owned());
-    let closed: [&[Ingress]; 5] = [
+    let closed: [&[Ingress]; 6] = [
         &[],
         &[("tcp", Some(443), Some(443), block("10.0.0.0/8"))],
         &[("udp", Some(4000), Some(4000), block("10.0.0.0/8"))],
         &[("tcp", Some(4000), Some(4000), block("192.168.0.0/16"))],
         &[("tcp", Some(4000), Some(4000), Source::Ipv6Cidr("::/0".to_owned()))],
+        // A block of the VPC, but no subnet is in it.
+        &[("-1", None, None, block("100.64.0.0/10"))],
     ];
     for rules in closed {
         let warnings = warnings_for(rules, &plain()).await;
@@ -247,7 +249,7 @@ async fn security_groups_that_block_the_clients_lead_to_a_warning() {
         &[("tcp", Some(4000), Some(4000), block("10.0.0.0/8"))],
         &[("tcp", Some(4000), Some(4000), block("10.0.16.0/20"))],
         &[("tcp", Some(0), Some(65535), block("0.0.0.0/0"))],
-        &[("-1", None, None, block("100.64.0.0/10"))],
+        &[("-1", None, None, block("10.0.0.0/16"))],
         &[("tcp", Some(4000), Some(4000), Source::Group("sg-0a1def1111111111a".to_owned()))],
         &[("6", Some(3306), Some(4000), block("10.0.0.0/16"))],
         &[("tcp", Some(22), Some(22), block("0.0.0.0/0")), ("tcp", Some(4000), Some(4000), block("10.0.0.0/16"))],
@@ -409,6 +411,15 @@ async fn full_subnets_are_avoided_and_reported() {
         reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free IP address"),
         "{reason}"
     );
+    // One that is given and becomes full only now.
+    let cloud = Cloud::new();
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" {
+            sim.update_subnet(SUBNET_AZ1, |subnet| subnet.free_addresses = 0);
+        }
+        Verdict::Proceed
+    });
     let given = with(plain(), json!({ "SubnetIds": [SUBNET_AZ1] }));
     let reason = cloud.stack("orders").create(&given).await.failed();
     assert!(

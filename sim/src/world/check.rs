@@ -67,7 +67,7 @@ impl World {
             require(service.more_private_dns_names.is_empty() || service.private_dns_name.is_some(), || {
                 format!("service {}: more_private_dns_names without private_dns_name", service.name)
             })?;
-            require(service.zone_ids.iter().all(|id| id.contains("-az")), || {
+            require(service.zone_ids.iter().all(|id| id.contains("-az") || id.contains("-wlz")), || {
                 format!("service {}: zone_ids must be IDs such as use1-az1", service.name)
             })?;
         }

@@ -294,6 +294,12 @@ impl State {
             }
             (Operation::Create(spec), Ok(_)) => {
                 (stack.physical_id, stack.promised, stack.spec) = (physical_id, endpoint, Some(*spec));
+                if !rolls_back {
+                    // It was to fail and be retried, but it did not.
+                    let retry =
+                        |operation: &Operation| matches!(operation, Operation::Create(_) | Operation::CleanUpFailed);
+                    stack.plan.retain(|planned| !retry(&planned.operation));
+                }
                 // A Delete that was to overtake the Create did not: it waits for its turn like any other.
                 if let Some(next) = stack.plan.front_mut() {
                     next.overtakes = false;

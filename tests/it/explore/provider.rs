@@ -100,6 +100,7 @@ fn facts() -> Facts {
         zone_names: Vec::new(),
         private_dns_name: Some("gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com".to_owned()),
         private_dns_verified: true,
+        address_families: Vec::new(),
     };
     let subnet = Subnet {
         id: SUBNET.into(),
@@ -108,6 +109,7 @@ fn facts() -> Facts {
         zone_name: String::new(),
         blocks: vec!["10.0.0.0/24".parse().unwrap()],
         free_addresses: 100,
+        is_on_outpost: false,
     };
     let groups: Vec<SecurityGroup> = GROUPS.iter().map(|id| group(id)).collect();
     let mut facts = Facts::default();
