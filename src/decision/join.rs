@@ -36,6 +36,8 @@ impl Provision<'_> {
                     }
                 }
                 Some(_) if observed.may_predate(since) => return lag(),
+                // Another tool may have removed it, and nothing depends on it.
+                Some(endpoint) if !endpoint.is_owned() && !record.owned => {}
                 Some(_) => return Err(Refusal::Overtaken { endpoint: id.clone() }.into()),
             }
         }
@@ -49,7 +51,7 @@ impl Provision<'_> {
 
     /// The first phase: join the endpoint, and wait for those that have announced to delete it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
-        if !self.request.holder.is_in(&endpoint.tags) {
+        if !self.request.holder.is_in(&endpoint.tags) && self.needs_reference(endpoint) {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;

@@ -7,6 +7,7 @@
 //! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
 
 use super::action::{Action, Created, TagAction};
+use super::denial::reference_denied;
 use super::facts::{Facts, GroupPlace};
 use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, Modified, Refused};
 use super::view::Observed;
@@ -58,6 +59,7 @@ impl Journal {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
             record.seen_deleting |= endpoint.state.is_ending();
+            record.owned |= endpoint.is_owned();
             if request.holder.is_in(&endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
             }
@@ -79,6 +81,9 @@ impl Journal {
             Err(error) => {
                 self.changed |= error.kind.leaves_it_open();
                 self.throttled |= error.kind == ErrorKind::Throttled;
+                if let Some(id) = reference_denied(error.kind, action, self, now) {
+                    self.endpoint_mut(id).reference_denied = Some(error.denied_action());
+                }
                 self.record_error(request, action, error.kind, now);
             }
         }

@@ -40,6 +40,7 @@ impl Provision<'_> {
 
     /// There is an endpoint: hold it, and bring it to what is asked for as far as it may be changed.
     fn converge(&self, endpoint: &Endpoint) -> Unless<Next> {
+        self.reject_own_native(endpoint)?;
         let placement = self.placement(Some(endpoint))?;
         self.hold(endpoint)?;
         self.wait_until_available(endpoint)?;
@@ -130,6 +131,7 @@ impl Provision<'_> {
     /// The last phase: the outcome.
     fn report(&self, endpoint: &Endpoint, mut warnings: Vec<Warning>) -> Unless<Next> {
         let View { facts, journal, .. } = self.view;
+        warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
         let private_dns_name = match endpoint.private_entry() {

@@ -17,8 +17,12 @@ pub struct EndpointRecord {
     pub seen: bool,
     /// A look has shown it being deleted. Any later look that shows otherwise is only late.
     pub seen_deleting: bool,
+    /// Whether a look has shown that the provider owns it.
+    pub owned: bool,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
+    /// The IAM action whose denial keeps the reference from being written or removed, on a foreign endpoint.
+    pub reference_denied: Option<String>,
     /// VPC and service, if the provider owns it and it was seen with the reference.
     pub place: Option<(VpcId, ServiceName)>,
     /// When this event last tried to remove the reference, whatever EC2 answered.

@@ -142,6 +142,14 @@ pub enum Refusal {
          the resource was deleted in the meantime. No action is needed."
     )]
     Overtaken { endpoint: EndpointId },
+    /// CloudFormation manages the endpoint in the same stack.
+    #[error(
+        "The endpoint {endpoint} is the resource {logical_id} of this same stack, so CloudFormation would delete it when \
+         {logical_id} is removed. First set DeletionPolicy: Retain on {logical_id} in a deployment of its own, then \
+         add the tag tidb-private-endpoint:owned to the endpoint, and only then replace {logical_id} with this resource \
+         (see docs/migrating.md)."
+    )]
+    NativeOfThisStack { endpoint: EndpointId, logical_id: String },
     /// An endpoint of somebody else's without an address.
     #[error(
         "The endpoint {endpoint} connects to the service but has no subnet, so it has no IP address. The provider did \

@@ -30,6 +30,10 @@ pub enum Warning {
     TagsKept { keys: String },
     /// An endpoint that is not ours gets no tags.
     TagsNotWritten { endpoint: EndpointId, keys: String },
+    /// The reference on a foreign endpoint could not be written or removed.
+    ReferenceDenied { endpoint: EndpointId, action: String },
+    /// CloudFormation manages the endpoint in some stack.
+    NativeEndpoint { endpoint: EndpointId, logical_id: String, stack: String },
     /// The endpoint is in another VPC.
     OtherVpc { endpoint: EndpointId, vpc: VpcId },
     /// The VPC's DNS was turned off after the endpoint was made.
@@ -92,6 +96,14 @@ impl fmt::Display for Warning {
             Self::TagsNotWritten { endpoint, keys } => {
                 write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
             }
+            Self::ReferenceDenied { endpoint, action } => write!(
+                f,
+                "{endpoint} is used without this resource's reference, because the provider's role is not allowed to perform {action} on it; whoever owns the endpoint cannot see there that this stack uses it."
+            ),
+            Self::NativeEndpoint { endpoint, logical_id, stack } => write!(
+                f,
+                "{endpoint} is the resource {logical_id} of the stack {stack} and will be deleted with it; to keep the endpoint, migrate that stack to this resource (docs/migrating.md)."
+            ),
             Self::OtherVpc { endpoint, vpc } => write!(
                 f,
                 "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."

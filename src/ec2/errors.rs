@@ -64,6 +64,7 @@ pub(super) fn no_special_kind(_: &str, _: &str) -> Option<ErrorKind> {
 fn common_kind(code: &str, status: u16) -> ErrorKind {
     match code {
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
+        "AuthFailure" | "InvalidClientTokenId" => ErrorKind::NotAuthenticated,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" | "SlowDown" => {
             ErrorKind::Throttled
         }

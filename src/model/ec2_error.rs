@@ -11,6 +11,8 @@ pub enum ErrorKind {
     Throttled,
     /// The role lacks a permission.
     Denied,
+    /// EC2 does not accept the credentials.
+    NotAuthenticated,
     /// The client token has created an endpoint with other parameters.
     TokenUsed,
     /// Another endpoint or hosted zone of the VPC has the private DNS name.
