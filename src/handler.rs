@@ -155,6 +155,9 @@ impl Handler {
         match result {
             Ok(outcome) => {
                 let answer = Answer::success(&outcome, &holder, requested_id);
+                for warning in outcome.ready().into_iter().flat_map(|ready| &ready.warnings) {
+                    warn!(step = "warning", endpoint_id = answer.physical_id, "{warning}");
+                }
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer
             }

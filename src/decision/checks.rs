@@ -10,6 +10,7 @@ use crate::model::ids::{GroupId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
 use crate::model::security_group::{Source, admits_any};
 use crate::request::Verb;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 impl Provision<'_> {
@@ -37,14 +38,19 @@ impl Provision<'_> {
         if !is_current {
             self.reject_vpc(vpc)?;
         }
-        self.reject_groups(vpc)?;
+        self.reject_groups(vpc, is_current)?;
         let subnets = self.view.facts.subnets()?;
+        let spec = match self.gone.without_subnets(self.spec) {
+            Some(spec) => spec,
+            None if is_current => return Ok(None),
+            None => Cow::Borrowed(self.spec),
+        };
         if let Some(endpoint) = target {
             // The service is available in the zones of its endpoint. Usually nothing else has to be known about it.
             let zones = self.view.facts.zones_of(endpoint)?;
             let turning_dns_on = self.spec.private_dns && !endpoint.private_dns;
-            if !turning_dns_on && zones_in_question(self.spec, subnets).is_subset(&zones) {
-                return Ok(Some(place(self.spec, vpc, &in_zones(&zones), subnets, target)?));
+            if !turning_dns_on && zones_in_question(&spec, subnets).is_subset(&zones) {
+                return Ok(Some(place(&spec, vpc, &in_zones(&zones), subnets, target)?));
             }
         }
         let Some(service) = self.view.facts.service()? else {
@@ -58,7 +64,7 @@ impl Provision<'_> {
         if self.spec.private_dns && target.is_none_or(|endpoint| !endpoint.private_dns) {
             self.reject_private_dns(vpc, service)?;
         }
-        Ok(Some(place(self.spec, vpc, service, subnets, target)?))
+        Ok(Some(place(&spec, vpc, service, subnets, target)?))
     }
 
     /// The VPC itself has to be read only if something about its subnets is wrong.
@@ -94,12 +100,14 @@ impl Provision<'_> {
         off.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
-    fn reject_groups(&self, vpc: &VpcId) -> Unless<()> {
+    /// The endpoint that the resource already has can do without a security group that others have deleted.
+    fn reject_groups(&self, vpc: &VpcId, is_current: bool) -> Unless<()> {
         let (attached, allowed) = (&self.spec.group_ids, &self.spec.allowed_group_ids);
         let found = self.view.facts.groups(&[attached.as_slice(), allowed].concat())?;
         let unknown = |property: &'static str, ids: &[GroupId]| {
-            let shown = |id: &&GroupId| found.iter().any(|group| group.id == **id);
-            let group = ids.iter().find(|id| !shown(id))?.clone();
+            let shown = |id: &GroupId| found.iter().any(|group| group.id == *id);
+            let tolerated = |id: &GroupId| self.gone.has_group(id) && (is_current || ids.iter().any(shown));
+            let group = ids.iter().find(|id| !shown(id) && !tolerated(id))?.clone();
             Some(Refusal::UnknownGroup { property, group, vpc: vpc.clone() })
         };
         if let Some(refusal) =
@@ -123,8 +131,10 @@ impl Provision<'_> {
         }
         let groups = self.view.facts.groups(&endpoint.group_ids)?;
         let port = self.spec.port;
-        let mut sources = self.spec.named_sources();
-        if sources.is_empty() {
+        let named = self.gone.sources(self.spec);
+        let is_named = named.is_some();
+        let mut sources = named.unwrap_or_default();
+        if !is_named {
             let blocks = self.view.facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
             let blocks: Vec<Source> = blocks.copied().map(Source::Block).collect();
             if admits_any(groups.iter().copied(), port, &blocks) {

@@ -72,7 +72,9 @@ impl Provision<'_> {
     }
 
     fn groups_for_new_endpoint(&self, vpc: &VpcId) -> Unless<Vec<GroupId>> {
-        let Some(group) = self.managed_group(vpc) else { return Ok(self.spec.group_ids.clone()) };
+        let Some(group) = self.managed_group(vpc) else {
+            return Ok(self.gone.without_groups(&self.spec.group_ids));
+        };
         let id = group.for_new_endpoint()?;
         // EC2 may refuse a source that the properties name, and then there must be no endpoint yet. It accepts the VPC's
         // own blocks; those are added while it creates the endpoint.

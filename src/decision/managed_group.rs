@@ -4,6 +4,7 @@
 use super::action::Action;
 use super::difference::Relation;
 use super::facts::{Fact, GroupPlace};
+use super::gone::Gone;
 use super::poll::LAG_POLL;
 use super::refusal::Refusal;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
@@ -26,6 +27,7 @@ pub(super) struct ManagedGroup<'a> {
     pub(super) vpc: &'a VpcId,
     pub(super) spec: &'a EndpointSpec,
     pub(super) view: View<'a>,
+    pub(super) gone: &'a Gone,
 }
 
 impl ManagedGroup<'_> {
@@ -103,8 +105,13 @@ impl ManagedGroup<'_> {
         let (vpc_id, name) = self.place();
         let empty = SecurityGroup { id: id.clone(), vpc_id, name, tags: Tags::new(), rules: Vec::new() };
         let group = if is_empty { &empty } else { self.found()?.unwrap_or(&empty) };
-        let mut sources = self.spec.named_sources();
-        if sources.is_empty() {
+        let sources = if let Some(sources) = self.gone.sources(self.spec) {
+            // If all of them are gone, there is nothing to add, and nothing that would be right to remove.
+            if sources.is_empty() {
+                return Ok(());
+            }
+            sources
+        } else {
             // In a block of the VPC without a subnet there is nobody to allow.
             if !narrow && !is_empty {
                 let blocks = facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
@@ -113,8 +120,8 @@ impl ManagedGroup<'_> {
                 }
             }
             let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
-            sources = blocks.iter().copied().map(Source::Block).collect();
-        }
+            blocks.iter().copied().map(Source::Block).collect()
+        };
         let rules = group.compare(self.spec.port, &sources);
         if !rules.missing.is_empty() && !record.authorized {
             return Err(Action::Authorize(id.clone(), rules.missing).into());

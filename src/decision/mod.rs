@@ -22,6 +22,7 @@ mod denial;
 pub mod difference;
 pub mod facts;
 mod foreign;
+mod gone;
 mod join;
 pub mod journal;
 mod managed_group;
@@ -39,6 +40,7 @@ pub mod view;
 pub mod warning;
 
 use crate::request::{Request, Verb};
+use gone::Gone;
 use provision::Provision;
 use refusal::Refusal;
 use remove::Remove;
@@ -50,7 +52,10 @@ use view::{Home, Interrupt, Next, View};
 /// The [`Refusal`] that ends the event.
 pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refusal> {
     let decided = match &request.verb {
-        Verb::Create(spec) | Verb::Update { spec, .. } => Provision { request, spec, home, view }.next(),
+        Verb::Create(spec) | Verb::Update { spec, .. } => {
+            let gone = Gone::of(request, spec, view.facts);
+            Provision { request, spec, home, view, gone: &gone }.next()
+        }
         Verb::Delete { endpoint, place, nothing_created } => Remove {
             holder: &request.holder,
             endpoint: endpoint.as_ref(),

@@ -3,6 +3,7 @@
 use super::action::{Action, TagAction};
 use super::difference::{Difference, Relation, difference};
 use super::facts::GroupPlace;
+use super::gone::Gone;
 use super::managed_group::{ManagedGroup, clean_up};
 use super::outcome::{Outcome, Ready};
 use super::placement::Placement;
@@ -26,6 +27,7 @@ pub(super) struct Provision<'a> {
     pub(super) spec: &'a EndpointSpec,
     pub(super) home: &'a Home,
     pub(super) view: View<'a>,
+    pub(super) gone: &'a Gone,
 }
 
 impl Provision<'_> {
@@ -77,7 +79,7 @@ impl Provision<'_> {
         let relation = self.relation(endpoint);
         let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
             Some(group) => vec![group.for_endpoint(relation)?],
-            None => self.spec.group_ids.clone(),
+            None => self.gone.without_groups(&self.spec.group_ids),
         };
         let Difference { change, tags, warnings } =
             difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
@@ -131,6 +133,7 @@ impl Provision<'_> {
     /// The last phase: the outcome.
     fn report(&self, endpoint: &Endpoint, mut warnings: Vec<Warning>) -> Unless<Next> {
         let View { facts, journal, .. } = self.view;
+        warnings.extend(self.gone.warnings());
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
@@ -180,8 +183,8 @@ impl Provision<'_> {
 
     /// The managed security group in a VPC, unless the properties give security groups.
     pub(super) fn managed_group<'a>(&'a self, vpc: &'a VpcId) -> Option<ManagedGroup<'a>> {
-        let Self { spec, request, view, .. } = *self;
-        spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view })
+        let Self { spec, request, view, gone, .. } = *self;
+        spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view, gone })
     }
 
     /// Where a managed security group may be left that nothing needs anymore.

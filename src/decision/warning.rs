@@ -30,6 +30,8 @@ pub enum Warning {
     TagsKept { keys: String },
     /// An endpoint that is not ours gets no tags.
     TagsNotWritten { endpoint: EndpointId, keys: String },
+    /// A property names something that others have deleted.
+    Gone { property: &'static str, id: String },
     /// The reference on a foreign endpoint could not be written or removed.
     ReferenceDenied { endpoint: EndpointId, action: String },
     /// CloudFormation manages the endpoint in some stack.
@@ -95,6 +97,9 @@ impl fmt::Display for Warning {
             }
             Self::TagsNotWritten { endpoint, keys } => {
                 write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
+            }
+            Self::Gone { property, id } => {
+                write!(f, "{property} contains {id}, which no longer exists; remove it from {property}.")
             }
             Self::ReferenceDenied { endpoint, action } => write!(
                 f,

@@ -106,6 +106,26 @@ pub fn read_place(raw: &Value) -> Option<(VpcId, ServiceName)> {
     Some((vpc, reader.scalar(SERVICE_NAME).map(ServiceName::from)?))
 }
 
+/// What properties name of what others may delete, as far as it is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    pub subnet_ids: Vec<SubnetId>,
+    pub group_ids: Vec<GroupId>,
+    pub allowed_group_ids: Vec<GroupId>,
+}
+
+impl Named {
+    pub fn read(raw: &Value) -> Self {
+        let mut reader = Reader::new(raw);
+        let group = |text: &str| Ok(GroupId::from(text));
+        Self {
+            subnet_ids: reader.list(SUBNET_IDS, |text| Ok(SubnetId::from(text))),
+            group_ids: reader.list(GROUP_IDS, group),
+            allowed_group_ids: reader.list(ALLOWED_GROUP_IDS, group),
+        }
+    }
+}
+
 /// The keys of the tags that properties ask for, as far as they are valid.
 pub fn read_tag_keys(raw: &Value) -> impl Iterator<Item = String> {
     Reader::new(raw).tags().into_keys()

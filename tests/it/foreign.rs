@@ -170,6 +170,136 @@ async fn an_endpoint_that_cloudformation_manages_in_another_stack_is_joined_with
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_others_deleted_is_a_warning_where_the_update_does_not_ask_for_it_anew() {
+    const OTHER: &str = "sg-0a1c0de111111111a";
+    let cloud = Cloud::of(|world| {
+        world.groups.push(Group {
+            id: OTHER.to_owned(),
+            name: "batch".to_owned(),
+            description: String::new(),
+            vpc_id: VPC.to_owned(),
+            ingress: Vec::new(),
+            tags: [].into(),
+        });
+    });
+    let stack = cloud.stack("orders");
+    let subnets = [SUBNET_AZ1, SUBNET_AZ2, SUBNET_AZ4];
+    let old = with(plain(), json!({ "SubnetIds": subnets, "AllowedSecurityGroupIds": [GROUP, OTHER] }));
+    let created = stack.create(&old).await.succeeded();
+    assert_says(&created.data["Warnings"], &[SUBNET_AZ4]);
+    let group = created.data["SecurityGroupIds"].clone();
+
+    let permission = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=4000&IpPermissions.1.ToPort=4000";
+    let source = format!("IpPermissions.1.Groups.1.GroupId={OTHER}");
+    ask(&cloud, &format!("Action=RevokeSecurityGroupIngress&GroupId={group}&{permission}&{source}")).await;
+    ask(&cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+    ask(&cloud, &format!("Action=DeleteSubnet&SubnetId={SUBNET_AZ4}")).await;
+    cloud.pass(10).await;
+
+    let tagged = with(old.clone(), json!({ "Tags": [{ "Key": "team", "Value": "web" }] }));
+    let updated = stack.update(&created.physical_id, &tagged, &old).await.succeeded();
+    assert_says(&updated.data["Warnings"], &[OTHER, "AllowedSecurityGroupIds", SUBNET_AZ4, "SubnetIds"]);
+    assert_eq!(cloud.endpoint().tags["team"], "web");
+    let back = stack.update(&created.physical_id, &old, &tagged).await.succeeded();
+    assert_says(&back.data["Warnings"], &[OTHER, SUBNET_AZ4]);
+
+    // What the update itself asks for has to exist.
+    let without = with(plain(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2], "AllowedSecurityGroupIds": [GROUP] }));
+    let clean = stack.update(&created.physical_id, &without, &old).await.succeeded();
+    assert_eq!(clean.data["Warnings"], "");
+    let reason = stack.update(&created.physical_id, &old, &without).await.failed();
+    assert_says(&reason, &[OTHER, "was not found"]);
+
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_that_is_allowed_is_gone_the_vpc_is_not_allowed_instead() {
+    const OTHER: &str = "sg-0a1c0de111111111a";
+    let cloud = Cloud::of(|world| {
+        world.groups.push(Group {
+            id: OTHER.to_owned(),
+            name: "batch".to_owned(),
+            description: String::new(),
+            vpc_id: VPC.to_owned(),
+            ingress: Vec::new(),
+            tags: [].into(),
+        });
+    });
+    let stack = cloud.stack("orders");
+    let old = with(plain(), json!({ "AllowedSecurityGroupIds": [OTHER] }));
+    let created = stack.create(&old).await.succeeded();
+    let group = created.data["SecurityGroupIds"].clone();
+    let permission = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=4000&IpPermissions.1.ToPort=4000";
+    let source = format!("IpPermissions.1.Groups.1.GroupId={OTHER}");
+    ask(&cloud, &format!("Action=RevokeSecurityGroupIngress&GroupId={group}&{permission}&{source}")).await;
+    ask(&cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+    cloud.pass(10).await;
+    let new = with(old.clone(), json!({ "Port": 4001 }));
+    let updated = stack.update(&created.physical_id, &new, &old).await.succeeded();
+    assert_says(&updated.data["Warnings"], &[OTHER]);
+    cloud.pass(10).await;
+    let rules = cloud.sim.groups().into_iter().find(|found| found.id == group).unwrap().ingress;
+    assert!(rules.is_empty(), "{rules:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_given_group_that_others_deleted_is_a_warning_too() {
+    const OTHER: &str = "sg-0a1c0de111111111a";
+    let cloud = Cloud::of(|world| {
+        world.groups.push(Group {
+            id: OTHER.to_owned(),
+            name: "batch".to_owned(),
+            description: String::new(),
+            vpc_id: VPC.to_owned(),
+            ingress: Vec::new(),
+            tags: [].into(),
+        });
+    });
+    let id = cloud.sim.create_foreign_endpoint(everywhere());
+    cloud.pass(10).await;
+    let stack = cloud.stack("orders");
+    let old = with(properties(), json!({ "SecurityGroupIds": [GROUP, OTHER] }));
+    stack.create(&old).await.succeeded();
+    ask(&cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+    cloud.pass(10).await;
+    let updated = stack.update(&id, &with(old.clone(), json!({ "Port": 4001 })), &old).await.succeeded();
+    assert_says(&updated.data["Warnings"], &[OTHER, "SecurityGroupIds"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_in_which_another_stack_was_faster_is_joined_as_it_is() {
+    const SIBLING: &str = "subnet-0a1d11111111111d2";
+    let cloud = Cloud::of(|world| {
+        let mut sibling = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ2).unwrap().clone();
+        sibling.id = SIBLING.to_owned();
+        sibling.cidr_block = "10.0.48.0/20".to_owned();
+        world.subnets.push(sibling);
+    });
+    let first =
+        cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }))).await.succeeded();
+    let (sim, id, mut faster) = (cloud.sim.clone(), first.physical_id.clone(), false);
+    cloud.sim.on_call(move |call| {
+        if call.action != "ModifyVpcEndpoint" || std::mem::replace(&mut faster, true) {
+            return Verdict::Proceed;
+        }
+        let form = format!("Version=2016-11-15&Action=ModifyVpcEndpoint&VpcEndpointId={id}&AddSubnetId.1={SUBNET_AZ2}");
+        let sim = sim.clone();
+        tokio::spawn(async move { sim.call(&form).await });
+        Verdict::fail(
+            400,
+            "DuplicateSubnetsInSameZone",
+            "Found another VPC endpoint subnet in the availability zone of subnet",
+        )
+    });
+    let wish = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SIBLING] }));
+    let second = cloud.stack("billing").create(&wish).await.succeeded();
+    assert_eq!(second.data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"));
+    assert_says(&second.data["Warnings"], &[SUBNET_AZ2, SIBLING, "shared"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_hands_an_endpoint_over_and_its_last_user_deletes_it() {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(everywhere());
