@@ -3,7 +3,7 @@
 #![warn(missing_docs)]
 
 use crate::answer::Answer;
-use crate::answer::failure::{Failure, Progress};
+use crate::answer::failure::{Failure, Progress, Purpose};
 use crate::answer::metrics::{Ending, Metrics};
 use crate::decision::journal::Leftovers;
 use crate::decision::outcome::Outcome;
@@ -188,7 +188,10 @@ impl Handler {
         match ended {
             Some(Ok(result)) => result,
             Some(Err(_panic)) => Err(Failure::Panicked(progress())),
-            None => Err(Failure::TimedOut(clock.now().duration_since(arrived).as_secs(), progress())),
+            None => {
+                let purpose = if request.spec().is_some() { Purpose::Provision } else { Purpose::Remove };
+                Err(Failure::TimedOut(clock.now().duration_since(arrived).as_secs(), purpose, progress()))
+            }
         }
     }
 }

@@ -8,10 +8,11 @@ use super::warning::Warning;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
-use crate::model::security_group::{Source, admits_any};
+use crate::model::security_group::{Rule, Source, admits_any};
 use crate::request::Verb;
+use ipnet::IpNet;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Provision<'_> {
     pub(super) fn reject_other_region(&self) -> Unless<()> {
@@ -160,6 +161,33 @@ impl Provision<'_> {
                 "aws ec2 authorize-security-group-ingress --group-id {} --protocol tcp --port {port} {from}",
                 group.id
             ),
+        }))
+    }
+
+    /// Whom the endpoint's security groups allow beyond those whom the properties name.
+    pub(super) fn admits_more(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
+        let Some(asked) = self.gone.sources(self.spec).filter(|_| self.is_here(endpoint)) else { return Ok(None) };
+        let groups = self.view.facts.groups(&endpoint.group_ids)?;
+        let blocks: Vec<IpNet> = asked.iter().filter_map(Source::block).collect();
+        let blocks = IpNet::aggregate(&blocks);
+        let is_asked = |source: &Source| match source {
+            Source::Block(open) => blocks.iter().any(|block| block.contains(open)),
+            Source::PrefixList(_) | Source::Group(_) => asked.contains(source),
+        };
+        let mut more: BTreeMap<&GroupId, BTreeSet<&Source>> = BTreeMap::new();
+        for group in groups {
+            // EC2 may still show a rule that this event has removed.
+            let removed = |rule: &Rule| rule.is_ours && self.view.journal.group(&group.id).revoked;
+            let rules = group.rules.iter().filter(|rule| rule.allows(self.spec.port) && !removed(rule));
+            for rule in rules.filter(|rule| !is_asked(&rule.source)) {
+                more.entry(&group.id).or_default().insert(&rule.source);
+            }
+        }
+        let sources: BTreeSet<&Source> = more.values().flatten().copied().collect();
+        Ok((!more.is_empty()).then(|| Warning::AdmitsMore {
+            groups: join(more.keys(), ", "),
+            port: self.spec.port,
+            sources: join(sources, ", "),
         }))
     }
 

@@ -64,15 +64,20 @@ impl Provision<'_> {
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT {
-            let holders = self.request.holder.others(&endpoint.tags);
-            let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let holders = join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more;
+            let holders = self.other_holders(endpoint);
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
         Ok(Action::Tag(endpoint.id.clone(), TagAction::Join))
+    }
+
+    /// The other holders of an endpoint, for a sentence.
+    pub(super) fn other_holders(&self, endpoint: &Endpoint) -> String {
+        let holders = self.request.holder.others(&endpoint.tags);
+        let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more
     }
 
     /// In a look after the reference was written, a pending announcement means that another stack may still delete the

@@ -168,6 +168,7 @@ impl Journal {
             (ErrorKind::TokenUsed, Action::CreateEndpoint(new)) => {
                 self.creation.tokens_used.entry(new.client_token.clone()).or_insert(now);
             }
+            (ErrorKind::TooManyGroups, Action::ModifyEndpoint(id, _)) => self.endpoint_mut(id).groups_full = true,
             (ErrorKind::GroupInUse, Action::DeleteGroup(id)) => {
                 let record = self.group_mut(id);
                 record.in_use = Some(Refused::again(record.in_use, now));

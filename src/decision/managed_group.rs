@@ -2,6 +2,7 @@
 //! for, and deleted after the endpoint.
 
 use super::action::Action;
+use super::create::first_tags;
 use super::difference::Relation;
 use super::facts::{Fact, GroupPlace};
 use super::gone::Gone;
@@ -12,7 +13,7 @@ use crate::model::change::NewGroup;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId};
 use crate::model::security_group::{SecurityGroup, Source, managed_group_name};
-use crate::model::tags::{Holder, OWNED, Tags};
+use crate::model::tags::{Holder, Tags};
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -70,12 +71,17 @@ impl ManagedGroup<'_> {
         }
     }
 
+    /// The security group if it exists.
+    pub(super) fn existing(&self) -> Unless<Option<GroupId>> {
+        match self.view.journal.created_group() {
+            Some(id) => Ok(Some(id.clone())),
+            None => Ok(self.found()?.map(|group| group.id.clone())),
+        }
+    }
+
     /// The security group for an existing endpoint, with the rules that it should have.
     pub(super) fn for_endpoint(&self, relation: Relation) -> Unless<GroupId> {
-        let id = match self.view.journal.created_group() {
-            Some(id) => id.clone(),
-            None => self.found()?.map(|group| group.id.clone()).ok_or_else(|| self.create())?,
-        };
+        let id = self.existing()?.ok_or_else(|| self.create())?;
         self.align_rules(&id, relation)?;
         Ok(id)
     }
@@ -87,7 +93,7 @@ impl ManagedGroup<'_> {
 
     fn create(&self) -> Interrupt {
         let (vpc_id, name) = self.place();
-        let tags = Tags::from([(OWNED.to_owned(), self.holder.hash.clone())]);
+        let tags = first_tags(self.spec, self.holder);
         Action::CreateGroup(NewGroup { vpc_id, name, tags }).into()
     }
 
@@ -152,9 +158,11 @@ pub(super) fn clean_up(
     }
     let patience = if journal.deleted().is_none() { SignedDuration::ZERO } else { IN_USE_PATIENCE };
     for place in &places {
-        let Some(group) = facts.managed_group(place)? else { continue };
-        let (id, record) = (&group.id, journal.group(&group.id));
-        if !group.is_owned() || record.gone || is_used(id) {
+        // A group that this event has created may not be shown yet.
+        let shown = facts.managed_group(place)?.filter(|group| group.is_owned()).map(|group| &group.id);
+        let Some(id) = shown.or_else(|| journal.created_group()) else { continue };
+        let record = journal.group(id);
+        if record.gone || is_used(id) {
             continue;
         }
         match record.in_use {

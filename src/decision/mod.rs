@@ -23,6 +23,7 @@ pub mod difference;
 pub mod facts;
 mod foreign;
 mod gone;
+mod group_limit;
 mod join;
 pub mod journal;
 mod managed_group;
@@ -45,6 +46,13 @@ use provision::Provision;
 use refusal::Refusal;
 use remove::Remove;
 use view::{Home, Interrupt, Next, View};
+
+/// What keeps an event from going on at its deadline, although it is waited for: the sentence that explains it best.
+pub fn obstacle(request: &Request, home: &Home, view: View<'_>) -> Option<Refusal> {
+    let spec = request.spec()?;
+    let gone = Gone::default();
+    Provision { request, spec, home, view, gone: &gone }.name_obstacle()
+}
 
 /// Decides what to do next.
 ///

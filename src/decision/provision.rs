@@ -78,12 +78,14 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         let relation = self.relation(endpoint);
         let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
+            Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => Vec::new(),
             Some(group) => vec![group.for_endpoint(relation)?],
             None => self.gone.without_groups(&self.spec.group_ids),
         };
         let Difference { change, tags, warnings } =
             difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
         let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+        self.reject_too_many_groups(endpoint, change.as_ref())?;
         if let Some(modified) = &record.modified {
             if observed.may_predate(modified.at) {
                 return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
@@ -133,9 +135,11 @@ impl Provision<'_> {
     /// The last phase: the outcome.
     fn report(&self, endpoint: &Endpoint, mut warnings: Vec<Warning>) -> Unless<Next> {
         let View { facts, journal, .. } = self.view;
+        warnings.extend(self.warning_of_full_groups(endpoint)?);
         warnings.extend(self.gone.warnings());
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
+        warnings.extend(self.admits_more(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
         let private_dns_name = match endpoint.private_entry() {
             _ if !endpoint.private_dns => None,

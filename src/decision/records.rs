@@ -40,6 +40,8 @@ pub struct EndpointRecord {
     pub delete_attempted: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub modified: Option<Modified>,
+    /// EC2 does not allow another security group on it.
+    pub groups_full: bool,
     /// Whether this event has written the user's tags.
     pub tagged: bool,
 }

@@ -64,6 +64,10 @@ impl Retries {
             (ErrorKind::NameTaken, Some(_)) | (ErrorKind::GroupInUse, Some(Action::DeleteGroup(_))) => {
                 return Retry::Now;
             }
+            // The next decision asks for no other security group, or says whose are there.
+            (ErrorKind::TooManyGroups, Some(Action::ModifyEndpoint(id, _))) if !journal.endpoint(id).groups_full => {
+                return Retry::Now;
+            }
             // The next decision asks for the attributes. They may have been changed a moment ago.
             (ErrorKind::VpcDnsOff, _) if !journal.creation().vpc_dns_refused => return Retry::Now,
             (ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::TokenUsed | ErrorKind::GroupExists, _) => true,
@@ -82,6 +86,7 @@ impl Retries {
                 | ErrorKind::NotAuthenticated
                 | ErrorKind::NameTaken
                 | ErrorKind::GroupInUse
+                | ErrorKind::TooManyGroups
                 | ErrorKind::Final,
                 _,
             ) => false,

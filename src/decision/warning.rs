@@ -12,11 +12,15 @@ pub enum Warning {
     ZonesFull { zones: String },
     /// No group of the endpoint lets the clients in.
     PortClosed { groups: String, port: u16, sources: String, command: String },
-    /// A shared endpoint has another subnet in the zone.
+    /// Others than those who were to be allowed can connect, too.
+    AdmitsMore { groups: String, port: u16, sources: String },
+    /// An endpoint that is shared or not ours is in zones that were left out.
+    SubnetsKept { subnets: String },
+    /// An endpoint that is shared or not ours has another subnet in the zone.
     OtherSubnetInZone { wanted: SubnetId, has: SubnetId },
     /// An endpoint that is not ours lacks zones.
     ZonesNotCovered { endpoint: EndpointId, zones: String },
-    /// A shared endpoint keeps groups that this resource does not ask for.
+    /// An endpoint that is shared or not ours keeps groups that this resource does not ask for.
     GroupsKept { groups: String },
     /// An endpoint that is not ours lacks groups.
     GroupsNotAttached { endpoint: EndpointId, groups: String },
@@ -28,8 +32,12 @@ pub enum Warning {
     AddressTypeKept { endpoint: EndpointId, has: String, wanted: &'static str },
     /// A shared endpoint keeps other values of tags.
     TagsKept { keys: String },
+    /// A shared endpoint keeps tags that the template has dropped.
+    TagsNotRemoved { keys: String },
     /// An endpoint that is not ours gets no tags.
     TagsNotWritten { endpoint: EndpointId, keys: String },
+    /// The group that the provider manages could not be added.
+    NoRoomForManagedGroup { endpoint: EndpointId, count: usize, holders: String },
     /// A property names something that others have deleted.
     Gone { property: &'static str, id: String },
     /// The reference on a foreign endpoint could not be written or removed.
@@ -52,17 +60,25 @@ impl fmt::Display for Warning {
             Self::ZonesFull { zones } => {
                 write!(
                     f,
-                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and update the stack."
+                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and change Trigger to update the resource."
                 )
             }
             Self::PortClosed { groups, port, sources, command } => write!(
                 f,
                 "No rule of {groups} allows TCP port {port} from {sources}, so connections will hang; unless this stack adds a rule, run `{command}`."
             ),
+            Self::AdmitsMore { groups, port, sources } => write!(
+                f,
+                "{groups} also allow TCP port {port} from {sources}, which AllowedCidrs and AllowedSecurityGroupIds do not contain."
+            ),
+            Self::SubnetsKept { subnets } => write!(
+                f,
+                "The endpoint is shared or was not created by the provider, so it keeps {subnets}, which SubnetIds or AvailabilityZoneIds leaves out."
+            ),
             Self::OtherSubnetInZone { wanted, has } => {
                 write!(
                     f,
-                    "The endpoint is shared and keeps {has}, so {wanted}, which is in the same zone, is not added."
+                    "The endpoint is shared or was not created by the provider, so it keeps {has} and does not get {wanted}, which is in the same zone."
                 )
             }
             Self::ZonesNotCovered { endpoint, zones } => write!(
@@ -70,7 +86,10 @@ impl fmt::Display for Warning {
                 "{endpoint} was not created by the provider and has no subnet in {zones}; add one, or traffic from there crosses zones."
             ),
             Self::GroupsKept { groups } => {
-                write!(f, "The endpoint is shared and keeps {groups}, which SecurityGroupIds does not contain.")
+                write!(
+                    f,
+                    "The endpoint is shared or was not created by the provider, so it keeps {groups}, which SecurityGroupIds does not contain."
+                )
             }
             Self::GroupsNotAttached { endpoint, groups } => {
                 write!(
@@ -95,9 +114,16 @@ impl fmt::Display for Warning {
             Self::TagsKept { keys } => {
                 write!(f, "The endpoint is shared and keeps its values of the tags {keys}.")
             }
+            Self::TagsNotRemoved { keys } => {
+                write!(f, "The endpoint is shared and keeps the tags {keys}, which Tags no longer contains.")
+            }
             Self::TagsNotWritten { endpoint, keys } => {
                 write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
             }
+            Self::NoRoomForManagedGroup { endpoint, count, holders } => write!(
+                f,
+                "{endpoint} has {count} security groups, as many as EC2 allows, so the provider's security group is not added and Port, AllowedCidrs, and AllowedSecurityGroupIds have no effect; it is used by {holders}."
+            ),
             Self::Gone { property, id } => {
                 write!(f, "{property} contains {id}, which no longer exists; remove it from {property}.")
             }

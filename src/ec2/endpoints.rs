@@ -136,6 +136,7 @@ fn modify_kind(code: &str, message: &str) -> Option<ErrorKind> {
     match code {
         // Another stack was faster in the zone, and the next look shows what it has added.
         "DuplicateSubnetsInSameZone" => Some(ErrorKind::Transient),
+        "SecurityGroupsPerInterfaceLimitExceeded" => Some(ErrorKind::TooManyGroups),
         _ => change_kind(code, message),
     }
 }

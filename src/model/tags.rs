@@ -19,6 +19,9 @@ pub const REF: &str = "tidb-private-endpoint:ref:";
 /// one cannot hit a newer one, not even one from another delivery of the same event.
 const LEAVING: &str = "tidb-private-endpoint:leaving:";
 
+/// The tag that the console shows as the name of a thing.
+pub const NAME: &str = "Name";
+
 /// Tags that EC2 allows on a resource, not counting those of AWS (EC2 user guide, "Tag restrictions").
 pub const TAG_LIMIT: usize = 50;
 

@@ -2,7 +2,7 @@
 
 use super::property::{
     ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, REUSE_SCOPE, SERVICE_NAME,
-    SUBNET_IDS, VPC_ID, ZONE_IDS,
+    SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
@@ -88,6 +88,8 @@ impl EndpointSpec {
             reuse_scope,
             tags: reader.tags(),
         };
+        // Any string will do.
+        let _ = reader.scalar(TRIGGER);
         relations(&mut reader, reuse_scope);
         if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
     }

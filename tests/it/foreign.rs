@@ -321,3 +321,38 @@ async fn an_operator_hands_an_endpoint_over_and_its_last_user_deletes_it() {
     billing.delete(&id).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn with_no_room_for_another_group_it_is_said_whose_groups_are_there() {
+    let name = |n: usize| format!("sg-0a1c0de11111111{n}a");
+    let cloud = Cloud::of(|world| {
+        for n in 0..6 {
+            world.groups.push(Group {
+                id: name(n),
+                name: format!("team-{n}"),
+                description: String::new(),
+                vpc_id: VPC.to_owned(),
+                ingress: world.groups.iter().find(|group| group.id == GROUP).unwrap().ingress.clone(),
+                tags: [].into(),
+            });
+        }
+    });
+    let five: Vec<String> = (0..5).map(name).collect();
+    let first =
+        cloud.stack("orders").create(&with(properties(), json!({ "SecurityGroupIds": five }))).await.succeeded();
+    let billing = cloud.stack("billing");
+    let failed = billing.create(&with(properties(), json!({ "SecurityGroupIds": [name(5)] }))).await;
+    billing.delete(&failed.physical_id).await.succeeded();
+    assert_says(
+        &failed.failed(),
+        &[&first.physical_id, &name(0), &name(5), "orders/TiDB", "SecurityGroupIds", "AllowedSecurityGroupIds"],
+    );
+
+    // That way is open: the groups of the others let the VPC in.
+    let joined = billing.create(&plain()).await.succeeded();
+    assert_eq!(joined.physical_id, first.physical_id);
+    assert_says(&joined.data["Warnings"], &["5 security groups", "orders/TiDB"]);
+    assert_eq!(cloud.endpoint().group_ids, five);
+    let managed = cloud.sim.groups().into_iter().filter(|group| group.name.starts_with("tidb-private-endpoint-"));
+    assert_eq!(managed.count(), 0, "no group is left that nothing uses");
+}
