@@ -54,7 +54,7 @@ pub struct Function {
 pub enum Handled {
     /// An answer, and until when it can be delivered.
     Answer(ReplyTo, Box<Answer>, Timestamp),
-    /// Nothing was done, because the response URL has expired. There is no one to answer anymore.
+    /// Nothing was done, because CloudFormation no longer waits for the answer.
     Expired,
     /// Nothing was done, and there is no response URL.
     NoReplyTo(Unreadable),
@@ -102,8 +102,18 @@ impl Handler {
         result
     }
 
-    /// Handles an event, up to the delivery of its answer.
+    /// Handles an event, up to the delivery of its answer. A panic anywhere is answered, too.
     pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
+        let handled = AssertUnwindSafe(self.read_and_handle(raw, clock, function_deadline)).catch_unwind().await;
+        handled.unwrap_or_else(|_panic| match ReplyTo::salvage(raw) {
+            Some(to) => {
+                self.answer_failure(to, Failure::Panicked(Progress::default()), &Leftovers::Unknown, function_deadline)
+            }
+            None => Handled::NoReplyTo(Unreadable { reply_to: None, fault: "handling it ended in a panic".to_owned() }),
+        })
+    }
+
+    async fn read_and_handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
         match Event::read(raw) {
             Ok(event) => {
                 let span = span(&event.reply_to, raw);
@@ -119,25 +129,22 @@ impl Handler {
             return Handled::NoReplyTo(unreadable);
         };
         span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));
+        self.answer_failure(to, Failure::Unreadable(unreadable), &Leftovers::Nothing, function_deadline)
+    }
+
+    fn answer_failure(&self, to: ReplyTo, failure: Failure, leftovers: &Leftovers, end: Timestamp) -> Handled {
         let holder = Holder::new(&to.stack_id, &to.logical_id);
-        let (requested_id, log_stream) = (to.physical_id.as_deref(), &self.function.log_stream);
-        let failure = Failure::Unreadable(unreadable);
-        let answer = Answer::failed(failure, &holder, requested_id, &Leftovers::Nothing, log_stream);
-        Handled::Answer(to, Box::new(answer), before(function_deadline, LAST_MOMENT))
+        let answer = Answer::failed(failure, &holder, to.physical_id.as_deref(), leftovers, &self.function.log_stream);
+        Handled::Answer(to, Box::new(answer), before(end, LAST_MOMENT))
     }
 
     async fn handle_event(&self, event: Event, clock: &Clock, function_deadline: Timestamp) -> Handled {
         let arrived = clock.now();
-        if event.reply_to.response_url.expires_at().is_some_and(|expiry| expiry <= arrived) {
-            warn!(
-                outcome = "expired",
-                "the response URL has expired, so CloudFormation no longer waits for this event; nothing is done"
-            );
+        let end = event.ends_at(arrived).min(function_deadline);
+        if end <= arrived {
+            warn!(outcome = "expired", "CloudFormation no longer waits for this event; nothing is done");
             return Handled::Expired;
         }
-        let end = event.service_timeout().map_or(function_deadline, |timeout| {
-            arrived.saturating_add(timeout).unwrap_or(Timestamp::MAX).min(function_deadline)
-        });
         let answer = self.answer(&event, clock, end).await;
         Handled::Answer(event.reply_to, Box::new(answer), before(end, LAST_MOMENT))
     }

@@ -4,10 +4,17 @@
 //! with it, and the stack would wait until it times out.
 
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Wire;
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::fmt;
-use std::time::Duration;
+
+/// How long CloudFormation waits for an answer if the template does not say (CloudFormation user guide, "Custom resource
+/// reference", `ServiceTimeout`).
+const DEFAULT_TIMEOUT: SignedDuration = SignedDuration::from_secs(3_600);
+/// How long CloudFormation's URLs are valid (`X-Amz-Expires` of recorded events).
+const SIGNED_FOR: SignedDuration = SignedDuration::from_secs(7_200);
 
 /// The presigned URL that takes the answer. Anyone who has it can answer for the stack, so it has no `Display`, and its
 /// `Debug` shows nothing.
@@ -24,24 +31,21 @@ impl ResponseUrl {
         &self.0
     }
 
-    /// When S3 stops accepting the URL, as far as its query tells: `X-Amz-Date` and `X-Amz-Expires` (Signature Version
-    /// 4), or `Expires` in epoch seconds (Version 2).
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        let (_, query) = self.0.split_once('?')?;
-        let value = |name: &str| {
-            query
-                .split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value)
-        };
-        if let (Some(date), Some(seconds)) = (value("X-Amz-Date"), value("X-Amz-Expires")) {
-            let signed_at =
-                jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-            let valid_for = Duration::from_secs(seconds.parse().ok()?);
-            return signed_at.timestamp().checked_add(valid_for).ok();
+    /// When CloudFormation signed the URL, which is when it sent the event: `X-Amz-Date` (Signature Version 4), or two
+    /// hours before `Expires` (Version 2). CloudFormation signs for two hours, however long it waits for the answer.
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        if let Some(date) = self.parameter("X-Amz-Date") {
+            let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+            return Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp());
         }
-        Timestamp::from_second(value("Expires")?.parse().ok()?).ok()
+        let expires = Timestamp::from_second(self.parameter("Expires")?.parse().ok()?).ok()?;
+        expires.checked_sub(SIGNED_FOR).ok()
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        let (_, query) = self.0.split_once('?')?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -67,7 +71,7 @@ pub struct ReplyTo {
 
 impl ReplyTo {
     /// Reads what an answer needs from an event that may be malformed in every other way.
-    fn salvage(raw: &Value) -> Option<Self> {
+    pub fn salvage(raw: &Value) -> Option<Self> {
         let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             response_url: ResponseUrl::new(text("ResponseURL").filter(|url| url.starts_with("http"))?),
@@ -128,13 +132,21 @@ impl Event {
         Ok(Self { reply_to, request_type, properties })
     }
 
-    /// How long CloudFormation waits for the answer, if the template says so (`ServiceTimeout`, 1 to 3,600 seconds).
-    pub fn service_timeout(&self) -> Option<Duration> {
+    /// When CloudFormation stops waiting for the answer: `ServiceTimeout` after it sent the event. An event may have waited
+    /// in Lambda's queue, or be delivered again, so its arrival does not tell; only a URL without a date leaves no choice.
+    pub fn ends_at(&self, arrived: Timestamp) -> Timestamp {
+        // A clock that is ahead must not lengthen the time.
+        let sent = self.reply_to.response_url.signed_at().map_or(arrived, |signed| signed.min(arrived));
+        sent.saturating_add(self.service_timeout().unwrap_or(DEFAULT_TIMEOUT)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// `ServiceTimeout`, 1 to 3,600 seconds.
+    fn service_timeout(&self) -> Option<SignedDuration> {
         let seconds = match self.properties.get("ServiceTimeout")? {
             Value::String(text) => text.trim().parse().ok()?,
-            Value::Number(number) => number.as_u64()?,
+            Value::Number(number) => number.as_i64()?,
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
         };
-        (1..=3_600).contains(&seconds).then(|| Duration::from_secs(seconds))
+        (1..=3_600).contains(&seconds).then(|| SignedDuration::from_secs(seconds))
     }
 }

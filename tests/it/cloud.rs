@@ -36,6 +36,11 @@ pub(crate) const GROUP_2: &str = "sg-0d4db44444444444d";
 pub(crate) const RESPONSE_URL: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/\
     arn%3Aaws%3Acloudformation?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=5ec4e75ec4e75ec4e7";
 
+/// The response URL of an event that CloudFormation sends at a moment.
+pub(crate) fn signed(at: jiff::Timestamp) -> String {
+    format!("{RESPONSE_URL}&X-Amz-Date={}&X-Amz-Expires=7200", at.strftime("%Y%m%dT%H%M%SZ"))
+}
+
 /// The properties that most stories use.
 pub(crate) fn properties() -> Value {
     json!({ "ServiceName": SERVICE, "VpcId": VPC, "SecurityGroupIds": [GROUP] })
@@ -172,7 +177,7 @@ impl Cloud {
 
     /// It asked EC2 for nothing that EC2 does not know.
     pub(crate) fn assert_understood(&self) {
-        assert_eq!(self.sim.complaints(), Vec::<String>::new());
+        assert_eq!(self.sim.unrecognized_requests(), Vec::<String>::new());
     }
 
     /// Lets time pass.
@@ -196,7 +201,7 @@ impl Stack {
         json!({
             "RequestType": request_type,
             "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint",
-            "ResponseURL": RESPONSE_URL,
+            "ResponseURL": signed(self.cloud.sim.now()),
             "StackId": self.arn,
             "RequestId": format!("a7b2c3d4-0000-4000-8000-{request:012}"),
             "LogicalResourceId": self.logical_id,

@@ -1,13 +1,14 @@
 //! Whom to answer, and what must never be shown.
 
-use crate::cloud::{Cloud, RESPONSE_URL, properties, with};
-use jiff::SignedDuration;
+use crate::cloud::{Cloud, RESPONSE_URL, properties, signed, with};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
 use tidb_private_endpoint::handler::Handled;
 use tidb_private_endpoint::request::event::{Event, RequestType, ResponseUrl};
 
 const FIFTEEN_MINUTES: SignedDuration = SignedDuration::from_mins(15);
+const ARRIVED: Timestamp = Timestamp::UNIX_EPOCH;
 
 #[test]
 fn an_event_is_read_with_its_properties_unread() {
@@ -19,7 +20,7 @@ fn an_event_is_read_with_its_properties_unread() {
     let event = Event::read(&cloud_event).unwrap();
     assert_eq!(event.request_type, RequestType::Update { old_properties: json!({ "Port": "1" }) });
     assert_eq!(event.reply_to.physical_id.as_deref(), Some("p"));
-    assert_eq!(event.service_timeout(), Some(std::time::Duration::from_mins(2)));
+    assert_eq!(event.ends_at(ARRIVED), ARRIVED + SignedDuration::from_mins(2));
     let printed = format!("{event:?}");
     assert!(!printed.contains("X-Amz-Signature") && !printed.contains("amazonaws.com"), "{printed}");
 }
@@ -31,36 +32,48 @@ fn a_service_timeout_that_cloudformation_would_not_take_is_ignored() {
             "RequestType": "Create", "ResponseURL": RESPONSE_URL, "StackId": "s", "RequestId": "r",
             "LogicalResourceId": "l", "ResourceType": "Custom::X", "ResourceProperties": { "ServiceTimeout": value },
         });
-        assert_eq!(Event::read(&event).unwrap().service_timeout(), None);
+        assert_eq!(Event::read(&event).unwrap().ends_at(ARRIVED), ARRIVED + SignedDuration::from_hours(1));
     }
 }
 
 #[test]
-fn a_response_url_tells_when_it_expires() {
-    let at = |query: &str| ResponseUrl::new(format!("https://bucket.s3.amazonaws.com/key?{query}")).expires_at();
+fn a_response_url_tells_when_it_was_signed() {
+    let at = |query: &str| ResponseUrl::new(format!("https://bucket.s3.amazonaws.com/key?{query}")).signed_at();
     let moment = |text: &str| Some(text.parse().unwrap());
-    assert_eq!(at("X-Amz-Date=20261123T090000Z&X-Amz-Expires=7200&X-Amz-Signature=0"), moment("2026-11-23T11:00:00Z"));
-    assert_eq!(at("AWSAccessKeyId=AKIA&Expires=1795428000&Signature=x"), moment("2026-11-23T10:00:00Z"));
-    for odd in [
-        "",
-        "Expires=",
-        "Expires=99999999999999999999",
-        "X-Amz-Date=2026&X-Amz-Expires=1",
-        "X-Amz-Date=20261123T090000Z&X-Amz-Expires=99999999999999999",
-    ] {
+    assert_eq!(at("X-Amz-Date=20261123T090000Z&X-Amz-Expires=7200&X-Amz-Signature=0"), moment("2026-11-23T09:00:00Z"));
+    assert_eq!(at("X-Amz%2DDate=20261123T090000Z"), moment("2026-11-23T09:00:00Z"));
+    assert_eq!(at("AWSAccessKeyId=AKIA&Expires=1795428000&Signature=x"), moment("2026-11-23T08:00:00Z"));
+    for odd in ["", "Expires=", "Expires=99999999999999999999", "X-Amz-Date=2026&X-Amz-Expires=1"] {
         assert_eq!(at(odd), None, "{odd}");
     }
 }
 
+/// A Create that CloudFormation sent so many seconds before it arrives.
+fn late(cloud: &Cloud, seconds: i64, timeout: Option<u32>) -> Value {
+    let sent = cloud.sim.now() - SignedDuration::from_secs(seconds);
+    let properties = with(properties(), json!({ "ServiceTimeout": timeout }));
+    with(cloud.stack("orders").event("Create", &properties), json!({ "ResponseURL": signed(sent) }))
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_expired_event_is_not_acted_on() {
+async fn an_event_that_cloudformation_has_given_up_on_changes_nothing() {
     let cloud = Cloud::new();
-    let mut event = cloud.stack("orders").event("Create", &properties());
-    event["ResponseURL"] = json!("https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261123T065959Z&X-Amz-Expires=7200");
-    assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Expired));
-    assert_eq!(cloud.sim.log(), []);
-    event["ResponseURL"] = json!("https://bucket.s3.amazonaws.com/key?X-Amz-Date=20261123T080000Z&X-Amz-Expires=7200");
-    cloud.deliver(&event).await.succeeded();
+    for (seconds, timeout) in [(700, Some(600)), (600, Some(600)), (3_600, None), (7_200, None)] {
+        let event = late(&cloud, seconds, timeout);
+        assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Expired), "{seconds} s late");
+        assert_eq!(cloud.sim.log(), []);
+    }
+    cloud.deliver(&late(&cloud, 3_000, None)).await.succeeded();
+}
+
+/// The answer comes before CloudFormation stops waiting, which it began to do before the event arrived.
+#[tokio::test(start_paused = true)]
+async fn a_late_event_is_answered_in_the_time_that_is_left() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(3_600_000));
+    let begun = cloud.sim.now();
+    let reason = cloud.deliver(&late(&cloud, 35, Some(60))).await.failed();
+    assert!(reason.starts_with("Timed out"), "{reason}");
+    assert!(cloud.sim.now().duration_since(begun) < SignedDuration::from_secs(25));
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +94,7 @@ async fn whatever_has_a_response_url_is_answered() {
         };
         let body: Value = serde_json::from_str(&answer.body(&to)).unwrap();
         assert_eq!(body["Status"], "FAILED");
-        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom-resource event"), "{body}");
+        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom resource event"), "{body}");
         assert!(!body["PhysicalResourceId"].as_str().unwrap().is_empty());
         assert!(!body.to_string().contains("X-Amz-Signature"));
     }
@@ -97,7 +110,7 @@ async fn a_reason_is_cut_to_what_cloudformation_takes() {
     let subnets: Vec<String> = (0..200).map(|n| format!("subnet-€{n}")).collect();
     let failed = cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": subnets }))).await;
     let reason = failed.failed();
-    assert!(reason.contains("200 faults") && reason.ends_with('…'), "{reason}");
+    assert!(reason.contains("200 errors") && reason.ends_with('…'), "{reason}");
     assert!(reason.len() > ANSWER_BYTES_MAX / 2, "only what must be is cut");
 }
 
@@ -109,5 +122,5 @@ async fn a_panic_becomes_an_answer() {
         ec2_sim::Verdict::Proceed
     });
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("has a bug") && reason.contains("creating an endpoint"), "{reason}");
+    assert!(reason.contains("internal error (a bug)") && reason.contains("creating an endpoint"), "{reason}");
 }

@@ -78,7 +78,11 @@ async fn an_update_changes_the_endpoint_in_place() {
     assert_eq!(updated.data["SubnetIds"], SUBNET_AZ2);
     assert_eq!(updated.data["AvailabilityZoneIds"], "use1-az2");
     assert_eq!(updated.data["Port"], "4001");
-    assert!(updated.data["Warnings"].contains("TCP 4001"), "the group does not open it: {}", updated.data["Warnings"]);
+    assert!(
+        updated.data["Warnings"].contains("TCP port 4001"),
+        "the group does not open it: {}",
+        updated.data["Warnings"]
+    );
     let endpoint = cloud.endpoint();
     assert_eq!(endpoint.subnet_ids.iter().collect::<Vec<_>>(), [SUBNET_AZ2]);
     assert_eq!(endpoint.tags["team"], "data");
@@ -195,7 +199,7 @@ async fn an_endpoint_that_vanished_is_made_anew() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.succeeded();
-    cloud.sim.delete_endpoint_by_hand(&created.physical_id);
+    cloud.sim.delete_endpoint(&created.physical_id);
     cloud.pass(600).await;
     let new = with(properties(), json!({ "Port": 4001 }));
     let updated = stack.update(&created.physical_id, &new, &properties()).await.succeeded();
@@ -408,7 +412,7 @@ async fn a_delete_during_a_create_wins() {
     // A sibling failed, and CloudFormation deletes what has not answered yet, under a name of its own.
     stack.delete("orders-TiDB-1KJH2LKJ3H4LK").await.succeeded();
     let reason = create.await.unwrap().failed();
-    assert!(reason.contains("removed while this request ran"), "{reason}");
+    assert!(reason.contains("removed while this request was running"), "{reason}");
     cloud.pass(300).await;
     assert_eq!(cloud.sim.endpoints(), []);
 }
@@ -498,7 +502,7 @@ async fn a_create_asks_for_each_thing_once() {
         (own, &["CreateSecurityGroup", "DescribeSecurityGroups"]),
         (named, &["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"]),
     ] {
-        let cloud = Cloud::new();
+        let cloud = Cloud::of(|world| world.knobs.group_lag_ms = ec2_sim::Span::exactly(0));
         cloud.stack("orders").create(&wish).await.succeeded();
         let reads = ["DescribeSubnets", "DescribeVpcEndpointServices", "DescribeVpcEndpoints"];
         let mut expected = [more, &reads].concat();

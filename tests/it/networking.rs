@@ -195,7 +195,7 @@ async fn a_group_of_somebody_elses_with_that_name_is_not_touched() {
     cloud.ask(&format!("Action=CreateSecurityGroup&VpcId={VPC}&GroupName={OWN_GROUP}&GroupDescription=mine")).await;
     cloud.pass(10).await;
     let reason = cloud.stack("orders").create(&plain()).await.failed();
-    assert!(reason.contains(OWN_GROUP) && reason.contains("was not made by this product"), "{reason}");
+    assert!(reason.contains(OWN_GROUP) && reason.contains("the provider did not create it"), "{reason}");
     assert_eq!(cloud.sim.endpoints(), []);
 }
 
@@ -258,7 +258,7 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
     // Who is named counts, not the whole VPC.
     let named = with(plain(), json!({ "AllowedCidrs": ["10.0.128.0/20"], "Port": 3306 }));
     let elsewhere: &[Ingress] = &[("tcp", Some(3306), Some(3306), block("10.0.0.0/20"))];
-    assert!(warned(elsewhere, &named).await.contains("10.0.128.0/20 reach TCP 3306"));
+    assert!(warned(elsewhere, &named).await.contains("TCP port 3306 from 10.0.128.0/20"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,9 +283,9 @@ async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
     let off = with(plain(), json!({ "PrivateDnsEnabled": false }));
     let updated = stack.update(&id, &off, &plain()).await.succeeded();
     for (warnings, says) in [
-        (&joined.data["Warnings"], "no subnet in use1-az2; add one there"),
+        (&joined.data["Warnings"], "no subnet in use1-az2; add one"),
         (&joined.data["Warnings"], "stays ipv4 instead of dualstack"),
-        (&updated.data["Warnings"], "stays on, because it is shared or was not made by this product"),
+        (&updated.data["Warnings"], "stays on, because the endpoint is shared or was not created by the provider"),
     ] {
         assert!(warnings.contains(says) && warnings.contains(&id), "'{says}' is not in: {warnings}");
     }
@@ -295,9 +295,9 @@ async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
 #[tokio::test(start_paused = true)]
 async fn quotas_are_named_with_what_to_do() {
     for (action, code, cure) in [
-        ("CreateSecurityGroup", "SecurityGroupLimitExceeded", "a group of your own in SecurityGroupIds"),
-        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "Name fewer sources"),
-        ("CreateVpcEndpoint", "VpcEndpointLimitExceeded", "ask for a higher quota"),
+        ("CreateSecurityGroup", "SecurityGroupLimitExceeded", "your own security group in SecurityGroupIds"),
+        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "Specify fewer sources"),
+        ("CreateVpcEndpoint", "VpcEndpointLimitExceeded", "request a quota increase"),
         ("CreateVpcEndpoint", "TagLimitExceeded", "let one stack own the resource"),
     ] {
         let cloud = Cloud::new();
@@ -349,7 +349,7 @@ async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
     let anywhere = with(plain(), json!({ "ReuseScope": "Region" }));
     let joined = cloud.stack("orders").create(&anywhere).await.succeeded();
     assert_eq!(joined.physical_id, oldest);
-    for words in [VPC_2, "route to its addresses", "TLS verification"] {
+    for words in [VPC_2, "add a route to it", "TLS verification"] {
         assert!(joined.data["Warnings"].contains(words), "'{words}' is not in: {}", joined.data["Warnings"]);
     }
     cloud.stack("orders").delete(&joined.physical_id).await.succeeded();
@@ -394,17 +394,23 @@ async fn full_subnets_are_avoided_and_said() {
     let created = cloud.stack("orders").create(&plain()).await.succeeded();
     assert_eq!(created.data["SubnetIds"], SUBNET_AZ2);
     assert!(
-        created.data["Warnings"].contains("No subnet in use1-az1 has a free address"),
+        created.data["Warnings"].contains("No subnet in use1-az1 has a free IP address"),
         "{}",
         created.data["Warnings"]
     );
 
     let cloud = full(&[SUBNET_AZ1, SUBNET_AZ2]);
     let reason = cloud.stack("orders").create(&plain()).await.failed();
-    assert!(reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free address"), "{reason}");
+    assert!(
+        reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free IP address"),
+        "{reason}"
+    );
     let given = with(plain(), json!({ "SubnetIds": [SUBNET_AZ1] }));
     let reason = cloud.stack("orders").create(&given).await.failed();
-    assert!(reason.contains("InsufficientFreeAddressesInSubnet") && reason.contains("Free an address"), "{reason}");
+    assert!(
+        reason.contains("InsufficientFreeAddressesInSubnet") && reason.contains("Free up an IP address"),
+        "{reason}"
+    );
     assert_eq!(cloud.own_groups().await.len(), 1, "until the Delete that follows");
     let event = cloud.stack("orders").delete_event("orders-TiDB-1KJH2LKJ3H4LK", &given);
     cloud.deliver(&event).await.succeeded();

@@ -141,12 +141,12 @@ fn sentences(source: &str, from: &str, each: &str) -> Vec<String> {
 fn troubleshooting_has_every_sentence_and_no_other() {
     let guide = file("docs/troubleshooting.md");
     let headings = [
-        "The properties",
-        "The service and the VPC",
+        "Properties",
+        "Endpoint service and VPC",
         "Zones and subnets",
         "Security groups",
-        "Permissions, quotas and other refusals of EC2",
-        "While it waits",
+        "Permissions, quotas, and other EC2 errors",
+        "Waiting and time-outs",
         "Sharing",
         "Warnings",
     ];
@@ -212,7 +212,7 @@ async fn the_sample_events_run() {
     cloud.deliver(&named("delete", &updated.physical_id)).await.succeeded();
     cloud.deliver(&sample("delete-invented-id")).await.succeeded();
     let reason = cloud.deliver(&sample("create-bad-properties")).await.failed();
-    assert!(reason.contains("6 faults"), "{reason}");
+    assert!(reason.contains("6 errors"), "{reason}");
     assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();
 }

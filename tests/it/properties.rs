@@ -67,7 +67,7 @@ fn every_kind_of_fault_has_its_sentence() {
     );
     fault(&json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the ID of an endpoint");
     fault(&json!({ "ServiceName": "com.amazonaws.us-east-1.s3" }), "ServiceName", "TiDB Cloud shows");
-    fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope Region");
+    fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope is Region");
     fault(&json!({ "VpcId": "vpc-0A11111111111111a" }), "VpcId", "vpc-0123456789abcdef0");
     fault(&json!({ "VpcId": [VPC] }), "VpcId", "must be a single value, not a list");
     fault(&json!({ "SubnetIds": ["subnet-x"] }), "SubnetIds", "'subnet-x'");
@@ -77,7 +77,11 @@ fn every_kind_of_fault_has_its_sentence() {
     fault(&json!({ "SecurityGroupIds": ["default"] }), "SecurityGroupIds", "sg-0123456789abcdef0");
     fault(&json!({ "AllowedCidrs": ["10.0.0.0"] }), "AllowedCidrs", "'10.0.0.0'");
     fault(&json!({ "AllowedCidrs": ["10.0.0.0/33"] }), "AllowedCidrs", "not a CIDR block");
-    fault(&json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }), "AllowedCidrs", "your own group");
+    fault(
+        &json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }),
+        "AllowedCidrs",
+        "your own security group",
+    );
     for port in ["0", "65536", "-1", "4000.0", "mysql"] {
         fault(&json!({ "Port": port }), "Port", "from 1 to 65535");
     }
@@ -88,7 +92,7 @@ fn every_kind_of_fault_has_its_sentence() {
     fault(&json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
     fault(&json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
     fault(&json!({ "Tags": [{ "Key": "tidb-private-endpoint:owned", "Value": "" }] }), "Tags", "reserved");
-    fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "twice");
+    fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "more than once");
     fault(&json!({ "Tags": [{ "Key": "k".repeat(128), "Value": "1" }] }), "Tags", "127");
     fault(&json!({ "Tags": [{ "Key": "k", "Value": "v".repeat(256) }] }), "Tags", "255");
     let many: Vec<Value> = (0..41).map(|n| json!({ "Key": format!("k{n}"), "Value": "" })).collect();
@@ -102,7 +106,7 @@ fn a_misspelt_name_gets_the_nearest_one() {
     {
         fault(&json!({ wrong: "" }), wrong, &format!("did you mean {right}?"));
     }
-    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the properties are ServiceName, VpcId");
+    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the supported properties are ServiceName, VpcId");
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn the_table_has_every_name_once() {
     assert_eq!(names.len(), PROPERTIES.len());
     for name in names {
         let sentences = faults(json!({ name: { "not": "this" } })).join(" ");
-        assert!(!sentences.contains("is not a property"), "{name} is known to the reader: {sentences}");
+        assert!(!sentences.contains("is not a supported property"), "{name} is known to the reader: {sentences}");
         assert!(sentences.contains(&format!("{name} must be")), "{name} is read: {sentences}");
     }
 }

@@ -36,8 +36,8 @@ async fn every_fault_of_the_properties_is_named_at_once() {
         &cloud,
         &wish,
         &[
-            "8 faults",
-            "ServiceNam is not a property; did you mean ServiceName?",
+            "8 errors",
+            "ServiceNam is not a supported property; did you mean ServiceName?",
             "ServiceName is missing",
             "vpc-xyz",
             "subnet-1",
@@ -55,7 +55,7 @@ async fn every_fault_of_the_properties_is_named_at_once() {
 async fn a_service_of_another_region() {
     let service = "com.amazonaws.vpce.eu-central-1.vpce-svc-0a1b2c3d4e5f60718";
     let wish = with(properties(), json!({ "ServiceName": service }));
-    refused(&Cloud::new(), &wish, &["eu-central-1", "us-east-1", "Deploy the function and the stack in eu-central-1"])
+    refused(&Cloud::new(), &wish, &["eu-central-1", "us-east-1", "Deploy the provider and the stack in eu-central-1"])
         .await;
 }
 
@@ -81,7 +81,7 @@ async fn a_service_without_a_usable_private_name() {
     refused(&Cloud::new(), &none, &["has no private DNS name", "PrivateDnsEnabled to false"]).await;
     let unproved =
         with(properties(), json!({ "ServiceName": "com.amazonaws.vpce.us-east-1.vpce-svc-0e5f60718293a4b5c" }));
-    refused(&Cloud::new(), &unproved, &["not verified", "api.not-verified.example.com"]).await;
+    refused(&Cloud::new(), &unproved, &["not verified the domain", "api.not-verified.example.com"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +89,7 @@ async fn a_vpc_without_dns() {
     let vpc = "vpc-0b22222222222222b";
     let wish = with(properties(), json!({ "VpcId": vpc, "SecurityGroupIds": ["sg-0b2db42222222222b"] }));
     let hostnames = "aws ec2 modify-vpc-attribute --vpc-id vpc-0b22222222222222b --enable-dns-hostnames";
-    refused(&Cloud::new(), &wish, &["enableDnsHostnames is off", hostnames]).await;
+    refused(&Cloud::new(), &wish, &["enableDnsHostnames is off in VPC", hostnames]).await;
 
     let cloud = Cloud::new();
     cloud.sim.set_vpc_dns(vpc, false, false);
@@ -113,7 +113,7 @@ async fn a_vpc_without_dns() {
 #[tokio::test(start_paused = true)]
 async fn a_vpc_that_does_not_exist() {
     let wish = with(properties(), json!({ "VpcId": "vpc-0ffffffffffffffff" }));
-    refused(&Cloud::new(), &wish, &["no VPC vpc-0ffffffffffffffff", ACCOUNT]).await;
+    refused(&Cloud::new(), &wish, &["VPC vpc-0ffffffffffffffff was not found", ACCOUNT]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,21 +126,28 @@ async fn a_vpc_of_another_account() {
 #[tokio::test(start_paused = true)]
 async fn zones_where_the_service_is_not() {
     let far = json!({ "ServiceName": SERVICE, "VpcId": "vpc-0c33333333333333c" });
-    refused(&Cloud::new(), &far, &["served in use1-az1, use1-az2", "has subnets only in use1-az4"]).await;
+    refused(&Cloud::new(), &far, &["supports the zones use1-az1, use1-az2", "has subnets only in use1-az4"]).await;
     let given = with(properties(), json!({ "SubnetIds": [SUBNET_AZ4] }));
-    refused(&Cloud::new(), &given, &["served in use1-az1, use1-az2", "given subnets are only in use1-az4"]).await;
+    refused(&Cloud::new(), &given, &["supports the zones use1-az1, use1-az2", "given subnets are only in use1-az4"])
+        .await;
     let asked = with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1", "use1-az4"] }));
-    refused(&Cloud::new(), &asked, &["AvailabilityZoneIds has use1-az4", "served only in use1-az1, use1-az2"]).await;
+    refused(&Cloud::new(), &asked, &["AvailabilityZoneIds contains use1-az4", "supports only use1-az1, use1-az2"])
+        .await;
     let narrow = with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1"], "SubnetIds": [SUBNET_AZ2] }));
-    refused(&Cloud::new(), &narrow, &["AvailabilityZoneIds has use1-az1", "given subnets are only in use1-az2"]).await;
+    refused(&Cloud::new(), &narrow, &["AvailabilityZoneIds contains use1-az1", "given subnets are only in use1-az2"])
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_group_to_let_in_that_does_not_exist() {
     let plain = with(properties(), json!({ "SecurityGroupIds": null }));
     let wish = with(plain.clone(), json!({ "AllowedSecurityGroupIds": [GROUP, "sg-0fffffffffffffff0"] }));
-    refused(&Cloud::new(), &wish, &["AllowedSecurityGroupIds has sg-0fffffffffffffff0", "Give a group of the VPC"])
-        .await;
+    refused(
+        &Cloud::new(),
+        &wish,
+        &["AllowedSecurityGroupIds contains sg-0fffffffffffffff0", "Specify a security group in VPC"],
+    )
+    .await;
 
     // One that is there, and that EC2 takes all the same only if the VPCs are peered, which nothing shows.
     let cloud = Cloud::new();
@@ -179,11 +186,11 @@ async fn two_subnets_in_one_zone() {
 #[tokio::test(start_paused = true)]
 async fn subnets_and_groups_of_another_vpc() {
     let subnet = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, "subnet-0d4c44444444444c4"] }));
-    refused(&Cloud::new(), &subnet, &["subnet-0d4c44444444444c4", "does not have", VPC]).await;
+    refused(&Cloud::new(), &subnet, &["subnet-0d4c44444444444c4", "not in VPC", VPC]).await;
     let group = with(properties(), json!({ "SecurityGroupIds": [GROUP_2] }));
-    refused(&Cloud::new(), &group, &[GROUP_2, "is in the VPC", VPC_2, VPC]).await;
+    refused(&Cloud::new(), &group, &[GROUP_2, "is in VPC", VPC_2, VPC]).await;
     let unknown = with(properties(), json!({ "SecurityGroupIds": ["sg-0ffffffffffffffff"] }));
-    refused(&Cloud::new(), &unknown, &["sg-0ffffffffffffffff", "does not show"]).await;
+    refused(&Cloud::new(), &unknown, &["sg-0ffffffffffffffff", "was not found"]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,7 +214,7 @@ async fn a_name_in_a_hosted_zone_of_the_customers() {
     let took = cloud.sim.now().duration_since(begun).as_secs();
     assert!((300..400).contains(&took), "five minutes, then it is not an endpoint that goes away: {took} s");
     let reason = failed.failed();
-    for words in [PRIVATE_NAME, VPC, "private hosted zone", "another stack", "going away"] {
+    for words in [PRIVATE_NAME, VPC, "private hosted zone", "another stack", "being deleted"] {
         assert!(reason.contains(words), "'{words}' is not in: {reason}");
     }
     assert_eq!(cloud.sim.endpoints(), []);
@@ -223,7 +230,7 @@ async fn a_missing_permission_is_named() {
     ] {
         let cloud = Cloud::of(|world| world.denied_actions = [denied.to_owned()].into());
         let reason = cloud.stack("orders").create(&properties()).await.failed();
-        assert!(reason.contains(&format!("may not do {named}.")), "{reason}");
+        assert!(reason.contains(&format!("is not allowed to perform {named}.")), "{reason}");
     }
     // Creating with tags needs a second permission, and EC2 names that one.
     let cloud = Cloud::new();
@@ -232,14 +239,14 @@ async fn a_missing_permission_is_named() {
         _ => ec2_sim::Verdict::Proceed,
     });
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("may not do ec2:CreateTags."), "{reason}");
+    assert!(reason.contains("is not allowed to perform ec2:CreateTags."), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_ec2_refuses_is_passed_on_with_a_cure() {
     let cloud = Cloud::of(|world| world.knobs.endpoints_per_vpc = 0);
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("VpcEndpointLimitExceeded") && reason.contains("higher quota"), "{reason}");
+    assert!(reason.contains("VpcEndpointLimitExceeded") && reason.contains("quota increase"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]

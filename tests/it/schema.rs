@@ -57,11 +57,11 @@ fn schema() -> Value {
         properties.insert(name.clone(), described(json!({ "type": "string" }), meaning));
     }
     let of_cloudformation = [
-        ("ServiceToken", json!({ "type": "string" }), "the function that answers CloudFormation"),
+        ("ServiceToken", json!({ "type": "string" }), "the service token of the provider"),
         (
             "ServiceTimeout",
             json!({ "type": "integer", "minimum": 1, "maximum": 3_600 }),
-            "how many seconds CloudFormation waits for the answer",
+            "how many seconds CloudFormation waits for the response",
         ),
     ];
     for (name, schema, meaning) in of_cloudformation {
@@ -72,7 +72,7 @@ fn schema() -> Value {
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
-        "description": "One interface endpoint for TiDB Cloud in a VPC, shared between stacks",
+        "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
         "definitions": {
             "Tag": {
                 "type": "object",
@@ -84,7 +84,7 @@ fn schema() -> Value {
                 "additionalProperties": false,
             },
             "Attribute": {
-                "description": "What !GetAtt may name. Some have the names of properties and so cannot be read-only here.",
+                "description": "Attribute names for !GetAtt. Those that are also property names cannot be read-only here.",
                 "type": "string",
                 "enum": attributes,
             },
@@ -94,7 +94,7 @@ fn schema() -> Value {
         "required": required,
         "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }],
         "createOnlyProperties": updated("replacement"),
-        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is then out of scope"),
+        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is outside the new scope"),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
         "primaryIdentifier": [pointer("EndpointId")],
     })
@@ -119,7 +119,7 @@ fn every_word_of_the_tables_has_its_place_in_the_schema() {
             ["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required.as_str()),
             "{name}: {required}"
         );
-        let updates = ["in place", "replacement", "replacement if the endpoint is then out of scope"];
+        let updates = ["in place", "replacement", "replacement if the endpoint is outside the new scope"];
         assert!(updates.contains(&update.as_str()), "{name}: {update}");
     }
     assert!(rows.iter().all(|row| (row.required.len() > 3) == (row.name == "VpcId")));

@@ -81,7 +81,7 @@ async fn somebody_elses_endpoint_is_used_and_left_as_it_is() {
     assert_eq!(joined.physical_id, id);
     assert_eq!((joined.data["Reused"].as_str(), joined.data["Ownership"].as_str()), ("true", "Foreign"));
     let warnings = &joined.data["Warnings"];
-    for words in ["no subnet in use1-az2", "sg-0a1def1111111111a is not attached", "tags team are not written"] {
+    for words in ["no subnet in use1-az2", "does not use sg-0a1def1111111111a", "tags team are not added"] {
         assert!(warnings.contains(words), "'{words}' is not in: {warnings}");
     }
     let narrower = with(wish.clone(), json!({ "SubnetIds": [SUBNET_AZ2], "PrivateDnsEnabled": false }));
@@ -122,7 +122,7 @@ async fn what_is_shared_only_grows() {
     );
     let second = billing.create(&wide).await.succeeded();
     assert_eq!(second.data["AvailabilityZoneIds"], "use1-az1,use1-az2", "the second stack gets the zone that it needs");
-    assert!(second.data["Warnings"].contains("keeps its own values of the tags team"), "{}", second.data["Warnings"]);
+    assert!(second.data["Warnings"].contains("keeps its values of the tags team"), "{}", second.data["Warnings"]);
 
     let elsewhere = with(
         properties(),
@@ -179,7 +179,7 @@ async fn an_endpoint_that_is_going_away_is_waited_for_and_replaced() {
     let cloud = Cloud::of(|world| world.knobs.zone_release_ms = Span::exactly(180_000));
     let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
-    cloud.sim.delete_endpoint_by_hand(&id);
+    cloud.sim.delete_endpoint(&id);
     cloud.pass(5).await;
     let created = cloud.stack("orders").create(&properties()).await.succeeded();
     assert_ne!(created.physical_id, id);
@@ -324,5 +324,5 @@ async fn an_endpoint_of_another_vpc_of_the_region_is_joined_if_that_is_allowed()
 async fn nothing_in_the_region_to_join() {
     let reason =
         Cloud::new().stack("orders").create(&json!({ "ServiceName": SERVICE, "ReuseScope": "Region" })).await.failed();
-    assert!(reason.contains(SERVICE) && reason.contains("Give a VpcId"), "{reason}");
+    assert!(reason.contains(SERVICE) && reason.contains("Specify VpcId"), "{reason}");
 }
