@@ -15,15 +15,15 @@ pub(super) fn role_may_be_new(journal: &Journal, now: Timestamp) -> bool {
     now.duration_since(journal.started()) < NEW_ROLE_PATIENCE
 }
 
-/// The foreign endpoint whose tags the role must not change, for example because of an organization's policy. The provider
-/// never deletes such an endpoint, so the reference protects nothing, and a resource can do without.
+/// The foreign endpoint that the role must not tag, for example because of an organization's policy. The provider never
+/// deletes such an endpoint, so the reference protects nothing, and a resource can do without.
 pub(super) fn reference_denied<'a>(
     kind: ErrorKind,
     action: &'a Action,
     journal: &Journal,
     now: Timestamp,
 ) -> Option<&'a EndpointId> {
-    let Action::Tag(id, TagAction::Join | TagAction::Release) = action else { return None };
+    let Action::Tag(id, TagAction::Join) = action else { return None };
     let denied = kind == ErrorKind::Denied && !role_may_be_new(journal, now);
     (denied && !journal.endpoint(id).owned).then_some(id)
 }

@@ -21,7 +21,7 @@ pub struct EndpointRecord {
     pub owned: bool,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
-    /// The IAM action whose denial keeps the reference from being written or removed, on a foreign endpoint.
+    /// The IAM action whose denial keeps the reference from being written, on a foreign endpoint.
     pub reference_denied: Option<String>,
     /// VPC and service, if the provider owns it and it was seen with the reference.
     pub place: Option<(VpcId, ServiceName)>,

@@ -153,9 +153,9 @@ pub enum Refusal {
     /// CloudFormation manages the endpoint in the same stack.
     #[error(
         "The endpoint {endpoint} is the resource {logical_id} of this same stack, so CloudFormation would delete it when \
-         {logical_id} is removed. First set DeletionPolicy: Retain on {logical_id} in a deployment of its own, then \
-         add the tag tidb-private-endpoint:owned to the endpoint, and only then replace {logical_id} with this resource \
-         (see docs/migrating.md)."
+         {logical_id} is removed. First set DeletionPolicy: Retain on {logical_id} in a deployment of its own; then \
+         hand the endpoint over by its tags, and replace {logical_id} with this resource (docs/migrating.md has the \
+         commands)."
     )]
     NativeOfThisStack { endpoint: EndpointId, logical_id: String },
     /// An endpoint of somebody else's without an address.

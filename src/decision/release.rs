@@ -108,7 +108,7 @@ fn phase(holder: &Holder, endpoint: &Endpoint, at: Timestamp, journal: &Journal)
         return Phase::Deleting;
     }
     let shown_late = record.released.is_some_and(|when| may_predate(at, when));
-    if holder.is_in(&endpoint.tags) && !shown_late && record.reference_denied.is_none() {
+    if holder.is_in(&endpoint.tags) && !shown_late {
         return Phase::Held;
     }
     // Foreign endpoints settle, too: a Create that comes right after must not take a reference that is shown late for its

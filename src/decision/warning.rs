@@ -40,7 +40,7 @@ pub enum Warning {
     NoRoomForManagedGroup { endpoint: EndpointId, count: usize, holders: String },
     /// A property names something that others have deleted.
     Gone { property: &'static str, id: String },
-    /// The reference on a foreign endpoint could not be written or removed.
+    /// The reference on a foreign endpoint cannot be written.
     ReferenceDenied { endpoint: EndpointId, action: String },
     /// CloudFormation manages the endpoint in some stack.
     NativeEndpoint { endpoint: EndpointId, logical_id: String, stack: String },
@@ -129,7 +129,7 @@ impl fmt::Display for Warning {
             }
             Self::ReferenceDenied { endpoint, action } => write!(
                 f,
-                "{endpoint} is used without this resource's reference, because the provider's role is not allowed to perform {action} on it; whoever owns the endpoint cannot see there that this stack uses it."
+                "The provider's role is not allowed to perform {action} on {endpoint}, so this resource uses the endpoint without a reference, and its owner cannot see that."
             ),
             Self::NativeEndpoint { endpoint, logical_id, stack } => write!(
                 f,

@@ -67,7 +67,7 @@ async fn a_denial_is_not_waited_for_after_the_first_minute() {
             _ => Verdict::Proceed,
         });
         // Not before 90 seconds.
-        cloud.sim.turn_knobs(|knobs| knobs.create_ms = Span::exactly(110_000));
+        cloud.sim.update_knobs(|knobs| knobs.create_ms = Span::exactly(110_000));
         let begun = cloud.sim.now();
         let reason = cloud.stack("orders").create(&properties()).await.failed();
         assert_says(&reason, &["is not allowed to perform ec2:DescribeVpcEndpoints"]);
@@ -79,7 +79,7 @@ async fn a_denial_is_not_waited_for_after_the_first_minute() {
 #[tokio::test(start_paused = true)]
 async fn a_denial_that_has_passed_does_not_count_at_the_next_one() {
     let cloud = Cloud::new();
-    cloud.sim.turn_knobs(|knobs| knobs.create_ms = Span::exactly(110_000));
+    cloud.sim.update_knobs(|knobs| knobs.create_ms = Span::exactly(110_000));
     let create = tokio::spawn({
         let stack = cloud.stack("orders");
         async move { stack.create(&with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }))).await }
@@ -176,11 +176,11 @@ async fn deploying_again_is_said_to_continue_only_where_it_does() {
     let stack = cloud.stack("orders");
     let old = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
     let created = stack.create(&old).await.succeeded();
-    cloud.sim.turn_knobs(|knobs| knobs.modify_ms = Span::exactly(3_600_000));
+    cloud.sim.update_knobs(|knobs| knobs.modify_ms = Span::exactly(3_600_000));
     let reason = stack.update(&created.physical_id, &with(properties(), limited(120)), &old).await.failed();
     assert_says(&reason, &["Timed out", "Deploy again, with a longer ServiceTimeout"]);
     assert_silent(&reason, &["continues"]);
-    cloud.sim.turn_knobs(|knobs| knobs.delete_ms = Span::exactly(3_600_000));
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = Span::exactly(3_600_000));
     let event = stack.delete_event(&created.physical_id, &with(properties(), limited(120)));
     let reason = cloud.deliver(&event).await.failed();
     assert_says(&reason, &["Timed out", "the provider continues from here"]);
@@ -309,7 +309,7 @@ async fn a_trigger_heals_and_changes_nothing_else() {
     assert_eq!((updated.physical_id, cloud.endpoint()), (created.physical_id.clone(), before));
 
     // What somebody deleted in the console comes back.
-    cloud.sim.delete_endpoint_by_hand(&created.physical_id);
+    cloud.sim.delete_endpoint(&created.physical_id);
     cloud.pass(600).await;
     let healed = stack.update(&created.physical_id, &first, &next).await.succeeded();
     assert_ne!(healed.physical_id, created.physical_id);
