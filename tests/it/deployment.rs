@@ -1,5 +1,5 @@
-//! CloudFormation and Lambda for one stack, as they behave when something fails: if a function is killed, its event is delivered
-//! again; a failed Create is deleted; a failed Update is rolled back. And a monitor that checks every call.
+//! CloudFormation and Lambda for one stack, as they behave when something fails: if a function is killed, its event is
+//! delivered again; a failed Create is deleted; a failed Update is rolled back. And a monitor that checks every call.
 
 use crate::cloud::{Answered, Cloud, Stack, properties};
 use ec2_sim::{Call, Ec2 as Sim, State};
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
-/// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for, with
-/// four calls each time. The rest is for what comes before and after.
+/// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
+/// with four calls each time. The rest is for what comes before and after.
 const CALLS_MAX: usize = 200;
 /// After how many seconds Lambda delivers the event of a killed function again.
 const REDELIVERY: u64 = 60;
@@ -120,9 +120,9 @@ impl Deployment {
         }
     }
 
-    /// Delivers an event until the function responds. Returns `None` if the function is killed and the event is not delivered
-    /// again. Lambda delivers an event three times. Here, it is delivered up to twelve times, so that random histories, which
-    /// kill functions at one look in a hundred and at one change in twenty, come to an end.
+    /// Delivers an event until the function responds. Returns `None` if the function is killed and the event is not
+    /// delivered again. Lambda delivers an event three times. Here, it is delivered up to twelve times, so that random
+    /// histories, which kill functions at one look in a hundred and at one change in twenty, come to an end.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
         for _ in 0..12 {
             let calls = self.cloud.sim.log().len();
@@ -187,7 +187,8 @@ impl Deployment {
         None
     }
 
-    /// Updates the stack, and cleans up what was replaced. If that fails, CloudFormation rolls back, and the user tries again.
+    /// Updates the stack, and cleans up what was replaced. If that fails, CloudFormation rolls back, and the user tries
+    /// again.
     pub(crate) async fn update(&mut self, properties: &Value) {
         for _ in 0..12 {
             if self.try_update(properties).await {

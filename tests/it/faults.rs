@@ -170,8 +170,8 @@ async fn delete_during_create(cloud: &Cloud, watch: &Watch, orders: &Deployment)
     // A Create that is killed is not delivered again: that would be after its Delete, which cannot be detected.
     let (created, calls) = tokio::join!(orders.send(&event, false), delete);
     cloud.pass(300).await;
-    // Another known limit: the first change of the Create comes after the last look of the Delete, or less than the read
-    // lag before it.
+    // Another known limit: the first change of the Create comes after the last look of the Delete, or less than the
+    // read lag before it.
     let log = cloud.sim.log();
     let ended = log.get(calls - 1).map(|call| call.at).unwrap_or_default();
     let writes = |call: &&ec2_sim::Call| matches!(call.action.as_str(), "CreateVpcEndpoint" | "CreateTags");

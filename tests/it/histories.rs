@@ -1,5 +1,5 @@
-//! Random histories: several stacks at the same time, with the real SDK client and the simulated EC2, lagging reads, faults,
-//! and crashes. A seed determines the history, call by call.
+//! Random histories: several stacks at the same time, with the real SDK client and the simulated EC2, lagging reads,
+//! faults, and crashes. A seed determines the history, call by call.
 
 use crate::cloud::*;
 use crate::deployment::{Deployment, Watch};
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// A fault that is planted on the wire, to prove that the checks can fail. On the wire, only what is stored in EC2 can be
-/// changed. `explore/planted.rs` changes what the function decides, such as how long it waits, in the model.
+/// A fault that is planted on the wire, to prove that the checks can fail. On the wire, only what is stored in EC2 can
+/// be changed. `explore/planted.rs` changes what the function decides, such as how long it waits, in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PlantedFault {
     None,
@@ -35,8 +35,8 @@ impl Random {
     }
 }
 
-/// What happens to a call: usually nothing special. Functions are killed more often at a change than at a look. The stack
-/// whose function is killed is random too; if none is running, nothing happens.
+/// What happens to a call: usually nothing special. Functions are killed more often at a change than at a look. The
+/// stack whose function is killed is random too; if none is running, nothing happens.
 fn verdict(random: &mut Random, call: &Call, kills: &[Arc<Notify>]) -> Verdict {
     let change = !call.action.starts_with("Describe");
     match random.below(100) {
@@ -73,7 +73,8 @@ fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
         let stacks = 2 + random.below(2);
         let kills: Vec<Arc<Notify>> = (0..stacks).map(|_| Arc::default()).collect();
         let dns = random.below(4) > 0;
-        // In every other history, the first stack is deleted early, and the others are created when that is about to happen.
+        // In every other history, the first stack is deleted early, and the others are created when that is about to
+        // happen.
         let chase = seed.is_multiple_of(2);
         let (deleting, is_deleting) = watch::channel(false);
         let mut deleting = Some(deleting);

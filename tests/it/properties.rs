@@ -1,4 +1,4 @@
-//! What the reader of properties accepts, and every fault that it names.
+//! The reading of properties: what is accepted, and what is reported as invalid.
 
 use crate::cloud::{GROUP, SERVICE, SUBNET_AZ1, SUBNET_AZ2, VPC, with};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn faults(over: Value) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
 }
 
-/// One fault, in the property `property`, with `says` in its sentence.
+/// Checks that there is one fault, in the property `property`, whose sentence contains `says`.
 fn fault(over: &Value, property: &str, says: &str) {
     let faults = faults(over.clone());
     assert_eq!(faults.len(), 1, "{over}: {faults:?}");
@@ -24,7 +24,7 @@ fn fault(over: &Value, property: &str, says: &str) {
 }
 
 #[test]
-fn everything_is_read_as_text_or_as_what_it_is() {
+fn every_property_is_read_from_strings_or_typed_values() {
     let typed = json!({
         "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:f", "ServiceTimeout": 900,
         "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2, SUBNET_AZ1], "AvailabilityZoneIds": ["use1-az1", "usw2-lax1-az1"],
@@ -32,7 +32,7 @@ fn everything_is_read_as_text_or_as_what_it_is() {
         "Port": 3306, "PrivateDnsEnabled": false, "IpAddressType": "dualstack", "ReuseScope": "Region",
         "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": 7 }],
     });
-    let texts = json!({
+    let strings = json!({
         "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:f", "ServiceTimeout": "900",
         "SubnetIds": format!("{SUBNET_AZ1}, {SUBNET_AZ2}"), "AvailabilityZoneIds": "use1-az1,usw2-lax1-az1",
         "AllowedCidrs": ["10.0.0.0/8", " 2001:db8::/32 "], "AllowedSecurityGroupIds": [GROUP],
@@ -40,7 +40,7 @@ fn everything_is_read_as_text_or_as_what_it_is() {
         "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": "7" }],
     });
     let from_typed = EndpointSpec::read(&with(minimal(), typed)).unwrap();
-    assert_eq!(EndpointSpec::read(&with(minimal(), texts)).unwrap(), from_typed);
+    assert_eq!(EndpointSpec::read(&with(minimal(), strings)).unwrap(), from_typed);
     assert_eq!(from_typed.subnet_ids, [SUBNET_AZ1.into(), SUBNET_AZ2.into()], "a repetition counts once");
     assert_eq!((from_typed.port, from_typed.private_dns), (3306, false));
     assert_eq!(
@@ -51,13 +51,13 @@ fn everything_is_read_as_text_or_as_what_it_is() {
 }
 
 #[test]
-fn what_a_template_leaves_empty_is_not_given() {
+fn an_empty_property_counts_as_not_given() {
     let empty = json!({ "SubnetIds": [""], "SecurityGroupIds": "", "Port": "", "AllowedCidrs": [], "Tags": null, "IpAddressType": "not-specified" });
     assert_eq!(EndpointSpec::read(&with(minimal(), empty)), EndpointSpec::read(&minimal()));
 }
 
 #[test]
-fn every_kind_of_fault_has_its_sentence() {
+fn every_kind_of_fault_has_a_sentence() {
     fault(&json!({ "ServiceName": null }), "ServiceName", "is missing");
     fault(&json!({ "ServiceName": "  " }), "ServiceName", "is missing");
     fault(
@@ -100,7 +100,7 @@ fn every_kind_of_fault_has_its_sentence() {
 }
 
 #[test]
-fn a_misspelt_name_gets_the_nearest_one() {
+fn for_a_misspelled_name_the_nearest_one_is_suggested() {
     for (wrong, right) in
         [("VpcID", "VpcId"), ("SubnetId", "SubnetIds"), ("privateDnsEnabled", "PrivateDnsEnabled"), ("Ports", "Port")]
     {
@@ -110,7 +110,7 @@ fn a_misspelt_name_gets_the_nearest_one() {
 }
 
 #[test]
-fn hostile_input_is_neither_repeated_in_full_nor_raw() {
+fn hostile_input_is_shortened_and_escaped() {
     let long = "x".repeat(100_000);
     for faults in
         [faults(json!({ "VpcId": long })), faults(json!({ long: 1 })), faults(json!({ "VpcId": "a\u{0}b\nc" }))]

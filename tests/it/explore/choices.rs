@@ -1,5 +1,5 @@
-//! Nondeterminism. Every choice that a history makes goes through [`Choices`], so that the list of choices determines the
-//! history, and the search can take the next list.
+//! Nondeterminism. Every choice that a history makes goes through [`Choices`], so that the list of choices determines
+//! the history, and the search can take the next list.
 
 use super::ec2::Moment;
 use std::rc::Rc;
@@ -10,7 +10,8 @@ pub(super) struct Choices {
     /// What was chosen, and out of how many.
     made: Vec<(usize, usize)>,
     used: usize,
-    /// The state of the random generator for choices that are not prescribed. Without it, the first alternative is taken.
+    /// The state of the random generator for choices that are not prescribed. Without it, the first alternative is
+    /// taken.
     random: Option<u64>,
 }
 
@@ -55,8 +56,8 @@ impl Choices {
         if self.random.is_some() && self.choose(10) > 0 { 0 } else { self.choose(count) }
     }
 
-    /// Chooses whether something happens now, with this many moments left for it. A random walk takes each of them with the
-    /// same probability.
+    /// Chooses whether something happens now, with this many moments left for it. A random walk takes each of them with
+    /// the same probability.
     fn happens_now(&mut self, moments: usize) -> bool {
         let alternatives = if self.random.is_some() { moments } else { moments.min(2) };
         self.choose(alternatives) == 0

@@ -75,8 +75,8 @@ pub(super) struct Stack {
     pub(super) physical_id: Option<String>,
     /// The endpoint of the last successful response.
     pub(super) promised: Option<EndpointId>,
-    /// The endpoints that it has joined: its reference was written, and a later look showed no announcement. From then on,
-    /// nobody may take them away.
+    /// The endpoints that it has joined: its reference was written, and a later look showed no announcement. From then
+    /// on, no other stack may take them away.
     pub(super) joined: BTreeSet<EndpointId>,
     /// Whether the current operation has its response.
     pub(super) responded: bool,

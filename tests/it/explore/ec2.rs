@@ -1,5 +1,5 @@
-//! The model of EC2, reduced to what the protocol uses. A write takes effect at one moment. A read may show, for the endpoint
-//! and for each of its tags independently, any value that was true less than the read lag ago.
+//! The model of EC2, reduced to what the protocol uses. A write takes effect at one moment. A read may show, for the
+//! endpoint and for each of its tags independently, any value that was true less than the read lag ago.
 
 use super::choices::Choices;
 use super::endpoint::{Body, Lifecycle, Record, describe};
@@ -20,8 +20,8 @@ use tidb_private_endpoint::request::Request;
 pub(super) type Moment = i64;
 
 pub(super) const LAG: Moment = READ_LAG.as_secs();
-/// How long EC2 takes to create or modify an endpoint, to delete it, and then to stop listing it. Shorter than in AWS, because
-/// nothing is decided in the meantime.
+/// How long EC2 takes to create or modify an endpoint, to delete it, and then to stop listing it. Shorter than in AWS,
+/// because nothing is decided in the meantime.
 const CREATION: Moment = 6;
 const DELETION: Moment = 6;
 const LISTED: Moment = 12;

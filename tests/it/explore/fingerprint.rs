@@ -4,10 +4,10 @@
 //!
 //! * All moments are relative to the next moment at which something happens. What looks from then on cannot show is
 //!   forgotten.
-//! * The moments in a journal are relative to the next look of its delivery, which is when a decision first uses them. If
-//!   the decision only asks whether something happened less than a certain time ago, all longer times are equal.
-//! * What is not used again is left out: the client token of an event that is not delivered again, the tags of an endpoint
-//!   that is no longer listed, the journal of a function that has crashed.
+//! * The moments in a journal are relative to the next look of its delivery, which is when a decision first uses them.
+//!   If the decision only asks whether something happened less than a certain time ago, all longer times are equal.
+//! * What is not used again is left out: the client token of an event that is not delivered again, the tags of an
+//!   endpoint that is no longer listed, the journal of a function that has crashed.
 //! * Expired announcements are equal, except for their order.
 //!
 //! [`Equivalence::Identical`] leaves nothing out. `reduction.rs` compares the results of both.
@@ -148,8 +148,8 @@ fn fingerprint_journal(state: &State, journal: &Journal, at: Timestamp, keys: &K
     }
 }
 
-/// The tag keys of announcements, relative to the next moment. An announcement whose moment has passed for every clock is
-/// represented by its rank: how long ago it expired does not matter, but that it differs from others does.
+/// The tag keys of announcements, relative to the next moment. An announcement whose moment has passed for every clock
+/// is represented by its rank: how long ago it expired does not matter, but that it differs from others does.
 #[derive(Debug)]
 pub(super) struct Keys(BTreeMap<String, (usize, i128)>);
 

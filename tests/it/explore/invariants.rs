@@ -11,9 +11,9 @@ use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::tags::{self, Tags};
 
 impl State {
-    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a Create that CloudFormation has given up on
-    /// writes for the first time after the last look of the Delete, or so shortly before it that the look does not show
-    /// it. The history is exempt from further checks and ends here.
+    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a Create that CloudFormation has given up
+    /// on writes for the first time after the last look of the Delete, or so shortly before it that the look does not
+    /// show it. The history is exempt from further checks and ends here.
     pub(super) fn check_known_limit(&mut self, stack: usize) {
         let Stack { deleted, released, last_join, .. } = self.stacks[stack];
         if (deleted || released) && last_join > self.now - LAG {
@@ -75,7 +75,8 @@ impl State {
         Ok(())
     }
 
-    /// When a history has ended, every reference belongs to a stack that still has the endpoint, and nothing is left over.
+    /// When a history has ended, every reference belongs to a stack that still has the endpoint, and nothing is left
+    /// over.
     pub(super) fn check_end(&self) -> Checked<()> {
         if self.exempt {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Planted faults (mutations), to prove that the checks can fail. Each removes one rule of the protocol, by changing what the
-//! decision receives or returns. The search has to find a violation for every one of them.
+//! Planted faults (mutations), to prove that the checks can fail. Each removes one rule of the protocol, by changing
+//! what the decision receives or returns. The search has to find a violation for every one of them.
 
 use jiff::{SignedDuration, Timestamp};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
@@ -162,7 +162,7 @@ pub(super) const ALL: [PlantedFault; 15] = [
         found_in: "both use a foreign endpoint, without failures, in steps of 5 s",
         view: |observed, _, _| {
             for endpoint in &mut observed.endpoints {
-                endpoint.tags.insert(OWNED.to_owned(), "somebody".to_owned());
+                endpoint.tags.insert(OWNED.to_owned(), "another resource".to_owned());
             }
         },
         ..NONE

@@ -39,7 +39,7 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     let Existing { holders, owned, spec } = endpoint;
     let mut tags: Tags = holders.iter().map(|n| (holder(*n).ref_key(), holder(*n).name.clone())).collect();
     if *owned {
-        tags.insert(OWNED.to_owned(), "somebody".to_owned());
+        tags.insert(OWNED.to_owned(), "another resource".to_owned());
     }
     ec2.place(&NewEndpoint {
         service_name: service(spec.service).into(),

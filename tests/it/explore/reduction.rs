@@ -1,5 +1,5 @@
-//! Checks the reduction in `fingerprint.rs`: a search that considers only identical states equal finds the same ends and the
-//! same violations.
+//! Checks the reduction in `fingerprint.rs`: a search that considers only identical states equal finds the same ends
+//! and the same violations.
 
 use super::fingerprint::Equivalence;
 use super::named;

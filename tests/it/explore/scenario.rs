@@ -6,7 +6,8 @@ use super::planted::PlantedFault;
 use jiff::SignedDuration;
 use tidb_private_endpoint::model::protocol::CALL_LIMIT;
 
-/// The longest time from the start of a look to the effect of the call that it leads to: each may take the limit of a call.
+/// The longest time from the start of a look to the effect of the call that it leads to: each may take the limit of a
+/// call.
 pub(super) const SLOWEST: Moment = 2 * CALL_LIMIT.as_secs() - 1;
 
 /// The stacks and their plans, and what else may happen.
@@ -60,9 +61,9 @@ pub(super) fn without_failures(scenario: Scenario) -> Scenario {
     Scenario { failures: 0, ..scenario }
 }
 
-/// The variant in which everything happens at multiples of five seconds. Pauses are rounded up, so looks are only later,
-/// never early. Moments that the scenario leaves open are rounded down. The read lag is two steps, so that what was written
-/// one step ago may be visible or not.
+/// The variant in which everything happens at multiples of five seconds. Pauses are rounded up, so looks are only
+/// later, never early. Moments that the scenario leaves open are rounded down. The read lag is two steps, so that what
+/// was written one step ago may be visible or not.
 pub(super) fn coarse(scenario: Scenario) -> Scenario {
     const STEP: Moment = 5;
     let round_down = |moments: &mut Vec<Moment>| {

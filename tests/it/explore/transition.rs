@@ -1,6 +1,6 @@
-//! The transitions: CloudFormation sends an event, a function looks and decides, a call to EC2 takes effect. A delivery runs
-//! the provider's decision, journal, and retry policy in the order of the loop in `src/reconcile.rs`: look, decide, act,
-//! look again.
+//! The transitions: CloudFormation sends an event, a function looks and decides, a call to EC2 takes effect. A delivery
+//! runs the provider's decision, journal, and retry policy in the order of the loop in `src/reconcile.rs`: look,
+//! decide, act, look again.
 
 use super::choices::{Choices, OpenMoment};
 use super::cloudformation::{Operation, holder, name};
@@ -20,14 +20,17 @@ use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
 const OUTAGE: Moment = 95;
 /// The time that an event has.
 const DEADLINE: Moment = 885;
-/// The most looks that one delivery may need. Waiting until the announcement of a crashed function expires takes 43 of them.
+/// The most looks that one delivery may need. Waiting until the announcement of a crashed function expires takes 43 of
+/// them.
 pub(super) const LOOKS_MAX: u32 = 75;
 
 impl State {
-    /// Advances to the next moment at which something happens, and lets it happen. Returns false if the history has ended.
+    /// Advances to the next moment at which something happens, and lets it happen. Returns false if the history has
+    /// ended.
     ///
-    /// If several things fall on the same moment, effects come first. No history is lost: a look at that moment may show
-    /// EC2 from before the effects anyway, because reads lag. Looks change nothing, so their order does not matter.
+    /// If several things fall on the same moment, effects come first. No history is lost: a look at that moment may
+    /// show EC2 from before the effects anyway, because reads lag. Looks change nothing, so their order does not
+    /// matter.
     pub(super) fn step(&mut self, scenario: &Scenario, choices: &mut Choices) -> Checked<bool> {
         let Some(now) = self.next_moment() else { return self.check_end().map(|()| false) };
         assert_eq!(now % scenario.grid, 0, "off the grid, different states would get the same fingerprint");
@@ -138,8 +141,8 @@ impl State {
         Ok(())
     }
 
-    /// Notes that a stack has joined, if the decision is one that is only made after a look that shows the reference and no
-    /// announcement.
+    /// Notes that a stack has joined, if the decision is one that is only made after a look that shows the reference
+    /// and no announcement.
     fn note_joined(&mut self, number: usize, next: &Next) {
         let delivery = &self.deliveries[number];
         let id = match next {
@@ -160,8 +163,8 @@ impl State {
         }
     }
 
-    /// A call takes effect, or does so later. A crash after the call is a crash before the next look, which is at the same
-    /// moment.
+    /// A call takes effect, or does so later. A crash after the call is a crash before the next look, which is at the
+    /// same moment.
     fn effect(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) -> Checked<()> {
         let delivery = &mut self.deliveries[number];
         let NextStep::Effect(open, action) = &mut delivery.next else { return Ok(()) };

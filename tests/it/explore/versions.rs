@@ -5,8 +5,8 @@ use super::ec2::{LAG, Moment};
 /// Long before the history begins.
 pub(super) const FOREVER: Moment = -1_000_000;
 
-/// A value and its older values, each with the moment from which it was true, the oldest first. Values may also be set for
-/// the future.
+/// A value and its older values, each with the moment from which it was true, the oldest first. Values may also be set
+/// for the future.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Versions<T>(Vec<(Moment, T)>);
 

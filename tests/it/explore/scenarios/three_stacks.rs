@@ -48,7 +48,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Three holders and a failure, small enough to be explored completely: calls take no time, and stacks start at few moments.
+/// Three holders and a failure, small enough to be explored completely: calls take no time, and stacks start at few
+/// moments.
 pub(in crate::explore) fn three_stacks_and_a_failure() -> Vec<Scenario> {
     let small = |scenario| coarse(Scenario { delays: vec![0], failures: 1, ..scenario });
     vec![
