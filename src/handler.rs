@@ -3,7 +3,7 @@
 #![warn(missing_docs)]
 
 use crate::answer::Answer;
-use crate::answer::failure::{Failure, Progress};
+use crate::answer::failure::{Failure, Progress, Purpose};
 use crate::answer::metrics::{Ending, Metrics};
 use crate::decision::journal::Leftovers;
 use crate::decision::outcome::Outcome;
@@ -163,6 +163,9 @@ impl Handler {
         match result {
             Ok(outcome) => {
                 let answer = Answer::success(&outcome, to);
+                for warning in outcome.ready().into_iter().flat_map(|ready| &ready.warnings) {
+                    warn!(step = "warning", endpoint_id = answer.physical_id, "{warning}");
+                }
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");
                 answer
             }
@@ -193,7 +196,10 @@ impl Handler {
         match ended {
             Some(Ok(result)) => result,
             Some(Err(_panic)) => Err(Failure::Panicked(progress())),
-            None => Err(Failure::TimedOut(clock.now().duration_since(arrived).as_secs(), progress())),
+            None => {
+                let purpose = if request.spec().is_some() { Purpose::Provision } else { Purpose::Remove };
+                Err(Failure::TimedOut(clock.now().duration_since(arrived).as_secs(), purpose, progress()))
+            }
         }
     }
 }

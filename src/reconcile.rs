@@ -11,7 +11,7 @@ use crate::decision::queries::queries;
 use crate::decision::retry::{BACKOFF_MAX, Retries, Retry, after_refusal};
 use crate::decision::view::{Home, Next, Observed, View, Wait};
 use crate::ec2::Ec2;
-use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::ec2_error::{Ec2Error, ErrorKind, TOO_SLOW};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
@@ -96,6 +96,7 @@ impl Reconciler<'_> {
                 }
             };
             let view = View { observed: &observed, facts: &self.state.facts, journal: &self.state.journal };
+            self.state.progress.obstacle = decision::obstacle(self.request, self.home, view);
             match decision::next(self.request, self.home, view) {
                 Ok(Next::Done(outcome)) => return Ok(outcome),
                 Ok(Next::Wait(wait)) => self.wait(wait).await,
@@ -148,6 +149,8 @@ impl Reconciler<'_> {
         self.state.facts.forget_volatile();
         self.insert(values);
         self.state.journal.observe(self.request, Ok(&observed));
+        // An error that has passed explains nothing anymore.
+        self.state.progress.last_error.take_if(|error| error.action.starts_with("Describe"));
         if let Some(endpoint) = self.endpoint_of_interest(&observed) {
             self.state.progress.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
         }
@@ -207,11 +210,12 @@ impl Reconciler<'_> {
         let result = self.call(action).await;
         self.state.in_flight = false;
         let now = self.clock.now();
-        let State { journal, retries, .. } = &mut *self.state;
+        let State { journal, retries, progress, .. } = &mut *self.state;
         match result {
             Ok(created) => {
                 journal.record(self.request, action, Ok(&created), now);
                 retries.succeeded();
+                progress.last_error = None;
                 Ok(true)
             }
             Err(error) => {
@@ -265,6 +269,7 @@ impl Reconciler<'_> {
     async fn wait(&mut self, wait: Wait) {
         self.log_step(wait.reason.to_string(), "wait");
         self.state.retries.waited();
+        self.state.progress.last_error = None;
         self.pause(wait.at_least).await;
     }
 
@@ -291,5 +296,5 @@ impl Reconciler<'_> {
 }
 
 fn too_slow() -> Ec2Error {
-    Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), "EC2 did not respond in time")
+    Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), TOO_SLOW)
 }

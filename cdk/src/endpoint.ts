@@ -118,11 +118,20 @@ export interface PrivateEndpointProps {
   readonly reuseScope?: ReuseScope;
 
   /**
-   * Tags for the endpoint. Tags that you add to a parent construct or stack with `Tags.of(…).add(…)` also apply.
+   * Tags for the endpoint and, at creation, for the security group that the provider creates. Tags that you add to a
+   * parent construct or stack with `Tags.of(…).add(…)` also apply. Both get a `Name` tag unless you specify one.
    *
    * @default - none
    */
   readonly tags?: { [key: string]: string };
+
+  /**
+   * Any string. It has no effect, but a change makes CloudFormation send an update, for example to create an endpoint
+   * again that someone deleted in the console.
+   *
+   * @default - none
+   */
+  readonly trigger?: string;
 
   /**
    * The provider: a `PrivateEndpointProvider`, or an imported service token
@@ -214,6 +223,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
         IpAddressType: props.ipAddressType,
         ReuseScope: props.reuseScope,
         Tags: Lazy.any({ produce: () => this.renderedTags() }, { omitEmptyArray: true }),
+        Trigger: props.trigger,
       },
     });
 

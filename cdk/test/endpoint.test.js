@@ -22,6 +22,7 @@ const EVERYTHING = (stack) => ({
   ipAddressType: IpAddressType.DUALSTACK,
   reuseScope: ReuseScope.REGION,
   tags: { team: 'data' },
+  trigger: '2026-11-23',
   serviceTimeout: Duration.minutes(20),
   removalPolicy: RemovalPolicy.RETAIN,
 });
@@ -51,13 +52,15 @@ test('every property is passed to the resource', () => {
     IpAddressType: 'dualstack',
     ReuseScope: 'Region',
     Tags: [{ Key: 'team', Value: 'data' }],
+    Trigger: '2026-11-23',
   });
   assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
 });
 
 test('the properties match those of the provider', () => {
-  const table = [...source('properties.rs').matchAll(/^ {4}row\("(\w+)"/gm)].map(([, name]) => name);
-  assert.ok(table.includes('ServiceName') && table.length >= 12, `read ${table}`);
+  const table = [...source('request/property.rs').matchAll(/^pub const \w+: Property =\s+property\(\s*"(\w+)"/gm)]
+    .map(([, name]) => name);
+  assert.ok(table.includes('ServiceName') && table.length >= 13, `read ${table}`);
   const { stack, vpc } = stackWithVpc();
   new PrivateEndpoint(stack, 'A', { vpc, serviceName: SERVICE, ...EVERYTHING(stack) });
   new PrivateEndpoint(stack, 'B', { vpc, serviceName: SERVICE, securityGroups: [group(stack, 'Own', 'sg-o')] });
@@ -67,9 +70,8 @@ test('the properties match those of the provider', () => {
 });
 
 test('the attributes match those of the provider', () => {
-  const text = source('response.rs');
-  const [, rows] = /ATTRIBUTES: \[Attribute; \d+\] = \[(.*?)\n\];/s.exec(text);
-  const table = [...rows.matchAll(/\(\s*"(\w+)",/g)].map(([, name]) => name);
+  const table = [...source('answer/attributes.rs').matchAll(/^ {4}pub (\w+): String/gm)]
+    .map(([, name]) => name.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase()));
   assert.ok(table.includes('Host') && table.length >= 22, `read ${table}`);
   const { stack, endpoint } = endpointWith();
   for (const name of table) {

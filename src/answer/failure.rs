@@ -1,7 +1,7 @@
 //! The ways in which an event can fail, and the sentences that people read in a red CloudFormation event.
 
 use crate::decision::refusal::Refusal;
-use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::ec2_error::{Ec2Error, ErrorKind, NOT_SENT, TOO_SLOW};
 use crate::model::endpoint::EndpointState;
 use crate::model::ids::EndpointId;
 use crate::request::Invalid;
@@ -9,7 +9,8 @@ use crate::request::event::Unreadable;
 use std::fmt;
 
 /// What people can do about some errors of EC2.
-const CURES: [(&str, &str); 12] = [
+const CURES: [(&str, &str); 13] = [
+    (NOT_SENT, "Check that the function has its execution role, and report the lines of its log if it has"),
     (
         "VpcEndpointLimitExceeded",
         "Delete unused endpoints, or request a quota increase (Service Quotas > Amazon VPC > Interface VPC endpoints per VPC)",
@@ -52,8 +53,19 @@ pub struct Progress {
     pub step: String,
     /// The endpoint of interest, and its state at the last look.
     pub last_seen: Option<(EndpointId, EndpointState)>,
-    /// The last error that was retried.
+    /// The last error that was retried and has not passed.
     pub last_error: Option<Ec2Error>,
+    /// What explains best why the event does not go on.
+    pub obstacle: Option<Refusal>,
+}
+
+/// What a request that timed out was for, as far as it tells how to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A Create or an Update, which CloudFormation rolls back.
+    Provision,
+    /// A Delete.
+    Remove,
 }
 
 impl fmt::Display for Progress {
@@ -78,7 +90,7 @@ pub enum Failure {
     /// EC2 rejects something.
     Ec2(Box<Ec2Error>, Progress),
     /// The deadline came first, after this many seconds.
-    TimedOut(i64, Progress),
+    TimedOut(i64, Purpose, Progress),
     /// The code panicked.
     Panicked(Progress),
 }
@@ -104,30 +116,22 @@ impl fmt::Display for Failure {
             Self::Unreadable(unreadable) => write!(f, "The request was rejected: {unreadable}."),
             Self::Invalid(invalid) => write!(f, "{invalid}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
-            Self::Ec2(error, progress) if error.kind == ErrorKind::Denied => write!(
-                f,
-                "The provider's role is not allowed to perform {}. Allow it in the role's policy, and check for a permissions \
-                 boundary or service control policy that denies it. {error} {progress}",
-                error.denied_action()
-            ),
-            Self::Ec2(error, progress) => {
-                write!(f, "EC2 rejected {error}")?;
-                if let Some((_, cure)) = CURES.iter().find(|(code, _)| *code == error.code) {
-                    write!(f, " {cure}.")?;
-                }
+            Self::Ec2(error, progress) if error.kind == ErrorKind::Denied => {
+                write_denial(f, error)?;
                 write!(f, " {progress}")
             }
-            Self::TimedOut(seconds, progress) => {
-                write!(f, "Timed out after {seconds} s (the limit is ServiceTimeout, at most 15 minutes). {progress}")?;
-                if let Some(error) = &progress.last_error {
-                    write!(f, " Last error from EC2: {error}")?;
-                    if error.request_id.is_empty() && error.action.ends_with("VpcEndpoint") {
-                        f.write_str(
-                            " EC2 may not respond if the provider's role lacks route53:AssociateVPCWithHostedZone.",
-                        )?;
-                    }
-                }
-                f.write_str(" Deploy again.")
+            Self::Ec2(error, progress) => {
+                let what_failed = if error.code == NOT_SENT { "The provider could not send" } else { "EC2 rejected" };
+                write!(f, "{what_failed} {error}")?;
+                write_cure(f, error)?;
+                write!(f, " {progress}")
+            }
+            Self::TimedOut(seconds, purpose, progress) => {
+                write!(
+                    f,
+                    "Timed out after {seconds} s (the limit is ServiceTimeout, at most 15 minutes). {progress} "
+                )?;
+                write_obstacle(f, *purpose, progress)
             }
             Self::Panicked(progress) => {
                 write!(
@@ -137,4 +141,41 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+fn write_denial(f: &mut fmt::Formatter<'_>, error: &Ec2Error) -> fmt::Result {
+    write!(
+        f,
+        "The provider's role is not allowed to perform {}. Allow it in the role's policy, and check for a permissions \
+         boundary or service control policy that denies it. {error}",
+        error.denied_action()
+    )
+}
+
+fn write_cure(f: &mut fmt::Formatter<'_>, error: &Ec2Error) -> fmt::Result {
+    let cure = CURES.iter().find(|(code, _)| *code == error.code);
+    cure.map_or(Ok(()), |(_, cure)| write!(f, " {cure}."))
+}
+
+/// What kept the event from going on, and what to do. Deploying again is said only where it helps.
+fn write_obstacle(f: &mut fmt::Formatter<'_>, purpose: Purpose, progress: &Progress) -> fmt::Result {
+    if let Some(refusal) = &progress.obstacle {
+        return write!(f, "{refusal}");
+    }
+    if let Some(error) = &progress.last_error {
+        if error.kind == ErrorKind::Denied {
+            return write_denial(f, error);
+        }
+        write!(f, "Last error from EC2: {error}")?;
+        if error.message == TOO_SLOW && error.action.ends_with("VpcEndpoint") {
+            return f
+                .write_str(" EC2 may not respond if the provider's role lacks route53:AssociateVPCWithHostedZone.");
+        }
+        write_cure(f, error)?;
+        f.write_str(" ")?;
+    }
+    f.write_str(match purpose {
+        Purpose::Provision => "Deploy again, with a longer ServiceTimeout if it is less than 900.",
+        Purpose::Remove => "Delete it again: the provider continues from here.",
+    })
 }

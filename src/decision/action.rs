@@ -74,6 +74,11 @@ impl Action {
         matches!(self, Self::CreateGroup(_) | Self::Authorize(..) | Self::Revoke(..) | Self::DeleteGroup(_))
     }
 
+    /// Whether it creates something.
+    pub fn is_creation(&self) -> bool {
+        matches!(self, Self::CreateEndpoint(_) | Self::CreateGroup(_))
+    }
+
     /// The security groups that have to exist for it.
     pub fn group_ids(&self) -> &[GroupId] {
         match self {

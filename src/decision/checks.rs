@@ -10,9 +10,10 @@ use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
-use crate::model::security_group::{Source, admits_any};
+use crate::model::security_group::{Rule, Source, admits_any};
 use crate::request::Verb;
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Provision<'_> {
@@ -40,14 +41,20 @@ impl Provision<'_> {
         if !is_current {
             self.reject_vpc(vpc)?;
         }
-        self.reject_groups(vpc)?;
+        self.reject_groups(vpc, is_current)?;
         let subnets = self.view.facts.subnets()?;
+        let spec = match self.gone.without_subnets(self.spec) {
+            Some(spec) => spec,
+            None if is_current => return Ok(None),
+            None => Cow::Borrowed(self.spec),
+        };
+        let spec = &*spec;
         let existing = target.map(|endpoint| (endpoint, self.relation(endpoint)));
         let new_type = self.new_address_type(existing);
         let current_type = target.and_then(|endpoint| IpAddressType::parse(&endpoint.ip_address_type));
         // Where the type is left to EC2, endpoints have been IPv4 so far.
         let address_type = new_type.or(current_type).unwrap_or(IpAddressType::Ipv4);
-        let (spec, region) = (self.spec, self.home.region.as_str());
+        let region = self.home.region.as_str();
         let site = |service| Site { spec, vpc, region, service, subnets, existing, address_type };
         if let Some(endpoint) = target {
             // The service is available in the zones of its endpoint. Usually nothing else has to be known about it.
@@ -118,12 +125,14 @@ impl Provision<'_> {
         off.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
-    fn reject_groups(&self, vpc: &VpcId) -> Unless<()> {
+    /// The endpoint that the resource already has can do without a security group that others have deleted.
+    fn reject_groups(&self, vpc: &VpcId, is_current: bool) -> Unless<()> {
         let (attached, allowed) = (&self.spec.group_ids, &self.spec.allowed_group_ids);
         let found = self.view.facts.groups(&[attached.as_slice(), allowed].concat())?;
         let unknown = |property: &'static str, ids: &[GroupId]| {
-            let is_unknown = |id: &&GroupId| !found.iter().any(|group| group.id == **id);
-            let groups: Vec<&GroupId> = ids.iter().filter(is_unknown).collect();
+            let shown = |id: &GroupId| found.iter().any(|group| group.id == *id);
+            let tolerated = |id: &GroupId| self.gone.has_group(id) && (is_current || ids.iter().any(shown));
+            let groups: Vec<&GroupId> = ids.iter().filter(|id| !shown(id) && !tolerated(id)).collect();
             let groups = (!groups.is_empty()).then(|| join(groups, ", "))?;
             Some(Refusal::UnknownGroups { property, groups, vpc: vpc.clone() })
         };
@@ -151,8 +160,8 @@ impl Provision<'_> {
         let groups = self.view.facts.groups(&endpoint.group_ids)?;
         let port = self.spec.port;
         let admits = |sources: &[Source]| admits_any(groups.iter().copied(), port, sources);
-        let named = self.spec.named_sources();
-        let clients: Vec<(Source, bool)> = if named.is_empty() {
+        let named = self.gone.sources(self.spec);
+        let clients: Vec<(Source, bool)> = if named.is_none() {
             let blocks = self.blocks_in_use(endpoint)?;
             if admits_each(&blocks, admits) {
                 return Ok(None);
@@ -167,7 +176,7 @@ impl Provision<'_> {
             }
             by_block.into_iter().map(|(outer, inner)| (outer, admits(&inner))).collect()
         } else {
-            named.into_iter().map(|source| (source.clone(), admits(&[source]))).collect()
+            named.into_iter().flatten().map(|source| (source.clone(), admits(&[source]))).collect()
         };
         let some_admitted = clients.iter().any(|(_, admitted)| *admitted);
         let kept_out: Vec<Source> = clients.into_iter().filter(|(_, admitted)| !admitted).map(|(it, _)| it).collect();
@@ -194,6 +203,33 @@ impl Provision<'_> {
         let is_of_family = |block: &&IpNet| if block.addr().is_ipv4() { kind.uses_ipv4() } else { kind.uses_ipv6() };
         let blocks = self.view.facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
         Ok(blocks.filter(is_of_family).copied().collect())
+    }
+
+    /// Whom the endpoint's security groups allow beyond those whom the properties name.
+    pub(super) fn admits_more(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
+        let Some(asked) = self.gone.sources(self.spec).filter(|_| self.is_here(endpoint)) else { return Ok(None) };
+        let groups = self.view.facts.groups(&endpoint.group_ids)?;
+        let blocks: Vec<IpNet> = asked.iter().filter_map(Source::block).collect();
+        let blocks = IpNet::aggregate(&blocks);
+        let is_asked = |source: &Source| match source {
+            Source::Block(open) => blocks.iter().any(|block| block.contains(open)),
+            Source::PrefixList(_) | Source::Group(_) => asked.contains(source),
+        };
+        let mut more: BTreeMap<&GroupId, BTreeSet<&Source>> = BTreeMap::new();
+        for group in groups {
+            // EC2 may still show a rule that this event has removed.
+            let removed = |rule: &Rule| rule.is_ours && self.view.journal.group(&group.id).revoked;
+            let rules = group.rules.iter().filter(|rule| rule.allows(self.spec.port) && !removed(rule));
+            for rule in rules.filter(|rule| !is_asked(&rule.source)) {
+                more.entry(&group.id).or_default().insert(&rule.source);
+            }
+        }
+        let sources: BTreeSet<&Source> = more.values().flatten().copied().collect();
+        Ok((!more.is_empty()).then(|| Warning::AdmitsMore {
+            groups: join(more.keys(), ", "),
+            port: self.spec.port,
+            sources: join(sources, ", "),
+        }))
     }
 
     /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.

@@ -5,12 +5,15 @@ use super::difference::Relation;
 use super::facts::Fact;
 use super::poll::POLL;
 use super::provision::Provision;
+use super::records::Refused;
 use super::refusal::Refusal;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
-use crate::model::tags::OWNED;
+use crate::model::security_group::managed_group_name;
+use crate::model::tags::{Holder, NAME, OWNED, Tags};
+use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 
 /// How long a private DNS name may be refused before it counts as someone else's.
@@ -49,8 +52,7 @@ impl Provision<'_> {
         self.wait_for_name(vpc)?;
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
-        let mut tags = self.spec.tags.clone();
-        tags.insert(OWNED.to_owned(), holder.hash.clone());
+        let mut tags = first_tags(self.spec, holder);
         tags.insert(holder.ref_key(), holder.ref_value(&self.request.mark()));
         Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
             service_name: self.spec.service_name.clone(),
@@ -90,7 +92,9 @@ impl Provision<'_> {
     }
 
     fn groups_for_new_endpoint(&self, vpc: &VpcId) -> Unless<Vec<GroupId>> {
-        let Some(group) = self.managed_group(vpc) else { return Ok(self.spec.group_ids.clone()) };
+        let Some(group) = self.managed_group(vpc) else {
+            return Ok(self.gone.without_groups(&self.spec.group_ids));
+        };
         let id = group.for_new_endpoint()?;
         // EC2 may refuse a source that the properties name, and then there must be no endpoint yet. It accepts the VPC's
         // own blocks; those are added while it creates the endpoint.
@@ -100,24 +104,50 @@ impl Provision<'_> {
         Ok(vec![id])
     }
 
+    /// Why there is no endpoint with the private DNS name, if EC2 has refused it and nothing has changed since.
+    pub(super) fn name_obstacle(&self) -> Option<Refusal> {
+        let taken = self.view.journal.creation().name_taken?;
+        let has_it = self.choose().is_some_and(|endpoint| endpoint.private_dns == self.spec.private_dns);
+        if has_it { None } else { Some(self.name_taken(self.spec.vpc_id.as_ref()?, taken)) }
+    }
+
+    fn name_taken(&self, vpc: &VpcId, taken: Refused) -> Refusal {
+        let View { observed, facts, .. } = self.view;
+        let service = facts.service().ok().flatten();
+        let own = self.choose().map(|endpoint| &endpoint.id);
+        let has_name = |e: &&Endpoint| e.is_in(Some(vpc)) && e.private_dns && Some(&e.id) != own;
+        let seen = join(observed.endpoints.iter().filter(has_name).map(|e| format!("{} is {}", e.id, e.state)), ", ");
+        let waited = observed.at.duration_since(taken.first);
+        Refusal::NameTaken {
+            time: match waited.as_mins() {
+                0..2 => format!("{} seconds", waited.as_secs()),
+                minutes => format!("{minutes} minutes"),
+            },
+            vpc: vpc.clone(),
+            name: service.and_then(|service| service.private_dns_name.clone()).unwrap_or_default(),
+            seen: if seen.is_empty() { "EC2 shows none".to_owned() } else { seen },
+        }
+    }
+
     /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still being deleted; or, if
     /// nothing shows up, a private hosted zone of the customer has the name.
     pub(super) fn wait_for_name(&self, vpc: &VpcId) -> Unless<()> {
         let View { observed, facts, journal } = self.view;
         let Some(taken) = journal.creation().name_taken else { return Ok(()) };
-        let waited = observed.at.duration_since(taken.first);
-        if waited >= NAME_PATIENCE {
-            let name = facts.service()?.and_then(|service| service.private_dns_name.clone());
-            let seen = join(observed.endpoints.iter().map(|e| format!("{} is {}", e.id, e.state)), ", ");
-            return Err(Refusal::NameTaken {
-                minutes: waited.as_mins(),
-                vpc: vpc.clone(),
-                name: name.unwrap_or_default(),
-                seen: if seen.is_empty() { "EC2 shows none".to_owned() } else { seen },
-            }
-            .into());
+        if observed.at.duration_since(taken.first) >= NAME_PATIENCE {
+            facts.service()?;
+            return Err(self.name_taken(vpc, taken).into());
         }
         let pausing = observed.at.duration_since(taken.last) < NAME_PAUSE;
         if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
     }
+}
+
+/// The tags of what the provider creates for a resource. All are there from the first moment, because organizations may
+/// require some of them.
+pub(super) fn first_tags(spec: &EndpointSpec, holder: &Holder) -> Tags {
+    let mut tags = Tags::from([(NAME.to_owned(), managed_group_name(&spec.service_name))]);
+    tags.extend(spec.tags.clone());
+    tags.insert(OWNED.to_owned(), holder.hash.clone());
+    tags
 }

@@ -37,6 +37,9 @@ pub(super) fn difference(
     address_type(&mut change, &mut warnings, spec, endpoint, relation);
     if let Some(placement) = placement {
         subnets(&mut change, &mut warnings, placement, facts, endpoint, relation);
+        if relation != Relation::Exclusive {
+            warnings.extend(kept_subnets(spec, placement, facts, endpoint));
+        }
     }
     groups(&mut change, &mut warnings, wanted_groups, endpoint, relation);
     private_dns(&mut change, &mut warnings, spec, endpoint, relation);
@@ -85,14 +88,30 @@ fn subnets(
             }
         }
         Relation::Foreign => {
-            let uncovered: Vec<&ZoneId> =
-                missing.into_iter().filter(|wanted| covers(wanted).is_none()).filter_map(zone).collect();
+            let (blocked, uncovered): (Vec<&SubnetId>, Vec<&SubnetId>) =
+                missing.into_iter().partition(|wanted| covers(wanted).is_some());
+            warnings.extend(blocked.into_iter().filter_map(|wanted| {
+                let (wanted, has) = (wanted.clone(), covers(wanted)?.clone());
+                Some(Warning::OtherSubnetInZone { wanted, has })
+            }));
+            let uncovered: Vec<&ZoneId> = uncovered.into_iter().filter_map(zone).collect();
             if !uncovered.is_empty() {
                 let zones = join(uncovered, ", ");
                 warnings.push(Warning::ZonesNotCovered { endpoint: endpoint.id.clone(), zones });
             }
         }
     }
+}
+
+/// Subnets in zones that the properties leave out.
+fn kept_subnets(spec: &EndpointSpec, placement: &Placement, facts: &Facts, endpoint: &Endpoint) -> Option<Warning> {
+    if spec.subnet_ids.is_empty() && spec.zone_ids.is_empty() {
+        return None;
+    }
+    let is_wanted = |zone: &ZoneId| placement.subnets.iter().any(|id| facts.zone_of(id) == Some(zone));
+    let kept = endpoint.subnet_ids.iter().filter_map(|id| Some((id, facts.zone_of(id)?)));
+    let kept = join(kept.filter(|(_, zone)| !is_wanted(zone)).map(|(id, zone)| format!("{id} in {zone}")), ", ");
+    (!kept.is_empty()).then_some(Warning::SubnetsKept { subnets: kept })
 }
 
 fn groups(
@@ -118,11 +137,15 @@ fn groups(
                 warnings.push(Warning::GroupsKept { groups: join(surplus, ", ") });
             }
         }
-        Relation::Foreign if !missing.is_empty() => {
-            let (endpoint, groups) = (endpoint.id.clone(), join(missing, ", "));
-            warnings.push(Warning::GroupsNotAttached { endpoint, groups });
+        Relation::Foreign => {
+            if !missing.is_empty() {
+                let (endpoint, groups) = (endpoint.id.clone(), join(missing, ", "));
+                warnings.push(Warning::GroupsNotAttached { endpoint, groups });
+            }
+            if !surplus.is_empty() {
+                warnings.push(Warning::GroupsKept { groups: join(surplus, ", ") });
+            }
         }
-        Relation::Foreign => {}
     }
 }
 
@@ -187,6 +210,9 @@ fn tags(
             let (taken, free): (Tags, Tags) = missing.into_iter().partition(|(key, _)| endpoint.tags.contains_key(key));
             if !taken.is_empty() {
                 warnings.push(Warning::TagsKept { keys: join(taken.keys(), ", ") });
+            }
+            if !surplus.is_empty() {
+                warnings.push(Warning::TagsNotRemoved { keys: join(surplus.keys(), ", ") });
             }
             TagChange { set: free, ..TagChange::default() }
         }

@@ -95,6 +95,16 @@ impl Facts {
         if unread.is_empty() { Ok(ids.iter().filter_map(|id| known(id)?).collect()) } else { Err(Fact::Groups(unread)) }
     }
 
+    /// Whether a security group is known not to exist.
+    pub fn is_missing_group(&self, id: &GroupId) -> bool {
+        self.groups.get(id) == Some(&None)
+    }
+
+    /// Whether a subnet is known not to exist in the VPC.
+    pub fn is_missing_subnet(&self, id: &SubnetId) -> bool {
+        self.subnets.as_ref().is_some_and(|subnets| !subnets.iter().any(|subnet| subnet.id == *id))
+    }
+
     pub fn managed_group(&self, place: &GroupPlace) -> Result<Option<&SecurityGroup>, Fact> {
         self.managed_groups.get(place).map(Option::as_ref).ok_or_else(|| Fact::ManagedGroup(place.clone()))
     }

@@ -36,6 +36,8 @@ impl Provision<'_> {
                     }
                 }
                 Some(_) if observed.may_predate(since) => return lag(),
+                // Another tool may have removed it, and nothing depends on it.
+                Some(endpoint) if !endpoint.is_owned() && !record.owned => {}
                 Some(_) => return Err(Refusal::Overtaken { endpoint: id.clone() }.into()),
             }
         }
@@ -49,7 +51,7 @@ impl Provision<'_> {
 
     /// The first phase: join the endpoint, and wait for those that have announced to delete it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
-        if !self.request.claims(&endpoint.id, &endpoint.tags) {
+        if !self.request.claims(&endpoint.id, &endpoint.tags) && self.needs_reference(endpoint) {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;
@@ -62,15 +64,20 @@ impl Provision<'_> {
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT && !self.request.holder.is_in(&endpoint.tags) {
-            let holders = self.request.holder.others(&endpoint.tags);
-            let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let holders = join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more;
+            let holders = self.other_holders(endpoint);
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
         Ok(Action::Tag(endpoint.id.clone(), TagAction::Join))
+    }
+
+    /// The other holders of an endpoint, for a sentence.
+    pub(super) fn other_holders(&self, endpoint: &Endpoint) -> String {
+        let holders = self.request.holder.others(&endpoint.tags);
+        let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more
     }
 
     /// In a look after the reference was written, a pending announcement means that another stack may still delete the

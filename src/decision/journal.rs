@@ -1,12 +1,11 @@
 //! What one event has seen and done so far, with the times. EC2's reads lag behind its writes, so a look alone does not
 //! tell what is true; a look together with what this event did itself does.
 //!
-//! The journal lives as long as the event. A redelivered event starts with an empty one and still ends correctly, because
-//! everything that others need to know is in the tags.
-//!
+//! A redelivered event starts with an empty journal and still ends correctly: all that others need to know is in the tags.
 //! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
 
 use super::action::{Action, Created, TagAction};
+use super::denial::reference_denied;
 use super::facts::{Facts, GroupPlace};
 use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, MarkRecord, Modified, Refused};
 use super::view::Observed;
@@ -61,6 +60,7 @@ impl Journal {
             if endpoint.state.is_ending() {
                 record.deleting_since.get_or_insert(observed.at);
             }
+            record.owned |= endpoint.is_owned();
             if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
             }
@@ -82,6 +82,9 @@ impl Journal {
             Err(error) => {
                 self.changed |= error.kind.leaves_it_open();
                 self.throttled |= error.kind == ErrorKind::Throttled;
+                if let Some(id) = reference_denied(error.kind, action, self, now) {
+                    self.endpoint_mut(id).reference_denied = Some(error.denied_action());
+                }
                 self.record_error(request, action, error.kind, now);
             }
         }
@@ -173,6 +176,7 @@ impl Journal {
             (ErrorKind::TokenUsed, Action::CreateEndpoint(new)) => {
                 self.creation.tokens_used.entry(new.client_token.clone()).or_insert(now);
             }
+            (ErrorKind::TooManyGroups, Action::ModifyEndpoint(id, _)) => self.endpoint_mut(id).groups_full = true,
             (ErrorKind::GroupInUse, Action::DeleteGroup(id)) => {
                 let record = self.group_mut(id);
                 record.in_use = Some(Refused::again(record.in_use, now));

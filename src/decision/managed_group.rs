@@ -2,8 +2,10 @@
 //! for, and deleted after the endpoint.
 
 use super::action::Action;
+use super::create::first_tags;
 use super::difference::Relation;
 use super::facts::{Fact, GroupPlace};
+use super::gone::Gone;
 use super::poll::LAG_POLL;
 use super::refusal::Refusal;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
@@ -11,7 +13,7 @@ use crate::model::change::NewGroup;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId};
 use crate::model::security_group::{SecurityGroup, Source, managed_group_name};
-use crate::model::tags::{Holder, OWNED, Tags};
+use crate::model::tags::{Holder, Tags};
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -26,6 +28,7 @@ pub(super) struct ManagedGroup<'a> {
     pub(super) vpc: &'a VpcId,
     pub(super) spec: &'a EndpointSpec,
     pub(super) view: View<'a>,
+    pub(super) gone: &'a Gone,
 }
 
 impl ManagedGroup<'_> {
@@ -68,12 +71,17 @@ impl ManagedGroup<'_> {
         }
     }
 
+    /// The security group if it exists.
+    pub(super) fn existing(&self) -> Unless<Option<GroupId>> {
+        match self.view.journal.created_group() {
+            Some(id) => Ok(Some(id.clone())),
+            None => Ok(self.found()?.map(|group| group.id.clone())),
+        }
+    }
+
     /// The security group for an existing endpoint, with the rules that it should have.
     pub(super) fn for_endpoint(&self, relation: Relation) -> Unless<GroupId> {
-        let id = match self.view.journal.created_group() {
-            Some(id) => id.clone(),
-            None => self.found()?.map(|group| group.id.clone()).ok_or_else(|| self.create())?,
-        };
+        let id = self.existing()?.ok_or_else(|| self.create())?;
         self.align_rules(&id, relation)?;
         Ok(id)
     }
@@ -85,7 +93,7 @@ impl ManagedGroup<'_> {
 
     fn create(&self) -> Interrupt {
         let (vpc_id, name) = self.place();
-        let tags = Tags::from([(OWNED.to_owned(), self.holder.hash.clone())]);
+        let tags = first_tags(self.spec, self.holder);
         Action::CreateGroup(NewGroup { vpc_id, name, tags }).into()
     }
 
@@ -103,8 +111,13 @@ impl ManagedGroup<'_> {
         let (vpc_id, name) = self.place();
         let empty = SecurityGroup { id: id.clone(), vpc_id, name, tags: Tags::new(), rules: Vec::new() };
         let group = if is_empty { &empty } else { self.found()?.unwrap_or(&empty) };
-        let mut sources = self.spec.named_sources();
-        if sources.is_empty() {
+        let sources = if let Some(sources) = self.gone.sources(self.spec) {
+            // If all of them are gone, there is nothing to add, and nothing that would be right to remove.
+            if sources.is_empty() {
+                return Ok(());
+            }
+            sources
+        } else {
             // In a block of the VPC without a subnet there is nobody to allow.
             if !narrow && !is_empty {
                 let blocks = facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
@@ -117,8 +130,8 @@ impl ManagedGroup<'_> {
             if blocks.is_empty() {
                 return Ok(());
             }
-            sources = blocks.iter().copied().map(Source::Block).collect();
-        }
+            blocks.iter().copied().map(Source::Block).collect()
+        };
         let rules = group.compare(self.spec.port, &sources);
         if !rules.missing.is_empty() && !record.authorized {
             return Err(Action::Authorize(id.clone(), rules.missing).into());
@@ -149,9 +162,11 @@ pub(super) fn clean_up(
     }
     let patience = if journal.deleted().is_none() { SignedDuration::ZERO } else { IN_USE_PATIENCE };
     for place in &places {
-        let Some(group) = facts.managed_group(place)? else { continue };
-        let (id, record) = (&group.id, journal.group(&group.id));
-        if !group.is_owned() || record.gone || is_used(id) {
+        // A group that this event has created may not be shown yet.
+        let shown = facts.managed_group(place)?.filter(|group| group.is_owned()).map(|group| &group.id);
+        let Some(id) = shown.or_else(|| journal.created_group()) else { continue };
+        let record = journal.group(id);
+        if record.gone || is_used(id) {
             continue;
         }
         match record.in_use {

@@ -18,8 +18,12 @@ pub mod action;
 mod checks;
 mod choose;
 mod create;
+mod denial;
 pub mod difference;
 pub mod facts;
+mod foreign;
+mod gone;
+mod group_limit;
 mod join;
 pub mod journal;
 mod managed_group;
@@ -40,10 +44,18 @@ pub mod view;
 pub mod warning;
 
 use crate::request::{Request, Verb};
+use gone::Gone;
 use provision::Provision;
 use refusal::Refusal;
 use remove::Remove;
 use view::{Home, Interrupt, Next, View};
+
+/// What keeps an event from going on at its deadline, although it is waited for: the sentence that explains it best.
+pub fn obstacle(request: &Request, home: &Home, view: View<'_>) -> Option<Refusal> {
+    let spec = request.spec()?;
+    let gone = Gone::default();
+    Provision { request, spec, home, view, gone: &gone }.name_obstacle()
+}
 
 /// Decides what to do next.
 ///
@@ -51,7 +63,10 @@ use view::{Home, Interrupt, Next, View};
 /// The [`Refusal`] that ends the event.
 pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refusal> {
     let decided = match &request.verb {
-        Verb::Create(spec) | Verb::Update { spec, .. } => Provision { request, spec, home, view }.next(),
+        Verb::Create(spec) | Verb::Update { spec, .. } => {
+            let gone = Gone::of(request, spec, view.facts);
+            Provision { request, spec, home, view, gone: &gone }.next()
+        }
         Verb::Delete { of, place } => Remove { request, of, place: place.as_ref(), view }.next(),
     };
     match decided {

@@ -3,6 +3,7 @@
 use super::action::{Action, TagAction};
 use super::difference::{Difference, Relation, difference};
 use super::facts::GroupPlace;
+use super::gone::Gone;
 use super::managed_group::{ManagedGroup, clean_up};
 use super::outcome::{Outcome, Ready};
 use super::placement::Placement;
@@ -26,6 +27,7 @@ pub(super) struct Provision<'a> {
     pub(super) spec: &'a EndpointSpec,
     pub(super) home: &'a Home,
     pub(super) view: View<'a>,
+    pub(super) gone: &'a Gone,
 }
 
 impl Provision<'_> {
@@ -51,6 +53,7 @@ impl Provision<'_> {
 
     /// There is an endpoint: hold it, and bring it to what is asked for as far as it may be changed.
     fn converge(&self, endpoint: &Endpoint) -> Unless<Next> {
+        self.reject_own_native(endpoint)?;
         let placement = self.placement(Some(endpoint))?;
         self.hold(endpoint)?;
         self.wait_until_available(endpoint)?;
@@ -87,12 +90,14 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         let relation = self.relation(endpoint);
         let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
+            Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => Vec::new(),
             Some(group) => vec![group.for_endpoint(relation)?],
-            None => self.spec.group_ids.clone(),
+            None => self.gone.without_groups(&self.spec.group_ids),
         };
         let Difference { change, tags, warnings } =
             difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
         let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+        self.reject_too_many_groups(endpoint, change.as_ref())?;
         if let Some(modified) = &record.modified {
             if observed.may_predate(modified.at) {
                 return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
@@ -142,7 +147,11 @@ impl Provision<'_> {
     /// The last phase: the outcome.
     fn report(&self, endpoint: &Endpoint, mut warnings: Vec<Warning>) -> Unless<Next> {
         let View { facts, journal, .. } = self.view;
+        warnings.extend(self.warning_of_full_groups(endpoint)?);
+        warnings.extend(self.gone.warnings());
+        warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
+        warnings.extend(self.admits_more(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
         let private_dns_name = match endpoint.private_entry() {
             _ if !endpoint.private_dns => None,
@@ -190,8 +199,8 @@ impl Provision<'_> {
 
     /// The managed security group in a VPC, unless the properties give security groups.
     pub(super) fn managed_group<'a>(&'a self, vpc: &'a VpcId) -> Option<ManagedGroup<'a>> {
-        let Self { spec, request, view, .. } = *self;
-        spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view })
+        let Self { spec, request, view, gone, .. } = *self;
+        spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view, gone })
     }
 
     /// Where a managed security group may be left that nothing needs anymore.

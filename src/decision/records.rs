@@ -17,8 +17,12 @@ pub struct EndpointRecord {
     pub seen: bool,
     /// When a look first showed it being deleted. Any later look that shows otherwise is only late.
     pub deleting_since: Option<Timestamp>,
+    /// Whether a look has shown that the provider owns it.
+    pub owned: bool,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
+    /// The IAM action whose denial keeps the reference from being written, on a foreign endpoint.
+    pub reference_denied: Option<String>,
     /// VPC and service, if the provider owns it and it was seen with the reference.
     pub place: Option<(VpcId, ServiceName)>,
     /// When this event last tried to remove the reference, whatever EC2 answered.
@@ -36,6 +40,8 @@ pub struct EndpointRecord {
     pub delete_attempted: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub modified: Option<Modified>,
+    /// EC2 does not allow another security group on it.
+    pub groups_full: bool,
     /// Whether this event has written the user's tags.
     pub tagged: bool,
 }

@@ -148,12 +148,12 @@ pub enum Refusal {
     TooManyHolders { endpoint: EndpointId, count: usize, holders: String },
     /// EC2 says that the private name is taken, and shows nobody who has it.
     #[error(
-        "EC2 has rejected private DNS for {minutes} minutes, because the name {name} is already in use in VPC {vpc}: \
+        "EC2 has rejected private DNS for {time}, because the name {name} is already in use in VPC {vpc}: \
          by an endpoint that another stack is creating or that is being deleted ({seen}), or by a private hosted zone \
          of yours. Wait and deploy again. If that fails, find the private hosted zone with that name in Route 53 and \
          disassociate the VPC from it."
     )]
-    NameTaken { minutes: i64, vpc: VpcId, name: String, seen: String },
+    NameTaken { time: String, vpc: VpcId, name: String, seen: String },
     /// The endpoint ended.
     #[error(
         "The endpoint {endpoint} is in state {state}{reason}. Delete it, or contact TiDB Cloud Support, and then deploy again."
@@ -174,6 +174,22 @@ pub enum Refusal {
          the resource, deploy again."
     )]
     DeletedMeanwhile,
+    /// EC2 allows no other security group on the endpoint.
+    #[error(
+        "EC2 does not allow another security group on the endpoint {endpoint}, so {added} cannot be added. The endpoint \
+         already has {groups} and is used by {holders}. Leave SecurityGroupIds out, or use AllowedSecurityGroupIds or \
+         AllowedCidrs instead, so that the provider's security group allows your clients; or ask the other holders to \
+         use fewer security groups."
+    )]
+    TooManyGroups { endpoint: EndpointId, added: String, groups: String, holders: String },
+    /// CloudFormation manages the endpoint in the same stack.
+    #[error(
+        "The endpoint {endpoint} is the resource {logical_id} of this same stack, so CloudFormation would delete it when \
+         {logical_id} is removed. First set DeletionPolicy: Retain on {logical_id} in a deployment of its own; then \
+         hand the endpoint over by its tags, and replace {logical_id} with this resource (docs/migrating.md has the \
+         commands)."
+    )]
+    NativeOfThisStack { endpoint: EndpointId, logical_id: String },
     /// An endpoint of somebody else's without an address.
     #[error(
         "The endpoint {endpoint} connects to the service but has no subnet, so it has no IP address. The provider did \

@@ -1,6 +1,7 @@
 //! What to do about an error of EC2, and about a refusal that may only be due to the read lag.
 
 use super::action::Action;
+use super::denial::{reference_denied, role_may_be_new};
 use super::journal::Journal;
 use super::refusal::Refusal;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
@@ -28,7 +29,8 @@ pub enum Retry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Retries {
     in_a_row: u32,
-    denied_since: Option<Timestamp>,
+    /// The action that was denied last, and since when.
+    denied: Option<(&'static str, Timestamp)>,
 }
 
 impl Retries {
@@ -62,17 +64,32 @@ impl Retries {
             (ErrorKind::NameTaken, Some(_)) | (ErrorKind::GroupInUse, Some(Action::DeleteGroup(_))) => {
                 return Retry::Now;
             }
+            // The next decision asks for no other security group, or says whose are there.
+            (ErrorKind::TooManyGroups, Some(Action::ModifyEndpoint(id, _))) if !journal.endpoint(id).groups_full => {
+                return Retry::Now;
+            }
             // The next decision asks for the attributes. They may have been changed a moment ago.
             (ErrorKind::VpcDnsOff, _) if !journal.creation().vpc_dns_refused => return Retry::Now,
             (ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::TokenUsed | ErrorKind::GroupExists, _) => true,
-            // What is denied may no longer exist, or its tags may not, or the policy of the role may be too new.
-            (ErrorKind::Denied, _) => is_new(*self.denied_since.get_or_insert(now)),
+            (ErrorKind::Denied | ErrorKind::NotAuthenticated, _) if role_may_be_new(journal, now) => true,
+            (ErrorKind::Denied, Some(action)) if reference_denied(error.kind, action, journal, now).is_some() => {
+                return Retry::Now;
+            }
+            (ErrorKind::Denied, Some(action)) if !action.is_creation() => is_new(self.denied_since(action, now)),
             // The managed security group can be created again; a given one may be too new.
             (ErrorKind::GroupGone, _) => {
                 request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())
             }
             (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown, _) => is_new(journal.started()),
-            (ErrorKind::NameTaken | ErrorKind::GroupInUse | ErrorKind::Final, _) => false,
+            (
+                ErrorKind::Denied
+                | ErrorKind::NotAuthenticated
+                | ErrorKind::NameTaken
+                | ErrorKind::GroupInUse
+                | ErrorKind::TooManyGroups
+                | ErrorKind::Final,
+                _,
+            ) => false,
         };
         if !may_pass {
             return Retry::Never;
@@ -80,6 +97,13 @@ impl Retries {
         let longest = (BACKOFF * 2_i32.pow(self.in_a_row.min(10))).min(BACKOFF_MAX);
         self.in_a_row += 1;
         Retry::After(longest / 2)
+    }
+
+    /// Since when an action on something that exists has been denied: the thing may be gone by now, or IAM may not know
+    /// its tags yet. What was denied before, and is no longer asked for, does not count.
+    fn denied_since(&mut self, action: &Action, now: Timestamp) -> Timestamp {
+        let same = self.denied.filter(|(name, _)| *name == action.name());
+        self.denied.insert(same.unwrap_or((action.name(), now))).1
     }
 }
 

@@ -17,11 +17,15 @@ pub enum Warning {
     PortClosed { groups: String, port: u16, sources: String, command: String },
     /// The groups of the endpoint let some of the clients in, and keep these out.
     ClientsKeptOut { groups: String, port: u16, sources: String, command: String },
-    /// A shared endpoint has another subnet in the zone.
+    /// Others than those who were to be allowed can connect, too.
+    AdmitsMore { groups: String, port: u16, sources: String },
+    /// An endpoint that is shared or not ours is in zones that were left out.
+    SubnetsKept { subnets: String },
+    /// An endpoint that is shared or not ours has another subnet in the zone.
     OtherSubnetInZone { wanted: SubnetId, has: SubnetId },
     /// An endpoint that is not ours lacks zones.
     ZonesNotCovered { endpoint: EndpointId, zones: String },
-    /// A shared endpoint keeps groups that this resource does not ask for.
+    /// An endpoint that is shared or not ours keeps groups that this resource does not ask for.
     GroupsKept { groups: String },
     /// An endpoint that is not ours lacks groups.
     GroupsNotAttached { endpoint: EndpointId, groups: String },
@@ -33,8 +37,18 @@ pub enum Warning {
     AddressTypeKept { endpoint: EndpointId, has: String, wanted: &'static str },
     /// A shared endpoint keeps other values of tags.
     TagsKept { keys: String },
+    /// A shared endpoint keeps tags that the template has dropped.
+    TagsNotRemoved { keys: String },
     /// An endpoint that is not ours gets no tags.
     TagsNotWritten { endpoint: EndpointId, keys: String },
+    /// The group that the provider manages could not be added.
+    NoRoomForManagedGroup { endpoint: EndpointId, count: usize, holders: String },
+    /// A property names something that others have deleted.
+    Gone { property: &'static str, id: String },
+    /// The reference on a foreign endpoint cannot be written.
+    ReferenceDenied { endpoint: EndpointId, action: String },
+    /// CloudFormation manages the endpoint in some stack.
+    NativeEndpoint { endpoint: EndpointId, logical_id: String, stack: String },
     /// The endpoint is in another VPC.
     OtherVpc { endpoint: EndpointId, vpc: VpcId },
     /// The VPC's DNS was turned off after the endpoint was made.
@@ -51,7 +65,7 @@ impl fmt::Display for Warning {
             Self::ZonesFull { zones } => {
                 write!(
                     f,
-                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and update the stack."
+                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and change Trigger to update the resource."
                 )
             }
             Self::ZonesUnfit { zones, kind } => write!(
@@ -67,10 +81,18 @@ impl fmt::Display for Warning {
                 f,
                 "The rules of {groups} allow TCP port {port} from other clients, but not from {sources}, so connections from there will hang; unless that is intended or this stack adds a rule, run `{command}`."
             ),
+            Self::AdmitsMore { groups, port, sources } => write!(
+                f,
+                "{groups} also allow TCP port {port} from {sources}, which AllowedCidrs and AllowedSecurityGroupIds do not contain."
+            ),
+            Self::SubnetsKept { subnets } => write!(
+                f,
+                "The endpoint is shared or was not created by the provider, so it keeps {subnets}, which SubnetIds or AvailabilityZoneIds leaves out."
+            ),
             Self::OtherSubnetInZone { wanted, has } => {
                 write!(
                     f,
-                    "The endpoint is shared and keeps {has}, so {wanted}, which is in the same zone, is not added."
+                    "The endpoint is shared or was not created by the provider, so it keeps {has} and does not get {wanted}, which is in the same zone."
                 )
             }
             Self::ZonesNotCovered { endpoint, zones } => write!(
@@ -78,7 +100,10 @@ impl fmt::Display for Warning {
                 "{endpoint} was not created by the provider and has no subnet in {zones}; add one, or traffic from there crosses zones."
             ),
             Self::GroupsKept { groups } => {
-                write!(f, "The endpoint is shared and keeps {groups}, which SecurityGroupIds does not contain.")
+                write!(
+                    f,
+                    "The endpoint is shared or was not created by the provider, so it keeps {groups}, which SecurityGroupIds does not contain."
+                )
             }
             Self::GroupsNotAttached { endpoint, groups } => {
                 write!(
@@ -103,9 +128,27 @@ impl fmt::Display for Warning {
             Self::TagsKept { keys } => {
                 write!(f, "The endpoint is shared and keeps its values of the tags {keys}.")
             }
+            Self::TagsNotRemoved { keys } => {
+                write!(f, "The endpoint is shared and keeps the tags {keys}, which Tags no longer contains.")
+            }
             Self::TagsNotWritten { endpoint, keys } => {
                 write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
             }
+            Self::NoRoomForManagedGroup { endpoint, count, holders } => write!(
+                f,
+                "{endpoint} has {count} security groups, as many as EC2 allows, so the provider's security group is not added and Port, AllowedCidrs, and AllowedSecurityGroupIds have no effect; it is used by {holders}."
+            ),
+            Self::Gone { property, id } => {
+                write!(f, "{property} contains {id}, which no longer exists; remove it from {property}.")
+            }
+            Self::ReferenceDenied { endpoint, action } => write!(
+                f,
+                "The provider's role is not allowed to perform {action} on {endpoint}, so this resource uses the endpoint without a reference, and its owner cannot see that."
+            ),
+            Self::NativeEndpoint { endpoint, logical_id, stack } => write!(
+                f,
+                "{endpoint} is the resource {logical_id} of the stack {stack} and will be deleted with it; to keep the endpoint, migrate that stack to this resource (docs/migrating.md)."
+            ),
             Self::OtherVpc { endpoint, vpc } => write!(
                 f,
                 "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."

@@ -46,7 +46,7 @@ impl Ec2 {
     }
 
     pub async fn modify_endpoint(&self, id: &EndpointId, change: &Change) -> Result<()> {
-        let call = Call { action: "ModifyVpcEndpoint", subject: id, kind: change_kind };
+        let call = Call { action: "ModifyVpcEndpoint", subject: id, kind: modify_kind };
         let given = |ids: Vec<String>| (!ids.is_empty()).then_some(ids);
         let answer = self
             .client
@@ -132,6 +132,16 @@ fn change_kind(code: &str, message: &str) -> Option<ErrorKind> {
         _ if is_not_found(code) => ErrorKind::Transient,
         _ => return None,
     })
+}
+
+/// Errors of modifications of endpoints.
+fn modify_kind(code: &str, message: &str) -> Option<ErrorKind> {
+    match code {
+        // Another stack was faster in the zone, and the next look shows what it has added.
+        "DuplicateSubnetsInSameZone" => Some(ErrorKind::Transient),
+        "SecurityGroupsPerInterfaceLimitExceeded" => Some(ErrorKind::TooManyGroups),
+        _ => change_kind(code, message),
+    }
 }
 
 /// `None` for anything but an interface endpoint, and for one that lacks what every endpoint has.

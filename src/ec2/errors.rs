@@ -1,6 +1,6 @@
 //! From the SDK's errors to the provider's.
 
-use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::ec2_error::{Ec2Error, ErrorKind, NOT_SENT, TOO_SLOW};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 
@@ -28,14 +28,25 @@ impl Call<'_> {
             );
         }
         // In the provider's words, because the SDK's contain raw requests and answers.
-        self.no_answer(match error {
-            SdkError::ConstructionFailure(_) => "the request could not be created",
-            SdkError::TimeoutError(_) => "EC2 did not respond in time",
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => "the connection to EC2 timed out",
-            SdkError::DispatchFailure(failure) if failure.is_user() => "no usable credentials or no region",
-            SdkError::DispatchFailure(_) => "the connection to EC2 failed",
-            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => "the response could not be read",
-        })
+        match error {
+            SdkError::ConstructionFailure(_) => self.not_sent("the request could not be created"),
+            SdkError::DispatchFailure(failure) if failure.is_user() || is_about_credentials(error) => {
+                self.not_sent("there are no usable credentials, or no region")
+            }
+            SdkError::TimeoutError(_) => self.no_answer(TOO_SLOW),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                self.no_answer("the connection to EC2 timed out")
+            }
+            SdkError::DispatchFailure(_) => self.no_answer("the connection to EC2 failed"),
+            SdkError::ResponseError(_) | SdkError::ServiceError(_) | _ => {
+                self.no_answer("the response could not be read")
+            }
+        }
+    }
+
+    fn not_sent(self, why: &str) -> Ec2Error {
+        let (kind, code) = (ErrorKind::Final, NOT_SENT.to_owned());
+        Ec2Error { kind, code, ..self.no_answer(why) }
     }
 
     /// EC2 has answered with an error.
@@ -55,6 +66,12 @@ impl Call<'_> {
     }
 }
 
+/// Whether the SDK has found no credentials. It reports that as a connection that failed.
+fn is_about_credentials(error: &dyn std::error::Error) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.into_iter().any(|cause| cause.to_string().contains("credential"))
+}
+
 /// For actions whose errors have no meaning of their own.
 pub(super) fn no_special_kind(_: &str, _: &str) -> Option<ErrorKind> {
     None
@@ -64,6 +81,7 @@ pub(super) fn no_special_kind(_: &str, _: &str) -> Option<ErrorKind> {
 fn common_kind(code: &str, status: u16) -> ErrorKind {
     match code {
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
+        "AuthFailure" | "InvalidClientTokenId" => ErrorKind::NotAuthenticated,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" | "SlowDown" => {
             ErrorKind::Throttled
         }

@@ -64,7 +64,7 @@ pub struct NewEndpoint {
     pub private_dns: bool,
     /// `None` leaves it to EC2.
     pub ip_address_type: Option<IpAddressType>,
-    /// Owner mark, reference and the user's tags, all present from the first moment.
+    /// Owner mark, reference, name and the user's tags, all present from the first moment.
     pub tags: Tags,
     /// Makes EC2 answer a repeated request with the same endpoint; at most 64 characters.
     pub client_token: String,

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// The code of a request that never left, because the function itself cannot make it.
+pub const NOT_SENT: &str = "NotSent";
+/// What is said in place of EC2's message when no answer comes.
+pub const TOO_SLOW: &str = "EC2 did not respond in time";
+
 /// What an error means. The door to EC2 assigns it per operation, because the same code can mean different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -11,6 +16,8 @@ pub enum ErrorKind {
     Throttled,
     /// The role lacks a permission.
     Denied,
+    /// EC2 does not accept the credentials.
+    NotAuthenticated,
     /// The client token has created an endpoint with other parameters.
     TokenUsed,
     /// Another endpoint or hosted zone of the VPC has the private DNS name.
@@ -23,6 +30,8 @@ pub enum ErrorKind {
     GroupGone,
     /// A security group named as the source of a rule does not exist or cannot be referenced.
     SourceUnknown,
+    /// The endpoint has as many security groups as EC2 allows.
+    TooManyGroups,
     /// The security group cannot be deleted because something uses it.
     GroupInUse,
     /// EC2 will not do it.
@@ -44,7 +53,7 @@ pub struct Ec2Error {
     /// What the action was for.
     pub subject: String,
     pub kind: ErrorKind,
-    /// EC2's error code, or `NoResponse`.
+    /// EC2's error code, or `NoResponse` or [`NOT_SENT`].
     pub code: String,
     pub message: String,
     /// EC2's request id, for a support case; empty if there was no answer.

@@ -22,6 +22,15 @@ pub enum Source {
     Group(GroupId),
 }
 
+impl Source {
+    pub fn block(&self) -> Option<IpNet> {
+        match self {
+            Self::Block(block) => Some(*block),
+            Self::PrefixList(_) | Self::Group(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -45,7 +54,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn allows(&self, port: u16) -> bool {
+    /// Whether it allows a TCP port.
+    pub fn allows(&self, port: u16) -> bool {
         let port = i32::from(port);
         match self.protocol.as_str() {
             "-1" => true,

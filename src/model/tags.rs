@@ -21,6 +21,9 @@ pub const REF: &str = "tidb-private-endpoint:ref:";
 /// one cannot hit a newer one, not even one from another delivery of the same event.
 const LEAVING: &str = "tidb-private-endpoint:leaving:";
 
+/// The tag that the console shows as the name of a thing.
+pub const NAME: &str = "Name";
+
 /// Tags that EC2 allows on a resource, not counting those of AWS (EC2 user guide, "Tag restrictions").
 pub const TAG_LIMIT: usize = 50;
 
@@ -33,15 +36,15 @@ pub struct Holder {
     pub hash: String,
     /// Stack name and logical id, such as `orders/TiDB`.
     pub name: String,
+    /// The stack's ARN.
+    pub stack_id: String,
 }
 
 impl Holder {
     pub fn new(stack_id: &str, logical_id: &str) -> Self {
-        // arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID
-        let stack_name = stack_id.split('/').nth(1).unwrap_or(stack_id);
-        let name: String = format!("{stack_name}/{logical_id}").chars().take(200).collect();
+        let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(200).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
-        Self { hash, name }
+        Self { hash, name, stack_id: stack_id.to_owned() }
     }
 
     pub fn ref_key(&self) -> String {
@@ -127,6 +130,30 @@ impl Claim<'_> {
 /// The hash of the resource that the tagged thing was created for, if the provider created it.
 pub fn owner(tags: &Tags) -> Option<&str> {
     tags.get(OWNED).map(String::as_str)
+}
+
+/// The resource of a CloudFormation template that something was created as, from the tags that CloudFormation writes and
+/// nobody can remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NativeResource<'a> {
+    pub stack_id: &'a str,
+    pub logical_id: &'a str,
+}
+
+impl<'a> NativeResource<'a> {
+    pub fn of(tags: &'a Tags) -> Option<Self> {
+        let value = |name: &str| tags.get(&format!("aws:cloudformation:{name}")).map(String::as_str);
+        Some(Self { stack_id: value("stack-id")?, logical_id: value("logical-id").unwrap_or_default() })
+    }
+
+    pub fn stack_name(self) -> &'a str {
+        stack_name(self.stack_id)
+    }
+}
+
+/// `arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID`
+fn stack_name(stack_id: &str) -> &str {
+    stack_id.split('/').nth(1).unwrap_or(stack_id)
 }
 
 /// Whether any resource holds the endpoint.

@@ -9,7 +9,7 @@ use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
 use crate::model::tags::{Claim, Holder, Mark, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
-use spec::{EndpointSpec, read_place, read_tag_keys};
+use spec::{EndpointSpec, Named, read_place, read_tag_keys};
 
 /// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
 /// sends for it releases what this Create has marked.
@@ -29,6 +29,8 @@ pub enum Verb {
         current: Option<EndpointId>,
         /// Keys of tags that the old properties had and the new ones do not.
         dropped_tags: Vec<String>,
+        /// What the old properties named.
+        named_before: Named,
     },
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
@@ -108,7 +110,7 @@ impl Request {
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
                 let dropped_tags = read_tag_keys(old_properties).filter(|key| !spec.tags.contains_key(key)).collect();
-                Verb::Update { spec, current, dropped_tags }
+                Verb::Update { spec, current, dropped_tags, named_before: Named::read(old_properties) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),

@@ -15,6 +15,8 @@ pub struct Property {
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     String(Pattern),
+    /// Any string.
+    Text,
     /// A list of strings, or one string with commas, as a parameter of type `CommaDelimitedList` is joined.
     List(Pattern),
     /// One of a few words.
@@ -91,9 +93,11 @@ pub const IP_ADDRESS_TYPE: Property = property(
 pub const REUSE_SCOPE: Property =
     property("ReuseScope", Shape::Enum(&[ReuseScope::Vpc.as_str(), ReuseScope::Region.as_str()]));
 pub const TAGS: Property = property("Tags", Shape::Tags);
+/// Changes nothing, but CloudFormation sends an update only if some property has changed.
+pub const TRIGGER: Property = property("Trigger", Shape::Text);
 
 /// All properties, in the order of the documentation.
-pub const PROPERTIES: [Property; 12] = [
+pub const PROPERTIES: [Property; 13] = [
     SERVICE_NAME,
     VPC_ID,
     SUBNET_IDS,
@@ -106,6 +110,7 @@ pub const PROPERTIES: [Property; 12] = [
     IP_ADDRESS_TYPE,
     REUSE_SCOPE,
     TAGS,
+    TRIGGER,
 ];
 
 /// Properties of every custom resource, which CloudFormation itself reads.

@@ -182,7 +182,7 @@ fn check(shape: Shape, text: &str) -> Result<(), String> {
         },
         Shape::Boolean if ["true", "false"].contains(&text.to_ascii_lowercase().as_str()) => Ok(()),
         Shape::Boolean => Err("neither true nor false".to_owned()),
-        Shape::Tags => Ok(()),
+        Shape::Text | Shape::Tags => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::property::{
     ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, REUSE_SCOPE, SERVICE_NAME,
-    SUBNET_IDS, VPC_ID, ZONE_IDS,
+    SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
@@ -88,6 +88,8 @@ impl EndpointSpec {
             reuse_scope,
             tags: reader.tags(),
         };
+        // Any string will do.
+        let _ = reader.scalar(TRIGGER);
         relations(&mut reader, reuse_scope);
         if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
     }
@@ -104,6 +106,26 @@ pub fn read_place(raw: &Value) -> Option<(VpcId, ServiceName)> {
     let mut reader = Reader::new(raw);
     let vpc = reader.scalar(VPC_ID).map(VpcId::from)?;
     Some((vpc, reader.scalar(SERVICE_NAME).map(ServiceName::from)?))
+}
+
+/// What properties name of what others may delete, as far as it is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    pub subnet_ids: Vec<SubnetId>,
+    pub group_ids: Vec<GroupId>,
+    pub allowed_group_ids: Vec<GroupId>,
+}
+
+impl Named {
+    pub fn read(raw: &Value) -> Self {
+        let mut reader = Reader::new(raw);
+        let group = |text: &str| Ok(GroupId::from(text));
+        Self {
+            subnet_ids: reader.list(SUBNET_IDS, |text| Ok(SubnetId::from(text))),
+            group_ids: reader.list(GROUP_IDS, group),
+            allowed_group_ids: reader.list(ALLOWED_GROUP_IDS, group),
+        }
+    }
 }
 
 /// The keys of the tags that properties ask for, as far as they are valid.

@@ -60,6 +60,7 @@ fn each_in_a_process_of_its_own() {
     for test in [
         "log::every_line_contains_its_context_and_what_happened",
         "log::no_line_contains_a_secret",
+        "log::each_warning_is_a_line_of_level_warn",
         "metrics::each_delivery_has_one_line_at_every_log_level",
         "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {
@@ -116,4 +117,26 @@ async fn no_line_contains_a_secret() {
     for secret in ["X-Amz-Signature=5ec4e7", "5ec4e75ec4e7", "cloudformation-custom-resource-response"] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run by each_in_a_process_of_its_own"]
+async fn each_warning_is_a_line_of_level_warn() {
+    let (cloud, lines) = (Cloud::new(), Lines::default());
+    cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    let subscriber = tidb_private_endpoint::runtime::log::subscriber("WARN", lines.clone());
+    let warnings = {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let tags = serde_json::json!([{ "Key": "team", "Value": "web" }]);
+        let wish = with(properties(), serde_json::json!({ "Tags": tags }));
+        cloud.stack("orders").create(&wish).await.succeeded().data["Warnings"].clone()
+    };
+    let text = lines.text();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["level"] == "WARN" && line["step"] == "warning"), "{text}");
+    assert!(lines.iter().all(|line| line["endpoint_id"] == cloud.endpoint().id.as_str()), "{text}");
+    let messages: Vec<&str> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    assert_eq!(messages.join(" "), warnings);
+    assert_eq!(messages.len(), 2, "a zone and a tag: {warnings}");
 }

@@ -23,6 +23,7 @@ fn pattern(pattern: Pattern) -> String {
 fn shape(shape: Shape) -> Value {
     match shape {
         Shape::String(form) => json!({ "type": "string", "pattern": pattern(form) }),
+        Shape::Text => json!({ "type": "string" }),
         Shape::Enum(words) => json!({ "type": "string", "enum": words }),
         Shape::Integer(minimum, maximum) => json!({ "type": "integer", "minimum": minimum, "maximum": maximum }),
         Shape::Boolean => json!({ "type": "boolean" }),
@@ -130,6 +131,7 @@ fn fits(shape: Shape, value: &Value) -> bool {
     let matches = |form: Pattern, text: &str| Regex::new(&pattern(form)).unwrap().is_match(text);
     match shape {
         Shape::String(form) => matches(form, &text),
+        Shape::Text => true,
         Shape::Enum(words) => words.contains(&text.as_str()),
         Shape::Integer(first, last) => text.parse().is_ok_and(|number: u16| (first..=last).contains(&number)),
         Shape::Boolean => ["true", "false"].contains(&text.to_lowercase().as_str()),

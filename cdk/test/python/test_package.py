@@ -54,7 +54,7 @@ class Package(unittest.TestCase):
             stack, "TiDB", vpc=vpc, service_name=SERVICE, subnets=ec2.SubnetSelection(one_per_az=True),
             availability_zone_ids=["use1-az1"], allowed_cidrs=["10.0.0.0/16"], port=4001, private_dns_enabled=True,
             ip_address_type=library.IpAddressType.IPV4, reuse_scope=library.ReuseScope.REGION, tags={"a": "b"},
-            service_timeout=aws_cdk.Duration.minutes(20), removal_policy=aws_cdk.RemovalPolicy.RETAIN,
+            trigger="1", service_timeout=aws_cdk.Duration.minutes(20), removal_policy=aws_cdk.RemovalPolicy.RETAIN,
             provider=library.PrivateEndpointProvider.from_service_token(
                 stack, "Provider", aws_cdk.Fn.import_value("tidb-private-endpoint-ServiceToken")))
         endpoint.connections.allow_default_port_from(clients)
@@ -65,7 +65,7 @@ class Package(unittest.TestCase):
             "ServiceName": SERVICE, "VpcId": VPC, "SubnetIds": ["subnet-1"], "AvailabilityZoneIds": ["use1-az1"],
             "AllowedCidrs": ["10.0.0.0/16"], "AllowedSecurityGroupIds": [stack.resolve(clients.security_group_id)],
             "Port": 4001, "PrivateDnsEnabled": True, "IpAddressType": "ipv4", "ReuseScope": "Region",
-            "Tags": [{"Key": "a", "Value": "b"}]}})
+            "Tags": [{"Key": "a", "Value": "b"}], "Trigger": "1"}})
 
     def test_every_attribute_has_a_python_name(self):
         source = (HERE.parent.parent / "src" / "endpoint.ts").read_text()

@@ -47,7 +47,8 @@ fn plain() -> Value {
 
 impl Answered {
     fn or_reason(self) -> Result<Self, String> {
-        self.reason.clone().map_or(Ok(self), Err)
+        let denied = self.data.get("Warnings").filter(|warnings| warnings.contains("is not allowed to perform"));
+        self.reason.clone().or_else(|| denied.cloned()).map_or(Ok(self), Err)
     }
 }
 
