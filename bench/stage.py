@@ -73,7 +73,7 @@ class Stage:
         return self._ask("endpoints")
 
     def complaints(self):
-        return self._ask("complaints")
+        return self._ask("unrecognized-requests")
 
     def _ask(self, what):
         with urllib.request.urlopen(f"{self._simulator}/_sim/{what}", timeout=30) as answer:

@@ -12,7 +12,7 @@ TOKEN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bench"
 #: No delays, no read lag, and no throttling, so that only the time of the function is measured.
 INSTANT = {
     "latency_ms": [0, 0], "read_lag_ms": [0, 0], "create_ms": [0, 0], "modify_ms": [0, 0], "delete_ms": [0, 0],
-    "deleted_listed_ms": [0, 0], "zone_release_ms": [0, 0], "throttling": False,
+    "deleted_listed_ms": [0, 0], "zone_release_ms": [0, 0], "group_lag_ms": [0, 0], "throttling": False,
 }
 
 

@@ -1,4 +1,4 @@
-//! The actions: each reads its parameters, checks them as EC2 does, acts, and writes the answer.
+//! The actions. Each one reads its parameters, validates them as EC2 does, takes effect, and writes the response.
 
 mod create_endpoint;
 mod delete_endpoints;
@@ -17,12 +17,12 @@ mod zones;
 
 use std::time::Duration;
 
-use crate::{clock::View, error::ApiError, plane::Plane, query::Params, xml::Xml};
+use crate::{clock::Views, error::ApiError, faults::RoleError, plane::Plane, query::Params, xml::Xml};
 
-pub(crate) type Answer = Result<Xml, ApiError>;
+pub(crate) type Response = Result<Xml, ApiError>;
 
-/// Changes go by the truth, reads by the view.
-type Action = fn(&mut Plane, &mut Params, View) -> Answer;
+/// Changes use the current state, and reads use the view.
+type Action = fn(&mut Plane, &mut Params, Views) -> Response;
 
 fn find(name: &str) -> Option<Action> {
     Some(match name {
@@ -54,19 +54,28 @@ fn find(name: &str) -> Option<Action> {
     })
 }
 
-/// Handles one request that is well formed.
-pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> Answer {
+/// Handles one well-formed request.
+pub(crate) fn run(plane: &mut Plane, params: &mut Params, stale: Duration) -> Response {
     let name = params.action.clone();
     let action = find(&name).ok_or_else(|| {
-        ApiError::complaint("InvalidAction", format!("The action {name} is not valid for this web service."))
+        ApiError::unrecognized("InvalidAction", format!("The action {name} is not valid for this web service."))
     })?;
-    if plane.knobs.throttling && !plane.buckets.take(&name, params.is_broad(), plane.now) {
-        return Err(ApiError::throttled());
+    match plane.new_role {
+        Some((until, RoleError::AuthFailure)) if plane.now < until => return Err(ApiError::auth_failure()),
+        Some((until, RoleError::UnauthorizedOperation)) if plane.now < until => {
+            return Err(ApiError::unauthorized(&plane.account, &name));
+        }
+        _ => {}
+    }
+    let share = plane.knobs.organization_throttle_percent;
+    if plane.knobs.throttling && !plane.buckets.take(&name, params.is_broad(), share, plane.now) {
+        return Err(ApiError::throttled(&plane.account, &name));
     }
     if plane.denied_actions.contains(&name) {
         return Err(ApiError::unauthorized(&plane.account, &name));
     }
     permissions::check(plane, params)?;
-    let view = plane.read_view(stale);
-    action(plane, params, view)
+    let stale = if name.starts_with("Describe") { stale } else { Duration::ZERO };
+    let views = plane.views(stale);
+    action(plane, params, views)
 }

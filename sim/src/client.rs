@@ -1,4 +1,4 @@
-//! The front end for the AWS SDK: an HTTP client that has no network behind it.
+//! The front end for the AWS SDK: an HTTP client without a network.
 
 use std::{fmt, io};
 
@@ -17,10 +17,15 @@ use aws_smithy_types::body::SdkBody;
 
 use crate::{Ec2, Reply};
 
-pub(crate) fn http_client(ec2: Ec2) -> SharedHttpClient {
-    http_client_fn(move |settings, _components| {
-        SharedHttpConnector::new(Connector { ec2: ec2.clone(), settings: settings.clone() })
-    })
+impl Ec2 {
+    /// An HTTP client for the AWS SDK that passes requests to the simulation in process, without sockets.
+    #[must_use]
+    pub fn http_client(&self) -> SharedHttpClient {
+        let ec2 = self.clone();
+        http_client_fn(move |settings, _components| {
+            SharedHttpConnector::new(Connector { ec2: ec2.clone(), settings: settings.clone() })
+        })
+    }
 }
 
 struct Connector {
@@ -37,13 +42,13 @@ impl fmt::Debug for Connector {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let ec2 = self.ec2.clone();
-        let patience = self.settings.read_timeout();
+        let read_timeout = self.settings.read_timeout();
         HttpConnectorFuture::new(async move {
             let form = form(&request)?;
             let exchange = ec2.exchange(&form, request.headers().get("authorization"));
-            let result = match patience {
+            let result = match read_timeout {
                 None => exchange.await,
-                Some(patience) => tokio::time::timeout(patience, exchange)
+                Some(read_timeout) => tokio::time::timeout(read_timeout, exchange)
                     .await
                     .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?,
             };
@@ -54,7 +59,8 @@ impl HttpConnector for Connector {
 }
 
 fn form(request: &HttpRequest) -> Result<String, ConnectorError> {
-    let bytes = request.body().bytes().ok_or_else(|| ConnectorError::user("a streaming body is no form".into()))?;
+    let bytes =
+        request.body().bytes().ok_or_else(|| ConnectorError::user("a streaming body is not supported".into()))?;
     String::from_utf8(bytes.to_vec()).map_err(|error| ConnectorError::user(error.into()))
 }
 
@@ -72,7 +78,7 @@ mod tests {
     use super::*;
     use crate::{Verdict, World};
 
-    /// What the SDK gets for `DescribeVpcs`, with a patience of five seconds.
+    /// What the SDK receives for `DescribeVpcs`, with a read timeout of five seconds.
     async fn exchange(verdict: Verdict) -> Result<HttpResponse, ConnectorError> {
         let ec2 = Ec2::new(World::default());
         ec2.on_call(move |_| verdict.clone());
@@ -82,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn answers_and_refusals_are_responses() {
+    async fn success_and_error_are_http_responses() {
         let response = exchange(Verdict::Proceed).await.unwrap();
         assert_eq!(
             (response.status().as_u16(), response.headers().get("content-type")),
@@ -93,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reset_is_an_io_error_and_silence_a_timeout() {
+    async fn a_reset_is_an_io_error_and_no_response_a_timeout() {
         assert!(exchange(Verdict::Reset).await.unwrap_err().is_io());
         assert!(exchange(Verdict::Hang).await.unwrap_err().is_timeout());
     }

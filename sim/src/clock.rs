@@ -1,13 +1,22 @@
-//! Time: everything is counted from the start of the simulation, on tokio's clock, so that a paused clock works.
+//! Simulated time, counted from the start of the simulation on tokio's clock, so that tests can pause it.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// What a read sees: the world as it was at this moment. `None` lies before the start, where only what the world file
-/// describes exists; `Option` orders it before every other moment by itself.
+/// The moment whose state a read returns. `None` is before the start, when only the resources of the world file exist;
+/// the ordering of `Option` puts it before every other moment.
 pub(crate) type View = Option<Duration>;
+
+/// What one call sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Views {
+    /// In reads of endpoints, network interfaces, and security groups.
+    pub(crate) read: View,
+    /// In reads and changes: VPCs and subnets.
+    pub(crate) network: View,
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -16,8 +25,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now, and shows the epoch or else the real time.
-    #[allow(clippy::disallowed_methods, reason = "the simulation is where time comes from")]
+    /// A clock that starts now. It shows the given epoch, or the real time if there is none.
+    #[allow(clippy::disallowed_methods, reason = "the simulation is the source of time")]
     pub(crate) fn starting_at(epoch: Option<Timestamp>) -> Self {
         Self { start: Instant::now(), epoch: epoch.unwrap_or_else(Timestamp::now) }
     }
@@ -31,10 +40,10 @@ impl Clock {
     }
 }
 
-/// A thing and all that it has been, so that a read may see it as it was.
+/// A resource with all of its past versions, so that a read can return stale data.
 #[derive(Clone, Debug)]
 pub(crate) struct History<T> {
-    /// When a version began to hold, and the version: `None` once the thing is gone.
+    /// Each version with the moment from which it is visible; `None` after the deletion.
     versions: Vec<(View, Option<T>)>,
 }
 
@@ -43,31 +52,36 @@ impl<T: Clone> History<T> {
         Self { versions: vec![(since, Some(first))] }
     }
 
-    /// The thing as it is; `None` once it is gone.
+    /// The current version; `None` after the deletion.
     pub(crate) fn now(&self) -> Option<&T> {
         self.versions.last().and_then(|(_, version)| version.as_ref())
     }
 
-    /// The thing as it was at that moment; `None` before it was made and once it was gone.
+    /// The version at that moment; `None` before the creation and after the deletion.
     pub(crate) fn as_of(&self, view: View) -> Option<&T> {
         self.versions.iter().rev().find(|(since, _)| *since <= view).and_then(|(_, version)| version.as_ref())
     }
 
-    /// The last version that there was, even if the thing is gone by now.
+    /// The last version, even after the deletion.
     pub(crate) fn last(&self) -> Option<&T> {
         self.versions.iter().rev().find_map(|(_, version)| version.as_ref())
     }
 
-    /// Adds a version from `at` on. Nothing happens to what is gone.
+    /// Adds a version that is visible from `at` on, but not before its predecessor. Does nothing after the deletion.
     pub(crate) fn change(&mut self, at: Duration, change: impl FnOnce(&mut T)) {
         if let Some(mut next) = self.now().cloned() {
             change(&mut next);
-            self.versions.push((Some(at), Some(next)));
+            self.push(at, Some(next));
         }
     }
 
     pub(crate) fn end(&mut self, at: Duration) {
-        self.versions.push((Some(at), None));
+        self.push(at, None);
+    }
+
+    fn push(&mut self, at: Duration, version: Option<T>) {
+        let last = self.versions.last().and_then(|(since, _)| *since);
+        self.versions.push((last.max(Some(at)), version));
     }
 }
 
@@ -76,19 +90,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_sees_the_version_of_its_moment() {
+    fn a_read_returns_the_version_at_its_moment() {
         let second = Duration::from_secs;
-        let mut history = History::new(Some(second(1)), "made");
+        let mut history = History::new(Some(second(1)), "created");
         history.change(second(5), |version| *version = "changed");
         history.end(second(9));
         let seen = [None, Some(second(0)), Some(second(1)), Some(second(4)), Some(second(5)), Some(second(9))]
             .map(|view| history.as_of(view).copied());
-        assert_eq!(seen, [None, None, Some("made"), Some("made"), Some("changed"), None]);
+        assert_eq!(seen, [None, None, Some("created"), Some("created"), Some("changed"), None]);
         assert_eq!((history.now(), history.last()), (None, Some(&"changed")));
     }
 
     #[test]
-    fn what_the_world_file_describes_was_always_there() {
+    fn a_version_is_never_visible_before_its_predecessor() {
+        let second = Duration::from_secs;
+        let mut history = History::new(None, 1);
+        history.change(second(9), |version| *version = 2);
+        history.change(second(5), |version| *version = 3);
+        assert_eq!((history.as_of(Some(second(8))), history.as_of(Some(second(9)))), (Some(&1), Some(&3)));
+        assert_eq!(history.now(), Some(&3), "the current version is the last one");
+    }
+
+    #[test]
+    fn resources_of_the_world_file_exist_before_the_start() {
         assert_eq!(History::new(None, "old").as_of(None), Some(&"old"));
     }
 }

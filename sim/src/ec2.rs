@@ -1,4 +1,4 @@
-//! The simulation as its users hold it: calls go in, answers come out, and everything can be looked at.
+//! The public interface of the simulation: handles calls, injects faults, and exposes the current state.
 
 use std::{
     cell::Cell,
@@ -8,13 +8,12 @@ use std::{
     time::Duration,
 };
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
 use crate::{
-    actions, client,
+    actions,
     endpoint::Endpoint,
-    error::ApiError,
+    error::{ApiError, Arrival},
     faults::{Call, Loss, Outcome, Verdict},
     iam::{Authorization, Policy},
     plane::Plane,
@@ -23,16 +22,16 @@ use crate::{
     xml,
 };
 
-/// An answer, as it goes over the wire.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// XML.
+    /// The XML document.
     pub body: String,
 }
 
-/// No answer: the connection broke.
+/// There is no response because the connection was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionReset;
 
@@ -46,7 +45,7 @@ impl std::error::Error for ConnectionReset {}
 
 type Hook = Arc<Mutex<dyn FnMut(&Call) -> Verdict + Send>>;
 
-/// A simulated EC2. Clones share one state.
+/// A simulated EC2. Clones share the same state.
 #[derive(Clone)]
 pub struct Ec2(Arc<Shared>);
 
@@ -57,7 +56,7 @@ struct Shared {
 }
 
 thread_local! {
-    /// Whether a hook is running on this thread: the calls that it makes itself are not shown to it.
+    /// Whether a hook is running on this thread. A hook is not invoked for the calls that it makes itself.
     static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -67,87 +66,80 @@ impl fmt::Debug for Ec2 {
     }
 }
 
-/// A test that panicked with a lock held has failed already; the others may go on.
+/// A test that panicked while holding the lock has already failed; other tests can continue.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ec2 {
-    /// A world begins, and with it its clock: tokio's, so that a paused clock works.
+    /// Starts a simulation and its clock, which is tokio's, so that tests can pause it.
     ///
     /// # Panics
     ///
-    /// If the world contradicts itself.
+    /// If the world is invalid.
     #[must_use]
     pub fn new(world: World) -> Self {
         if let Err(error) = world.check() {
-            panic!("the world makes no sense: {error}");
+            panic!("invalid world: {error}");
         }
         Self(Arc::new(Shared { plane: Mutex::new(Plane::new(world)), log: Mutex::default(), hook: Mutex::default() }))
     }
 
-    /// The state, brought up to the present.
+    /// The state, after running everything that is due.
     pub(crate) fn plane(&self) -> MutexGuard<'_, Plane> {
         let mut plane = lock(&self.0.plane);
         plane.advance();
         plane
     }
 
-    /// The wall clock of the world: its epoch and what has passed since the start.
+    /// The simulated wall-clock time: the epoch plus the time since the start.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.plane().wall()
     }
 
-    /// A client for the AWS SDK: no sockets, the same answers.
-    #[must_use]
-    pub fn http_client(&self) -> SharedHttpClient {
-        client::http_client(self.clone())
-    }
-
-    /// Every call that arrived, in order.
+    /// All calls, in order of arrival.
     #[must_use]
     pub fn log(&self) -> Vec<Call> {
         lock(&self.0.log).clone()
     }
 
-    /// What was asked of the simulation that it does not know: an unknown action or parameter, a missing version. A test
-    /// that drives it well ends with none.
+    /// Requests that the simulation does not recognize: an unknown action or parameter, or a missing version. Tests
+    /// assert that this list is empty.
     #[must_use]
-    pub fn complaints(&self) -> Vec<String> {
-        self.plane().complaints.clone()
+    pub fn unrecognized_requests(&self) -> Vec<String> {
+        self.plane().unrecognized.clone()
     }
 
-    /// Every endpoint that exists, as it is, without lag, in the order of their ids. One that is `deleted` and only still
-    /// listed exists no more.
+    /// The current state of every endpoint, without read lag, sorted by ID. Endpoints in the state `deleted` are excluded,
+    /// although EC2 still lists them for a while.
     #[must_use]
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        self.plane().living().cloned().collect()
+        self.plane().existing_endpoints().cloned().collect()
     }
 
-    /// Every security group that exists, as it is, without lag, in the order of their ids.
+    /// The current state of every security group, without read lag, sorted by ID.
     #[must_use]
     pub fn groups(&self) -> Vec<Group> {
         self.plane().groups.values().filter_map(|group| group.now()).cloned().collect()
     }
 
-    /// From now on the caller may do only what the policy allows; `None` is everything. What IAM was asked so far is
-    /// forgotten.
+    /// Restricts the caller to what the policy allows; `None` allows everything. Clears the recorded authorizations.
     pub fn set_policy(&self, policy: Option<Policy>) {
         let mut plane = self.plane();
         plane.policy = policy;
-        plane.policy_use.clear();
+        plane.authorizations.clear();
     }
 
-    /// What IAM was asked under the policy, and what it said, in order.
+    /// The authorization requests since the policy was set, and their results, in order.
     #[must_use]
-    pub fn policy_use(&self) -> Vec<Authorization> {
-        self.plane().policy_use.clone()
+    pub fn authorizations(&self) -> Vec<Authorization> {
+        self.plane().authorizations.clone()
     }
 
-    /// Shows every call to a hook when it arrives, before any effect, and does as the hook says; replaces the hook before
-    /// it. No lock is held meanwhile, so the hook may use this simulation: as another actor, acting between two calls.
-    /// Calls that it makes itself are not shown to it.
+    /// Invokes a hook for every call when it arrives, before it has any effect, and applies the hook's verdict. Replaces
+    /// the previous hook. No lock is held while the hook runs, so it can use this simulation, for example to act as another
+    /// client between two calls. The hook is not invoked for the calls that it makes itself.
     pub fn on_call(&self, hook: impl FnMut(&Call) -> Verdict + Send + 'static) {
         *lock(&self.0.hook) = Some(Arc::new(Mutex::new(hook)));
     }
@@ -156,7 +148,7 @@ impl Ec2 {
         let hook = lock(&self.0.hook).clone();
         match hook {
             Some(hook) if !IN_HOOK.get() => {
-                let _leave = Leave;
+                let _leave = LeaveHook;
                 let mut hook = lock(&hook);
                 IN_HOOK.set(true);
                 hook(call)
@@ -165,20 +157,20 @@ impl Ec2 {
         }
     }
 
-    /// Handles one call. A connection that is reset, which has no reply, comes out as status 0.
+    /// Handles one call. If the connection is reset, the status is 0.
     pub async fn call(&self, form: &str) -> Reply {
         self.exchange(form, None).await.unwrap_or_else(|ConnectionReset| Reply { status: 0, body: String::new() })
     }
 
-    /// Handles one call: the latency, the hook's verdict, the effect. The signature, which is the request's header
-    /// `Authorization`, is not checked; the log says whose it is.
+    /// Handles one call: applies the latency, the hook's verdict, and the effect. The signature is the request's
+    /// `Authorization` header. It is not verified; the log shows its access key ID.
     ///
     /// # Errors
     ///
-    /// If the hook has the connection reset.
+    /// If the hook resets the connection.
     pub async fn exchange(&self, form: &str, signature: Option<&str>) -> Result<Reply, ConnectionReset> {
-        let way = self.latency() / 2;
-        tokio::time::sleep(way).await;
+        let one_way = self.latency() / 2;
+        tokio::time::sleep(one_way).await;
         let (action, values, well_formed) = query::parse(form);
         let call = self.arrive(query::caller(signature.unwrap_or_default()), action, values);
         let mut stale = Duration::ZERO;
@@ -189,8 +181,14 @@ impl Ec2 {
             Verdict::Delay(delay) => tokio::time::sleep(delay).await,
             Verdict::LoseAnswer(how) => loss = Some(how),
             Verdict::Fail { status, code, message } => {
-                let reply = self.answer(&call, &Err(ApiError::with_status(status, &code, message)));
-                tokio::time::sleep(way).await;
+                let message = self.expand(&call, &message, None);
+                let reply = self.respond(&call, &Err(ApiError::with_status(status, &code, message)));
+                tokio::time::sleep(one_way).await;
+                return Ok(reply);
+            }
+            Verdict::FailItems { code, message } => {
+                let reply = self.fail_items(&call, &code, &message);
+                tokio::time::sleep(one_way).await;
                 return Ok(reply);
             }
             Verdict::Reset => {
@@ -200,16 +198,18 @@ impl Ec2 {
             }
             Verdict::Hang => std::future::pending().await,
         }
-        let Some(reply) = self.act(&call, well_formed, stale) else { std::future::pending().await };
-        tokio::time::sleep(way).await;
+        let (reply, arrival) = self.act(&call, well_formed, stale);
+        match arrival {
+            Arrival::Immediately => {}
+            Arrival::After(delay) => tokio::time::sleep(delay).await,
+            Arrival::Never => std::future::pending().await,
+        }
+        tokio::time::sleep(one_way).await;
         match loss {
             None => Ok(reply),
             Some(Loss::Reset) => Err(ConnectionReset),
             Some(Loss::Silence) => std::future::pending().await,
-            Some(Loss::ServerError) => Ok(self.reply(
-                &call.action,
-                &Err(ApiError::with_status(500, "InternalError", "An internal error has occurred")),
-            )),
+            Some(Loss::ServerError) => Ok(self.reply(&call.action, &Err(ApiError::internal_error()))),
         }
     }
 
@@ -227,24 +227,46 @@ impl Ec2 {
         call
     }
 
-    /// `None` if EC2 never answers.
-    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> Option<Reply> {
+    /// The message of an injected error, with its placeholders replaced.
+    fn expand(&self, call: &Call, message: &str, item: Option<&str>) -> String {
+        let id = item.or_else(|| call.params.get("VpcEndpointId").map(String::as_str)).unwrap_or_default();
+        message.replace("{account}", &self.plane().account).replace("{action}", &call.action).replace("{id}", id)
+    }
+
+    /// The response to a call whose items all fail.
+    fn fail_items(&self, call: &Call, code: &str, message: &str) -> Reply {
+        if call.action != "DeleteVpcEndpoints" {
+            return self.respond(call, &Err(ApiError::new(code, self.expand(call, message, None))));
+        }
+        let ids = Params::new(call.action.clone(), call.params.clone()).list("VpcEndpointId");
+        let error = |id: &String| ApiError::new(code, self.expand(call, message, Some(id)));
+        let items: Vec<(&String, ApiError)> = ids.iter().map(|id| (id, error(id))).collect();
+        let message = items.first().map(|(_, error)| error.message.clone()).unwrap_or_default();
+        self.settle(call, Outcome::Error { status: 200, code: code.to_owned(), message });
+        self.reply(&call.action, &Ok(xml::unsuccessful(items)))
+    }
+
+    fn act(&self, call: &Call, well_formed: Result<(), ApiError>, stale: Duration) -> (Reply, Arrival) {
         let result = well_formed.and_then(|()| {
             let mut params = Params::new(call.action.clone(), call.params.clone());
             actions::run(&mut self.plane(), &mut params, stale)
         });
-        let silent = result.as_ref().is_err_and(|error| error.silent);
-        (!silent).then(|| self.answer(call, &result))
+        match &result {
+            // The call has no outcome in the log.
+            Err(error) if error.arrival == Arrival::Never => (self.reply(&call.action, &result), error.arrival),
+            Err(error) => (self.respond(call, &result), error.arrival),
+            Ok(_) => (self.respond(call, &result), Arrival::Immediately),
+        }
     }
 
-    /// Enters the outcome in the log, and writes the answer.
-    fn answer(&self, call: &Call, result: &Result<xml::Xml, ApiError>) -> Reply {
+    /// Records the outcome in the log, and writes the response.
+    fn respond(&self, call: &Call, result: &Result<xml::Xml, ApiError>) -> Reply {
         match result {
             Ok(_) => self.settle(call, Outcome::Ok),
             Err(error) => {
                 self.settle(call, error.into());
-                if error.complaint {
-                    self.plane().complaints.push(format!("{}: {}: {}", call.action, error.code, error.message));
+                if error.unrecognized {
+                    self.plane().unrecognized.push(format!("{}: {}: {}", call.action, error.code, error.message));
                 }
             }
         }
@@ -259,15 +281,15 @@ impl Ec2 {
         let request_id = self.plane().random.uuid();
         match result {
             Ok(inside) => Reply { status: 200, body: xml::response(action, &request_id, inside) },
-            Err(error) => Reply { status: error.status, body: xml::refusal(&request_id, error) },
+            Err(error) => Reply { status: error.status, body: xml::error_response(&request_id, error) },
         }
     }
 }
 
-/// Notes that the hook is left, even by a panic.
-struct Leave;
+/// Resets the flag when the hook returns, even by a panic.
+struct LeaveHook;
 
-impl Drop for Leave {
+impl Drop for LeaveHook {
     fn drop(&mut self) {
         IN_HOOK.set(false);
     }

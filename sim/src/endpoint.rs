@@ -1,4 +1,6 @@
-//! An endpoint, and the states that it goes through.
+//! VPC endpoints and their states.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,29 +9,29 @@ use crate::{
     clock::History,
     knobs::{Casing, Knobs},
     random::Random,
-    world::Tags,
+    tags::Tags,
 };
 
-/// The states of an endpoint, as the PrivateLink guide has them.
+/// The states of an endpoint, as listed in the PrivateLink guide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
-    /// The provider has to accept it first.
+    /// Waiting for the service owner to accept the connection request.
     PendingAcceptance,
-    /// Being made, or being changed.
+    /// Being created or modified.
     Pending,
-    /// In use.
+    /// Ready for use.
     #[default]
     Available,
-    /// On its way out.
+    /// Being deleted.
     Deleting,
-    /// Gone, and still listed for a while.
+    /// Deleted, and still listed for a while.
     Deleted,
-    /// The provider refused it, at first or later.
+    /// Rejected by the service owner, before or after acceptance.
     Rejected,
-    /// It could not be made.
+    /// The creation failed.
     Failed,
-    /// The provider did not answer in time.
+    /// The service owner did not respond to the connection request in time.
     Expired,
 }
 
@@ -48,13 +50,13 @@ impl State {
     }
 }
 
-/// The kinds of endpoint that there can be. Only interface endpoints can be made by call.
+/// Endpoint types. The API of the simulation creates interface endpoints only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
-    /// With a network interface in every subnet.
+    /// Has a network interface in each of its subnets.
     #[default]
     Interface,
-    /// An entry in route tables, for S3 and `DynamoDB`.
+    /// A route table target, for Amazon S3 and `DynamoDB`.
     Gateway,
 }
 
@@ -72,64 +74,72 @@ impl Kind {
 pub struct Interface {
     /// `eni-` and hex digits.
     pub id: String,
-    /// Where it is.
+    /// Its subnet.
     pub subnet_id: String,
-    /// Its private IPv4 address.
+    /// Its private IPv4 address; empty if it has none.
     pub address: String,
+    /// Its IPv6 address, if any.
+    pub ipv6_address: Option<String>,
+    /// When it becomes visible in reads.
+    #[serde(skip)]
+    pub(crate) visible_from: Duration,
 }
 
-/// Why an endpoint is `failed`.
+/// The reason why an endpoint is `failed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LastError {
-    /// EC2's code.
+    /// The error code.
     pub code: String,
-    /// EC2's message.
+    /// The error message.
     pub message: String,
 }
 
-/// An endpoint at one moment.
+/// The state of an endpoint at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Endpoint {
     /// `vpce-` and hex digits.
     pub id: String,
-    /// Interface or Gateway.
+    /// Its type.
     pub kind: Kind,
-    /// The account that owns it: its VPC's.
+    /// The account that owns the endpoint and its VPC.
     pub owner: String,
     /// Its VPC.
     pub vpc_id: String,
-    /// Its service.
+    /// Its endpoint service.
     pub service_name: String,
-    /// Where it is in its life.
+    /// Its state.
     pub state: State,
-    /// Whether it answers to the service's private name.
+    /// Whether private DNS is enabled.
     pub private_dns_enabled: bool,
-    /// One in each zone at most.
+    /// At most one per Availability Zone.
     pub subnet_ids: Vec<String>,
     /// Security groups.
     pub group_ids: Vec<String>,
-    /// One for each subnet; none once the endpoint is deleted.
+    /// One per subnet; empty after the deletion.
     pub interfaces: Vec<Interface>,
     /// `ipv4`, `ipv6` or `dualstack`.
     pub ip_address_type: String,
     /// `ipv4`, `ipv6`, `dualstack` or `service-defined`.
     pub dns_record_ip_type: String,
-    /// The endpoint policy, as JSON.
+    /// The endpoint policy, in JSON.
     pub policy: String,
-    /// Whether another AWS service manages it.
+    /// Whether an AWS service manages it.
     pub requester_managed: bool,
-    /// Why it is `failed`.
+    /// The reason if it is `failed`.
     pub last_error: Option<LastError>,
     /// Tags.
     pub tags: Tags,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
     /// Whether it has ever been `available`.
     #[serde(skip)]
     pub(crate) was_available: bool,
+    /// Whether the private DNS entries still have the hosted zone ID `ZONEIDPENDING`.
+    #[serde(skip)]
+    pub(crate) zone_id_pending: bool,
 }
 
-/// The policy of an endpoint that was made without one.
+/// The policy of an endpoint that was created without one.
 pub(crate) const FULL_ACCESS: &str = r#"{
   "Statement": [
     {
@@ -142,12 +152,12 @@ pub(crate) const FULL_ACCESS: &str = r#"{
 }"#;
 
 impl Endpoint {
-    /// Whether it is there no more; a `deleted` endpoint is only still listed.
+    /// Whether it no longer exists; EC2 still lists a `deleted` endpoint for a while.
     pub(crate) fn is_gone(&self) -> bool {
         self.state == State::Deleted
     }
 
-    pub(crate) fn is_leaving(&self) -> bool {
+    pub(crate) fn is_deleting(&self) -> bool {
         matches!(self.state, State::Deleting | State::Deleted)
     }
 
@@ -157,6 +167,20 @@ impl Endpoint {
 
     pub(crate) fn spelled_ip_address_type(&self, knobs: &Knobs) -> String {
         self.spell(knobs.casing, &self.ip_address_type)
+    }
+
+    /// The network interfaces that reads show.
+    pub(crate) fn visible_interfaces(&self, now: Duration) -> impl Iterator<Item = &Interface> {
+        self.interfaces.iter().filter(move |interface| interface.visible_from <= now)
+    }
+
+    /// The subnet IDs in the order of responses.
+    pub(crate) fn listed_subnet_ids(&self, knobs: &Knobs) -> Vec<&String> {
+        let mut ids: Vec<&String> = self.subnet_ids.iter().collect();
+        if knobs.shuffle_subnet_ids {
+            Random::named(&format!("subnets of {}", self.id)).shuffle(&mut ids);
+        }
+        ids
     }
 
     fn spell(&self, casing: Casing, word: &str) -> String {
@@ -173,24 +197,26 @@ impl Endpoint {
     }
 }
 
-/// What is going on with an endpoint, beside what can be read of it.
+/// An endpoint and its operation in progress, which reads do not show.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) history: History<Endpoint>,
-    /// Counts what was begun with the endpoint. A step that was scheduled for an earlier one is void.
+    /// Counts the operations on the endpoint. Steps scheduled for an earlier operation are ignored.
     pub(crate) operation: u64,
-    /// Whether a change is under way.
+    /// Whether a modification is in progress.
     pub(crate) modifying: bool,
-    /// What it will come to instead of `available`.
-    pub(crate) doom: Option<LastError>,
+    /// If set, the operation ends with this error instead of `available`.
+    pub(crate) pending_failure: Option<LastError>,
+    /// Until when the creation with a client token prevents other operations.
+    pub(crate) idempotent_until: Duration,
 }
 
 impl Record {
     pub(crate) fn new(history: History<Endpoint>) -> Self {
-        Self { history, operation: 0, modifying: false, doom: None }
+        Self { history, operation: 0, modifying: false, pending_failure: None, idempotent_until: Duration::ZERO }
     }
 
-    /// Begins something that overrides what was under way.
+    /// Starts an operation that replaces the one in progress.
     pub(crate) fn begin(&mut self) -> u64 {
         self.operation += 1;
         self.modifying = false;
@@ -198,15 +224,15 @@ impl Record {
     }
 }
 
-/// A step that an endpoint takes by itself when its time has come.
+/// A scheduled state transition of an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// The provider accepts.
+    /// The service owner accepts the connection request.
     Accept,
-    /// What was begun is done: `available`, or `failed` if it was doomed.
-    Settle,
-    /// `deleting` is over.
+    /// The operation completes: the state becomes `available`, or `failed` if there is a pending failure.
+    Complete,
+    /// The deletion completes.
     Delete,
-    /// The listing is over.
-    Forget,
+    /// EC2 no longer lists the deleted endpoint.
+    Unlist,
 }

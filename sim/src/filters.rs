@@ -1,13 +1,14 @@
-//! Filters: several are all needed, several values of one are alternatives, `*` and `?` are wildcards, case counts.
+//! Filters: a resource must match all filters, and at least one value of each. Values can have the wildcards `*` and `?`,
+//! and are case-sensitive.
 
-use crate::{error::ApiError, world::Tags};
+use crate::{error::ApiError, pattern::matches_filter, tags::Tags};
 
 #[derive(Debug, Default)]
 pub(crate) struct Filters(Vec<(String, Vec<String>)>);
 
 impl Filters {
-    /// Adds a filter, if there is one of that name. A known `tag` stands for `tag:KEY` and `tag-key`, and `tag:` for the
-    /// former alone.
+    /// Adds a filter if its name is known. In `known`, `tag` permits both `tag:KEY` and `tag-key`, and `tag:` permits
+    /// `tag:KEY` only.
     pub(crate) fn add(&mut self, known: &[&str], name: String, values: Vec<String>) -> Result<(), ApiError> {
         let found = if name.starts_with("tag:") {
             known.contains(&"tag") || known.contains(&"tag:")
@@ -23,7 +24,7 @@ impl Filters {
         Ok(())
     }
 
-    /// Whether a thing passes: `values_of` gives what it has under the name of a filter.
+    /// Whether a resource matches all filters. `values_of` returns the values that the resource has for a filter name.
     pub(crate) fn pass(&self, tags: &Tags, values_of: impl Fn(&str) -> Vec<String>) -> bool {
         self.0.iter().all(|(name, patterns)| {
             let values = if let Some(key) = name.strip_prefix("tag:") {
@@ -33,21 +34,8 @@ impl Filters {
             } else {
                 values_of(name)
             };
-            values.iter().any(|value| patterns.iter().any(|pattern| glob(pattern.as_bytes(), value.as_bytes())))
+            values.iter().any(|value| patterns.iter().any(|pattern| matches_filter(pattern, value)))
         })
-    }
-}
-
-/// Whether text fits a pattern with `*` (any text) and `?` (any one byte); a backslash takes a wildcard's meaning away.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], _) => text.is_empty(),
-        ([b'*', rest @ ..], _) => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
-        ([b'?', pattern @ ..], [_, text @ ..]) => glob(pattern, text),
-        ([b'\\', wanted @ (b'*' | b'?' | b'\\'), pattern @ ..] | [wanted, pattern @ ..], [found, text @ ..]) => {
-            wanted == found && glob(pattern, text)
-        }
-        (_, []) => false,
     }
 }
 
@@ -70,38 +58,40 @@ mod tests {
     }
 
     #[test]
-    fn values_are_alternatives_and_filters_add_up() {
+    fn any_value_and_all_filters_must_match() {
         assert!(passes(&[]));
         assert!(passes(&[("state", &["pending", "available"]), ("vpc-id", &["vpc-1"])]));
         assert!(!passes(&[("state", &["available"]), ("vpc-id", &["vpc-2"])]));
-        assert!(!passes(&[("state", &["Available"])]), "case counts");
+        assert!(!passes(&[("state", &["Available"])]), "case-sensitive");
         assert!(!passes(&[("state", &[])]), "no value, no match");
     }
 
     #[test]
-    fn tags_are_filtered_by_key_and_value() {
+    fn tags_match_by_key_and_value() {
         assert!(passes(&[("tag:Owner", &["TeamA"]), ("tag-key", &["Owner"])]));
         assert!(!passes(&[("tag:Owner", &["TeamB"])]));
-        assert!(!passes(&[("tag:owner", &["TeamA"])]), "case counts");
+        assert!(!passes(&[("tag:owner", &["TeamA"])]), "case-sensitive");
     }
 
     #[test]
-    fn wildcards() {
+    fn values_can_have_wildcards() {
         for (pattern, fits) in
             [("avail*", true), ("*", true), ("?vailable", true), ("avail?", false), ("avail\\*", false)]
         {
             assert_eq!(passes(&[("state", &[pattern])]), fits, "{pattern}");
         }
-        assert!(glob(br"a\*b", b"a*b") && !glob(br"a\*b", b"aXb"));
     }
 
     #[test]
-    fn an_unknown_filter_is_refused() {
+    fn an_unknown_filter_is_rejected() {
         let error = Filters::default().add(&["vpc-id"], "vpcid".to_owned(), Vec::new()).unwrap_err();
         assert_eq!(
             (error.code.as_str(), error.message.as_str()),
             ("InvalidParameterValue", "The filter 'vpcid' is invalid")
         );
-        assert!(Filters::default().add(&["key"], "tag-key".to_owned(), Vec::new()).is_err(), "no tags, no tag filter");
+        assert!(
+            Filters::default().add(&["key"], "tag-key".to_owned(), Vec::new()).is_err(),
+            "a resource without tags has no tag filter"
+        );
     }
 }

@@ -1,9 +1,8 @@
-//! IAM, as far as it goes for one role with nothing but identity policies: what the policies say, and what they make of
-//! a question (IAM user guide, "Policy evaluation logic": everything is denied, a statement may allow it, and a
-//! statement that denies it wins).
+//! IAM policy evaluation for one role with identity-based policies (IAM user guide, "Policy evaluation logic": by default
+//! a request is denied, a statement can allow it, and an explicit deny overrides any allow).
 //!
-//! Whatever a policy says that is not understood here is refused when the policy is read, because a condition that is
-//! passed over would make every proof worthless. What EC2 asks for which call stands in `actions::permissions`.
+//! Policy elements that are not implemented here are rejected when the policy is read, because ignoring a condition would
+//! invalidate every test based on it. `actions::permissions` lists the permissions that each EC2 action requires.
 
 mod condition;
 mod document;
@@ -12,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 
 use condition::Condition;
 
-use crate::world::Tags;
+use crate::{pattern::matches_iam, tags::Tags};
 
 /// The policies of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,39 +28,39 @@ struct Statement {
     conditions: Vec<Condition>,
 }
 
-/// One thing that a policy says: this statement, by this entry of `Action` and this entry of `Resource`.
+/// One combination of a statement, an entry of its `Action` element, and an entry of its `Resource` element.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
-    /// The statement.
+    /// The `Sid` of the statement.
     pub sid: String,
-    /// As it stands in the policy, wildcards and all.
+    /// As written in the policy, including wildcards.
     pub action: String,
-    /// As it stands in the policy.
+    /// As written in the policy, including wildcards.
     pub resource: String,
 }
 
-/// What EC2 asked IAM about a call, and what IAM said.
+/// An authorization request of EC2 to IAM, and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// Such as `ec2:CreateTags`, which may be another action than the one that was called.
+    /// The action, such as `ec2:CreateTags`. It can be an action other than the one called.
     pub action: String,
-    /// An ARN, that of something to be made ending in `/*`; or `*`.
+    /// An ARN, which ends in `/*` for a resource to be created; or `*`.
     pub resource: String,
-    /// Whether it was allowed.
+    /// Whether the request was allowed.
     pub allowed: bool,
-    /// What allowed it, where nothing denied it; what denied it, if anything did.
+    /// What denied the request explicitly, or otherwise what allowed it.
     pub by: Vec<Grant>,
 }
 
-/// What IAM is asked: may the role do this to that, under these circumstances?
+/// The action, resource, and context of an authorization request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
+pub(crate) struct AuthorizationRequest {
     pub(crate) action: String,
     pub(crate) resource: String,
     pub(crate) context: Context,
 }
 
-/// The values of condition keys. Names of keys have no case, those of tags in them included (IAM user guide, "Global
+/// The values of condition keys. Key names are case-insensitive, including the tag keys in them (IAM user guide, "Global
 /// condition context keys").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Context(BTreeMap<String, Vec<String>>);
@@ -72,14 +71,14 @@ impl Context {
         self
     }
 
-    /// What the tags in a request amount to.
+    /// Adds the condition keys for the tags in the request.
     pub(crate) fn with_request_tags(self, tags: &Tags) -> Self {
         tags.iter().fold(self, |context, (key, value)| {
             context.with(&format!("aws:RequestTag/{key}"), value).with("aws:TagKeys", key)
         })
     }
 
-    /// What the tags of a resource amount to.
+    /// Adds the condition keys for the tags of the resource.
     pub(crate) fn with_resource_tags(self, tags: &Tags) -> Self {
         tags.iter().fold(self, |context, (key, value)| {
             context.with(&format!("aws:ResourceTag/{key}"), value).with(&format!("ec2:ResourceTag/{key}"), value)
@@ -91,7 +90,7 @@ impl Context {
     }
 }
 
-/// Why a policy cannot be read.
+/// The reason why a policy cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError(String);
 
@@ -104,31 +103,30 @@ impl fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {}
 
 impl Policy {
-    /// Reads the policy documents of a role. A statement without a `Sid` is called by its number, `#1` for the first of
-    /// all.
+    /// Reads the policy documents of a role. A statement without a `Sid` is identified by its number, from `#1`.
     ///
     /// # Errors
     ///
-    /// What is not understood, be it wrong or only not needed so far.
+    /// The element that is invalid or not implemented.
     pub fn read(documents: &[serde_json::Value]) -> Result<Self, PolicyError> {
         document::read(documents).map(|statements| Self { statements })
     }
 
-    /// Everything that the policy allows, whatever the conditions.
+    /// Everything that the policy allows, regardless of conditions.
     #[must_use]
     pub fn grants(&self) -> Vec<Grant> {
         let allowing = self.statements.iter().filter(|statement| statement.allows);
         allowing.flat_map(|statement| statement.grants(|_| true, |_| true)).collect()
     }
 
-    pub(crate) fn decide(&self, question: &Question) -> Authorization {
+    pub(crate) fn decide(&self, request: &AuthorizationRequest) -> Authorization {
         let (allow, deny): (Vec<&Statement>, Vec<&Statement>) =
             self.statements.iter().partition(|statement| statement.allows);
-        let of = |statements: Vec<&Statement>| statements.into_iter().flat_map(|s| s.about(question)).collect();
+        let of = |statements: Vec<&Statement>| statements.into_iter().flat_map(|s| s.matching(request)).collect();
         let (allowed_by, denied_by): (Vec<Grant>, Vec<Grant>) = (of(allow), of(deny));
         Authorization {
-            action: question.action.clone(),
-            resource: question.resource.clone(),
+            action: request.action.clone(),
+            resource: request.resource.clone(),
             allowed: denied_by.is_empty() && !allowed_by.is_empty(),
             by: if denied_by.is_empty() { allowed_by } else { denied_by },
         }
@@ -136,14 +134,14 @@ impl Policy {
 }
 
 impl Statement {
-    /// The entries by which it is about the question; none if it is not.
-    fn about(&self, question: &Question) -> Vec<Grant> {
-        if !self.conditions.iter().all(|condition| condition.holds(&question.context)) {
+    /// The entries that match the request; empty if the statement does not apply.
+    fn matching(&self, request: &AuthorizationRequest) -> Vec<Grant> {
+        if !self.conditions.iter().all(|condition| condition.holds(&request.context)) {
             return Vec::new();
         }
-        // Actions have no case (IAM user guide, "Action").
-        let action = question.action.to_ascii_lowercase();
-        self.grants(|entry| is_like(&entry.to_ascii_lowercase(), &action), |entry| covers(entry, &question.resource))
+        // Action names are case-insensitive (IAM user guide, "Action").
+        let action = request.action.to_ascii_lowercase();
+        self.grants(|entry| matches_iam(&entry.to_ascii_lowercase(), &action), |entry| covers(entry, &request.resource))
     }
 
     fn grants(&self, action: impl Fn(&str) -> bool, resource: impl Fn(&str) -> bool) -> Vec<Grant> {
@@ -160,9 +158,9 @@ impl Statement {
     }
 }
 
-/// Whether an entry of `Resource` covers an ARN. A wildcard does not reach over the colons that set an ARN's first five
-/// parts apart; it does reach over everything in the last part. Actions that know no resource ask for `*`, and only `*`
-/// covers that.
+/// Whether an entry of `Resource` matches an ARN. A wildcard does not match across the colons that separate the first five
+/// parts of an ARN, but it matches any characters in the last part. Actions without resource-level permissions require
+/// `*`, which only `*` matches.
 fn covers(entry: &str, resource: &str) -> bool {
     if entry == "*" || resource == "*" {
         return entry == "*";
@@ -171,31 +169,10 @@ fn covers(entry: &str, resource: &str) -> bool {
     loop {
         match (entries.next(), parts.next()) {
             (None, None) => return true,
-            (Some(entry), Some(part)) if is_like(entry, part) => {}
+            (Some(entry), Some(part)) if matches_iam(entry, part) => {}
             _ => return false,
         }
     }
-}
-
-/// Whether a text fits a pattern: `*` stands for any characters, `?` for any one.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // Which beginnings of the text fit the pattern so far.
-    let mut fits = vec![false; text.len() + 1];
-    fits[0] = true;
-    for wanted in pattern {
-        if wanted == '*' {
-            let first = fits.iter().position(|fit| *fit).unwrap_or(fits.len());
-            fits.iter_mut().skip(first).for_each(|fit| *fit = true);
-        } else {
-            let mut next = vec![false; fits.len()];
-            for (at, found) in text.iter().enumerate() {
-                next[at + 1] = fits[at] && (wanted == '?' || wanted == *found);
-            }
-            fits = next;
-        }
-    }
-    fits.last() == Some(&true)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Client tokens: the same token and the same parameters mean the same endpoint.
+//! Client tokens: a request with the same token and the same parameters returns the same endpoint.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,12 +11,12 @@ struct Used {
     at: Duration,
 }
 
-/// The tokens of creations that succeeded; one that failed leaves its token unused.
+/// The tokens of successful requests. A failed request does not use up its token.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens(BTreeMap<String, Used>);
 
 impl Tokens {
-    /// The endpoint that was made with this token, if any.
+    /// The endpoint that was created with this token, if any.
     pub(crate) fn find(
         &self,
         token: &str,
@@ -47,21 +47,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_bound_to_its_parameters_for_its_lifetime() {
+    fn a_token_requires_the_same_parameters_during_its_lifetime() {
         let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
         let params = Values::from([("VpcId".to_owned(), "vpc-1".to_owned())]);
         let mut tokens = Tokens::default();
         assert_eq!(tokens.find("t", &params, second, day), Ok(None));
         tokens.remember("t".to_owned(), params.clone(), "vpce-1".to_owned(), second);
         assert_eq!(tokens.find("t", &params, second, day), Ok(Some("vpce-1")));
-        assert_eq!(tokens.find("T", &params, second, day), Ok(None), "case counts");
+        assert_eq!(tokens.find("T", &params, second, day), Ok(None), "tokens are case-sensitive");
         let error = tokens.find("t", &Values::new(), second, day).unwrap_err();
         assert_eq!(error.code, "IdempotentParameterMismatch");
-        assert_eq!(tokens.find("t", &Values::new(), second + day, day), Ok(None), "forgotten");
+        assert_eq!(tokens.find("t", &Values::new(), second + day, day), Ok(None), "the token has expired");
     }
 
     #[test]
-    fn a_malformed_token_is_refused() {
+    fn a_malformed_token_is_rejected() {
         for token in ["", "ü", &"x".repeat(65)] {
             let error = Tokens::default().find(token, &Values::new(), Duration::ZERO, Duration::MAX).unwrap_err();
             assert_eq!(error.code, "InvalidClientToken", "{token}");

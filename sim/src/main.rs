@@ -1,4 +1,4 @@
-//! `ec2-sim`: the simulation behind an HTTP server on the loopback interface, for any client.
+//! `ec2-sim`: the simulation as an HTTP server on the loopback interface, for any client.
 
 mod server;
 
@@ -15,9 +15,9 @@ Usage: ec2-sim [--listen ADDRESS:PORT] [--world FILE] [--fast]
 
 A simulated EC2 PrivateLink control plane over HTTP.
 
-  --listen ADDRESS:PORT  a loopback address; port 0 takes a free one [127.0.0.1:4566]
-  --world FILE           what there is at the start; a built-in us-east-1, if absent
-  --fast                 seconds instead of AWS's minutes
+  --listen ADDRESS:PORT  a loopback address; port 0 chooses a free port [127.0.0.1:4566]
+  --world FILE           the initial state; the default is a built-in us-east-1
+  --fast                 shorten AWS's minutes to seconds
 ";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    /// `None` asks for the usage text.
+    /// `None` requests the usage text.
     fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Option<Self>, String> {
         let mut parsed = Self { listen: SocketAddr::from(([127, 0, 0, 1], 4566)), world: None, fast: false };
         let mut arguments = arguments.into_iter();
@@ -37,15 +37,15 @@ impl Arguments {
             match flag.as_str() {
                 "--listen" => {
                     let address = value()?;
-                    parsed.listen = address.parse().map_err(|_| format!("{address:?} is no address and port"))?;
+                    parsed.listen = address.parse().map_err(|_| format!("{address:?} is not an address and port"))?;
                 }
                 "--world" => parsed.world = Some(value()?),
                 "--fast" => parsed.fast = true,
                 "--help" | "-h" => return Ok(None),
-                other => return Err(format!("there is no flag {other}")),
+                other => return Err(format!("unknown flag {other}")),
             }
         }
-        // There is no authentication at all.
+        // There is no authentication.
         if parsed.listen.ip().is_loopback() {
             Ok(Some(parsed))
         } else {
@@ -62,7 +62,7 @@ impl Arguments {
             }
         };
         if self.fast {
-            world.knobs.hurry();
+            world.knobs.fast();
         }
         Ok(world)
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_read_in_any_order() {
+    fn flags_can_be_in_any_order() {
         let arguments = parse("--fast --world w.json --listen [::1]:0").unwrap().unwrap();
         let listen = "[::1]:0".parse().unwrap();
         assert_eq!(arguments, Arguments { listen, world: Some("w.json".to_owned()), fast: true });
@@ -122,19 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn invalid_flags_are_reported() {
         for (line, message) in [
             ("--listen", "--listen needs a value"),
-            ("--listen localhost", "\"localhost\" is no address and port"),
+            ("--listen localhost", "\"localhost\" is not an address and port"),
             ("--listen 0.0.0.0:80", "0.0.0.0 is not a loopback address"),
-            ("--port 80", "there is no flag --port"),
+            ("--port 80", "unknown flag --port"),
         ] {
             assert_eq!(parse(line), Err(message.to_owned()));
         }
     }
 
     #[test]
-    fn a_world_that_cannot_be_read_is_named() {
+    fn an_unreadable_world_file_is_reported_by_name() {
         let arguments = parse("--world no-such-file.json").unwrap().unwrap();
         assert!(arguments.world().unwrap_err().to_string().starts_with("no-such-file.json: "));
     }

@@ -1,39 +1,38 @@
-//! Parameters in: the EC2 Query protocol, read so that nothing is overlooked.
+//! Reads parameters in the EC2 Query protocol.
 //!
-//! Whatever an action reads is taken out of the request, and what is left at the end is something that the action does
-//! not know: a misspelled parameter, or one that EC2 has and this simulation has not.
+//! An action removes each parameter that it reads from the request. What remains at the end is not recognized: a misspelled
+//! parameter, or one that the simulation does not implement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{error::ApiError, filters::Filters, world::Tags};
+use crate::{error::ApiError, filters::Filters, tags::Tags};
 
 const VERSION: &str = "2016-11-15";
 
-/// The most that one page holds, whatever was asked for.
+/// The maximum page size.
 const LARGEST_PAGE: usize = 1_000;
 
-/// The most members that any list of EC2's has.
+/// The maximum number of members in any EC2 list.
 const LONGEST_LIST: usize = 1_000;
 
-/// Names and values of parameters.
+/// Parameter names and values.
 pub(crate) type Values = BTreeMap<String, String>;
 
-/// A request that is being read.
+/// The parameters of a request that have not been read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Params {
     pub(crate) action: String,
     left: Values,
 }
 
-/// Which page of a list is wanted.
+/// The requested page of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Paging {
     pub(crate) size: Option<usize>,
     pub(crate) token: Option<String>,
 }
 
-/// Splits a form into its action and the other parameters. The parameters come back even if something is wrong, for
-/// the log.
+/// Splits a form into the action and the other parameters. The parameters are returned even on an error, for the log.
 pub(crate) fn parse(form: &str) -> (String, Values, Result<(), ApiError>) {
     let mut values = Values::new();
     let mut twice = None;
@@ -45,19 +44,22 @@ pub(crate) fn parse(form: &str) -> (String, Values, Result<(), ApiError>) {
     let action = values.remove("Action").unwrap_or_default();
     let version = values.remove("Version");
     let fault = if action.is_empty() {
-        Some(ApiError::complaint("MissingAction", "The request is missing an action or a required parameter."))
+        Some(ApiError::unrecognized("MissingAction", "The request is missing an action or a required parameter."))
     } else if let Some(name) = twice {
-        Some(ApiError::complaint("MalformedQueryString", format!("The parameter {name} is there twice")))
+        Some(ApiError::unrecognized(
+            "MalformedQueryString",
+            format!("The parameter {name} is specified more than once"),
+        ))
     } else if version.as_deref() != Some(VERSION) {
         let version = version.unwrap_or_default();
-        Some(ApiError::complaint("NoSuchVersion", format!("The requested version ({version}) is not {VERSION}")))
+        Some(ApiError::unrecognized("NoSuchVersion", format!("The requested version ({version}) is not {VERSION}")))
     } else {
         None
     };
     (action, values, fault.map_or(Ok(()), Err))
 }
 
-/// Whose access key a signature names (`AWS4-HMAC-SHA256 Credential=KEY/DATE/…`).
+/// The access key ID in a signature (`AWS4-HMAC-SHA256 Credential=KEY/DATE/…`).
 pub(crate) fn caller(signature: &str) -> String {
     let key = signature.split_once("Credential=").and_then(|(_, scope)| scope.split_once('/'));
     key.map(|(key, _)| key.to_owned()).unwrap_or_default()
@@ -68,7 +70,7 @@ impl Params {
         Self { action, left: values }
     }
 
-    /// Everything that was sent, for the memory of client tokens.
+    /// All parameters, to compare requests with the same client token.
     pub(crate) fn all(&self) -> &Values {
         &self.left
     }
@@ -101,12 +103,12 @@ impl Params {
         self.text(name).map(number).transpose()
     }
 
-    /// The values of `name.1`, `name.2` and so on; none, if there are none.
+    /// The values of `name.1`, `name.2`, and so on.
     pub(crate) fn list(&mut self, name: &str) -> Vec<String> {
         (1..=LONGEST_LIST).map_while(|index| self.left.remove(&format!("{name}.{index}"))).collect()
     }
 
-    /// The prefixes `name.1`, `name.2` and so on, as far as anything has them.
+    /// The prefixes `name.1`, `name.2`, and so on, as long as there are parameters with them.
     pub(crate) fn structures(&self, name: &str) -> Vec<String> {
         (1..=LONGEST_LIST)
             .map(|index| format!("{name}.{index}"))
@@ -130,7 +132,7 @@ impl Params {
         Ok(tags)
     }
 
-    /// The tags to put on what an action makes: `TagSpecification.N.ResourceType` and `.Tag.M`.
+    /// The tags for the resource that an action creates: `TagSpecification.N.ResourceType` and `.Tag.M`.
     pub(crate) fn tag_specification(&mut self, resource_type: &str) -> Result<Tags, ApiError> {
         let mut tags = Tags::new();
         for specification in self.structures("TagSpecification") {
@@ -145,7 +147,7 @@ impl Params {
         Ok(tags)
     }
 
-    /// `Filter.N.Name` and `Filter.N.Value.M`, of which the names must be among the known.
+    /// `Filter.N.Name` and `Filter.N.Value.M`. The names must be in `known`.
     pub(crate) fn filters(&mut self, known: &[&str]) -> Result<Filters, ApiError> {
         let mut filters = Filters::default();
         for filter in self.structures("Filter") {
@@ -171,21 +173,21 @@ impl Params {
         Ok(Paging { size, token: self.text("NextToken").filter(|token| !token.is_empty()) })
     }
 
-    /// Whether a Describe asks for everything at once: no filter, no id, no page size. Such calls are throttled harder.
+    /// Whether a Describe call has no filters, IDs, or pagination. EC2 throttles such calls more strictly.
     pub(crate) fn is_broad(&self) -> bool {
         self.left.keys().all(|name| name == "DryRun")
     }
 
-    /// To be called once all parameters are read and before anything happens: refuses what is left over, and ends a
-    /// dry run.
+    /// Must be called after reading all parameters and before any effect: rejects unrecognized parameters, and ends a dry
+    /// run.
     pub(crate) fn finish(&mut self) -> Result<(), ApiError> {
         let dry_run = self.boolean("DryRun")? == Some(true);
         let left: BTreeSet<&str> = self.left.keys().map(String::as_str).collect();
         if let Some(name) = left.first() {
             let all = left.iter().copied().collect::<Vec<_>>().join(", ");
             return Err(ApiError {
-                message: format!("The parameter {name} is not recognized (of {}: {all})", self.action),
-                ..ApiError::complaint("UnknownParameter", "")
+                message: format!("The parameter {name} is not recognized ({}: {all})", self.action),
+                ..ApiError::unrecognized("UnknownParameter", "")
             });
         }
         if dry_run {
@@ -214,17 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_refused_by_name() {
+    fn unread_parameters_are_rejected_by_name() {
         let mut params = params("Action=X&Version=2016-11-15&VpcId=vpc-1&SubnetId.1=a&SubnetId.3=c&Vpcid=oops");
         assert_eq!(params.text("VpcId").as_deref(), Some("vpc-1"));
-        assert_eq!(params.list("SubnetId"), ["a"], "a list has no gaps");
+        assert_eq!(params.list("SubnetId"), ["a"], "a list ends at the first gap");
         let error = params.finish().unwrap_err();
-        assert!(error.complaint);
-        assert_eq!(error.message, "The parameter SubnetId.3 is not recognized (of X: SubnetId.3, Vpcid)");
+        assert!(error.unrecognized);
+        assert_eq!(error.message, "The parameter SubnetId.3 is not recognized (X: SubnetId.3, Vpcid)");
     }
 
     #[test]
-    fn lists_go_past_ten_and_structures_nest() {
+    fn lists_can_have_more_than_ten_members_and_structures_can_nest() {
         let tags: Vec<String> = (1..=12).map(|i| format!("&Tag.{i}.Key=k{i}&Tag.{i}.Value=v%20{i}")).collect();
         let mut params = params(&format!("Action=X&Version=2016-11-15{}", tags.concat()));
         let tags = params.tags("Tag").unwrap();
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn action_and_version_are_required_and_nothing_comes_twice() {
+    fn action_and_version_are_required_and_names_are_unique() {
         for (form, code) in [
             ("Version=2016-11-15", "MissingAction"),
             ("Action=X", "NoSuchVersion"),
@@ -241,19 +243,19 @@ mod tests {
             ("Action=X&Version=2016-11-15&A=1&A=2", "MalformedQueryString"),
         ] {
             let error = parse(form).2.unwrap_err();
-            assert!(error.complaint && error.code == code, "{form}: {error:?}");
+            assert!(error.unrecognized && error.code == code, "{form}: {error:?}");
         }
     }
 
     #[test]
-    fn a_signature_says_whose_it_is() {
+    fn a_signature_contains_the_access_key_id() {
         let signature = "AWS4-HMAC-SHA256 Credential=ASIAKEY/20260301/us-east-1/ec2/aws4_request, SignedHeaders=host";
         assert_eq!((caller(signature), caller("")), ("ASIAKEY".to_owned(), String::new()));
     }
 
     #[test]
-    fn a_dry_run_ends_where_the_effect_would_begin() {
+    fn a_dry_run_ends_before_the_effect() {
         let error = params("Action=X&Version=2016-11-15&DryRun=true").finish().unwrap_err();
-        assert_eq!((error.status, error.code.as_str(), error.complaint), (412, "DryRunOperation", false));
+        assert_eq!((error.status, error.code.as_str(), error.unrecognized), (412, "DryRunOperation", false));
     }
 }

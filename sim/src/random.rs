@@ -1,10 +1,10 @@
-//! Chance that repeats: a small generator, so that one seed always gives the same run.
+//! A small deterministic random number generator: the same seed always produces the same run.
 
 use std::time::Duration;
 
 use crate::knobs::Span;
 
-/// `SplitMix64`: a few lines, no state but one word, and good enough to spread delays and make identifiers.
+/// `SplitMix64`: short, with a single word of state, and good enough for delays and identifiers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -13,7 +13,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A generator that depends on a name only (FNV-1a), for choices that must stay the same from call to call.
+    /// A generator seeded with the hash (FNV-1a) of a name, for choices that must not change between calls.
     pub(crate) fn named(name: &str) -> Self {
         Self(
             name.bytes()
@@ -29,12 +29,12 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// A number in `0..bound`; the bias of the remainder does not matter here.
+    /// A number in `0..bound`. The modulo bias does not matter here.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
-    /// A duration within the range, both ends included.
+    /// A duration within the range, including both ends.
     pub(crate) fn within(&mut self, span: Span) -> Duration {
         let Span(min, max) = span;
         Duration::from_millis(min + self.below((max - min).saturating_add(1)))
@@ -49,12 +49,12 @@ impl Random {
         self.text(b"0123456789abcdef", digits)
     }
 
-    /// A resource id as EC2 makes them today: the prefix and 17 hex digits, of which the first is 0.
+    /// A resource ID in EC2's current format: the prefix and 17 hex digits, the first of which is 0.
     pub(crate) fn id(&mut self, prefix: &str) -> String {
         format!("{prefix}-0{}", self.hex(16))
     }
 
-    /// A request id, shaped like a version 4 UUID.
+    /// A request ID in the format of a version 4 UUID.
     pub(crate) fn uuid(&mut self) -> String {
         format!("{}-{}-4{}-a{}-{}", self.hex(8), self.hex(4), self.hex(3), self.hex(3), self.hex(12))
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_and_another_differs() {
+    fn the_same_seed_repeats_and_another_differs() {
         let draw = |seed| Random::new(seed).id("vpce");
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_of_a_range_come_up_and_nothing_outside() {
+    fn a_range_includes_both_ends_and_nothing_outside() {
         let mut random = Random::new(1);
         let drawn: Vec<u64> = (0..200).map(|_| u64::try_from(random.within(Span(3, 5)).as_millis()).unwrap()).collect();
         assert!(drawn.contains(&3) && drawn.contains(&5), "{drawn:?}");

@@ -1,4 +1,4 @@
-//! The front end for any client: HTTP/1.1, EC2 on every path but those that begin with `/_sim/`.
+//! The front end for any client: HTTP/1.1, with EC2 on every path except those under `/_sim/`.
 
 mod control;
 
@@ -17,7 +17,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Far above what 1,000 resources with 50 tags each come to.
+/// Far above the size of a request for 1,000 resources with 50 tags.
 const LARGEST_BODY: usize = 4 << 20;
 
 /// Serves until the future is dropped.
@@ -27,7 +27,7 @@ pub(crate) async fn serve(listener: TcpListener, ec2: Ec2) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, for instance, which passes.
+                // For example, the process is temporarily out of file descriptors.
                 eprintln!("ec2-sim: accept: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -36,7 +36,8 @@ pub(crate) async fn serve(listener: TcpListener, ec2: Ec2) {
         let (ec2, control) = (ec2.clone(), control.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| respond(&ec2, &control, request));
-            // An error is either the client's end, or a reset that was asked for: the connection closes without answer.
+            // An error means that the client disconnected, or that a reset was injected: the connection closes without a
+            // response.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

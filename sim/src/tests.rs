@@ -1,12 +1,16 @@
-//! The rules, one by one, through the same door as any client's calls, on a paused clock.
+//! Unit tests of the rules, through the same interface as any client, on a paused clock.
 
 mod changes;
 mod creation;
+mod denials;
 mod faults;
 mod groups;
 mod lists;
+mod names;
 mod networks;
 mod permissions;
+mod propagation;
+mod subnets;
 mod time;
 mod worlds;
 
@@ -37,23 +41,23 @@ fn world() -> World {
     World { epoch: Some("2026-03-01T12:00:00Z".parse().unwrap()), ..crate::example() }
 }
 
-/// A world in which everything happens at once, but for the knobs that a test turns.
-fn at_once(turn: impl FnOnce(&mut Knobs)) -> Ec2 {
+/// A world without delays, except for the settings that a test changes.
+fn instant(update: impl FnOnce(&mut Knobs)) -> Ec2 {
     let mut world = world();
     world.knobs.instant();
-    turn(&mut world.knobs);
+    update(&mut world.knobs);
     Ec2::new(world)
 }
 
-/// What came back.
+/// The response to a call.
 #[derive(Debug)]
-struct Answer {
+struct Response {
     status: u16,
     body: String,
 }
 
-impl Answer {
-    /// The texts of all elements of that name.
+impl Response {
+    /// The contents of all elements of that name.
     fn all(&self, name: &str) -> Vec<String> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         let parts = self.body.split(&open).skip(1);
@@ -66,7 +70,7 @@ impl Answer {
 
     /// The items of the first list of that name.
     fn items(&self, name: &str) -> Vec<String> {
-        Answer { status: 0, body: self.one(name) }.all("item")
+        Response { status: 0, body: self.one(name) }.all("item")
     }
 
     fn ok(self) -> Self {
@@ -80,7 +84,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn refused(&self, code: &str, message: &str) {
+    fn rejected(&self, code: &str, message: &str) {
         assert_eq!((self.code().as_str(), self.one("Message").as_str()), (code, message));
     }
 }
@@ -89,15 +93,15 @@ fn unescape(text: &str) -> String {
     text.replace("&apos;", "'").replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-async fn call(ec2: &Ec2, action: &str, params: &[(&str, &str)]) -> Answer {
+async fn call(ec2: &Ec2, action: &str, params: &[(&str, &str)]) -> Response {
     let fixed = [("Action", action), ("Version", "2016-11-15")];
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fixed).extend_pairs(params).finish();
     let reply = ec2.call(&form).await;
-    Answer { status: reply.status, body: reply.body }
+    Response { status: reply.status, body: reply.body }
 }
 
-/// An interface endpoint to gateway01 in two zones with private DNS, but for `more`.
-fn usual<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+/// The parameters for an interface endpoint for gateway01 in two zones with private DNS, overridden by `more`.
+fn request<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut params = vec![
         ("VpcEndpointType", "Interface"),
         ("VpcId", VPC),
@@ -107,30 +111,30 @@ fn usual<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         ("PrivateDnsEnabled", "true"),
     ];
     for (name, value) in more {
-        params.retain(|(usual, _)| usual != name);
+        params.retain(|(default, _)| default != name);
         params.push((name, value));
     }
     params.retain(|(_, value)| !value.is_empty());
     params
 }
 
-async fn create(ec2: &Ec2, more: &[(&str, &str)]) -> Answer {
-    call(ec2, "CreateVpcEndpoint", &usual(more)).await
+async fn create(ec2: &Ec2, more: &[(&str, &str)]) -> Response {
+    call(ec2, "CreateVpcEndpoint", &request(more)).await
 }
 
 async fn created(ec2: &Ec2, more: &[(&str, &str)]) -> String {
     create(ec2, more).await.ok().one("vpcEndpointId")
 }
 
-async fn describe(ec2: &Ec2, id: &str) -> Answer {
+async fn describe(ec2: &Ec2, id: &str) -> Response {
     call(ec2, "DescribeVpcEndpoints", &[("VpcEndpointId.1", id)]).await
 }
 
-async fn delete(ec2: &Ec2, id: &str) -> Answer {
+async fn delete(ec2: &Ec2, id: &str) -> Response {
     call(ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", id)]).await.ok()
 }
 
-async fn modify(ec2: &Ec2, id: &str, change: &[(&str, &str)]) -> Answer {
+async fn modify(ec2: &Ec2, id: &str, change: &[(&str, &str)]) -> Response {
     let mut params = vec![("VpcEndpointId", id)];
     params.extend_from_slice(change);
     call(ec2, "ModifyVpcEndpoint", &params).await
@@ -140,6 +144,6 @@ fn state(ec2: &Ec2, id: &str) -> Option<State> {
     ec2.endpoints().into_iter().find(|endpoint| endpoint.id == id).map(|endpoint| endpoint.state)
 }
 
-async fn pass(ms: u64) {
+async fn advance(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }

@@ -1,14 +1,12 @@
-//! XML out: the few shapes that EC2 answers are made of.
+//! Writes XML responses in the shapes that EC2 uses.
 
 use std::fmt::{Display, Write as _};
-
-use quick_xml::escape::escape;
 
 use crate::error::ApiError;
 
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
-/// The inside of an answer.
+/// The content of a response.
 #[derive(Debug, Default)]
 pub(crate) struct Xml(String);
 
@@ -17,7 +15,7 @@ impl Xml {
         Self::default()
     }
 
-    /// `<return>true</return>`, the whole answer of many an action.
+    /// `<return>true</return>`, the whole content for many actions.
     pub(crate) fn done() -> Self {
         Self::new().with("return", true)
     }
@@ -73,7 +71,36 @@ impl Xml {
     }
 }
 
-/// The whole document of an answer.
+/// The content of a response to a request for several items, with those that were not successful.
+pub(crate) fn unsuccessful<'a>(items: impl IntoIterator<Item = (&'a String, ApiError)>) -> Xml {
+    let mut xml = Xml::new();
+    xml.list("unsuccessful", items, |xml, (id, error)| {
+        xml.nest("error", |xml| {
+            xml.field("code", error.code);
+            xml.field("message", error.message);
+        });
+        xml.field("resourceId", id);
+    });
+    xml
+}
+
+/// Replaces the five characters that XML reserves.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\'' => escaped.push_str("&apos;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// The document of a successful response.
 pub(crate) fn response(action: &str, request_id: &str, inside: &Xml) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{NAMESPACE}\">\
@@ -82,8 +109,8 @@ pub(crate) fn response(action: &str, request_id: &str, inside: &Xml) -> String {
     )
 }
 
-/// The whole document of a refusal.
-pub(crate) fn refusal(request_id: &str, error: &ApiError) -> String {
+/// The document of an error response.
+pub(crate) fn error_response(request_id: &str, error: &ApiError) -> String {
     let mut xml = Xml::new();
     xml.nest("Response", |xml| {
         xml.nest("Errors", |xml| {
@@ -102,24 +129,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_items_and_text_is_escaped() {
+    fn lists_have_items_and_text_is_escaped() {
         let mut xml = Xml::new();
-        xml.values("subnetIdSet", ["a<b", "c&d"]);
+        xml.values("subnetIdSet", ["a<b>", "c&d", "'\"ü"]);
         xml.values("empty", Vec::<String>::new());
         assert_eq!(
             response("DescribeX", "r-1", &xml),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <DescribeXResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r-1</requestId>\
-             <subnetIdSet><item>a&lt;b</item><item>c&amp;d</item></subnetIdSet><empty></empty></DescribeXResponse>"
+             <subnetIdSet><item>a&lt;b&gt;</item><item>c&amp;d</item>\
+             <item>&apos;&quot;ü</item></subnetIdSet><empty></empty></DescribeXResponse>"
         );
     }
 
     #[test]
-    fn a_refusal_has_the_shape_that_every_sdk_reads() {
+    fn an_error_has_the_shape_that_every_sdk_reads() {
         assert_eq!(
-            refusal("r-2", &ApiError::invalid_parameter("'x' is no good")),
+            error_response("r-2", &ApiError::invalid_parameter("'x' is invalid")),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>InvalidParameter</Code>\
-             <Message>&apos;x&apos; is no good</Message></Error></Errors><RequestID>r-2</RequestID></Response>"
+             <Message>&apos;x&apos; is invalid</Message></Error></Errors><RequestID>r-2</RequestID></Response>"
         );
     }
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Drives a running ec2-sim with boto3, the client that most people would use, and checks every action once.
+"""Checks every action of a running ec2-sim with boto3, the AWS SDK for Python.
 
 Usage: boto3_check.py URL
 
-The server has to be fresh, with the built-in world and seconds instead of minutes:
+The server must be newly started, with the built-in world and short delays:
 
     ec2-sim --listen 127.0.0.1:0 --fast
 
-Prints one line for each thing checked. Exit status 0 if all of them hold, 1 at the first that does not.
+Prints one line per check. The exit status is 0 if all checks pass, and 1 after the first that fails.
 """
 
 import json
@@ -27,7 +27,7 @@ GROUP = "sg-0a1db41111111111a"
 SERVICE = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718"
 PRIVATE_NAME = "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com"
 ABSENT = "vpce-0123456789abcdef0"
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 
 
 class Simulation:
@@ -39,7 +39,7 @@ class Simulation:
             region_name="us-east-1",
             aws_access_key_id="any",
             aws_secret_access_key="any",
-            # One attempt: what goes wrong is to be seen.
+            # A single attempt, so that errors are visible.
             config=Config(retries={"total_max_attempts": 1}, read_timeout=2),
         )
 
@@ -49,7 +49,7 @@ class Simulation:
             return json.load(answer)
 
     def create(self, **more):
-        """Creates an endpoint, with patience: only one call in three seconds is allowed."""
+        """Creates an endpoint, and retries while throttled: the rate limit is 0.3 calls per second."""
         request = {
             "VpcEndpointType": "Interface",
             "VpcId": VPC,
@@ -58,7 +58,7 @@ class Simulation:
             "SecurityGroupIds": [GROUP],
             "PrivateDnsEnabled": True,
         }
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
                 return self.ec2.create_vpc_endpoint(**(request | more))
@@ -68,7 +68,7 @@ class Simulation:
                 time.sleep(0.5)
 
     def read(self, endpoint):
-        """The endpoint, or None if it is gone or not yet to be seen."""
+        """The endpoint, or None if it was deleted or is not visible yet."""
         try:
             return self.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]
         except ClientError as error:
@@ -76,32 +76,32 @@ class Simulation:
             return None
 
     def wait(self, endpoint, state):
-        """Polls until the endpoint has the state; None waits for its end."""
+        """Polls until the endpoint has the state; None waits until it is no longer listed."""
 
         def reached():
             seen = self.read(endpoint)
             return seen is None if state is None else seen is not None and seen["State"] == state
 
-        until(reached, f"{endpoint} is {state or 'gone'}")
+        until(reached, f"{endpoint} is {state or 'no longer listed'}")
         return self.read(endpoint)
 
 
-def until(holds, what):
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"not in {PATIENCE} s: {what}"
+def until(condition, what):
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"timed out after {TIMEOUT_SECONDS} s: {what}"
         time.sleep(0.2)
 
 
-def refused(call, code, part=""):
-    """Whether a call is refused with this code; gives the HTTP status."""
+def rejected(call, code, part=""):
+    """Asserts that a call is rejected with this code, and returns the HTTP status."""
     try:
         call()
     except ClientError as error:
         found = error.response["Error"]
-        assert found["Code"] == code and part in found["Message"], f"{found}, wanted {code} with {part!r}"
+        assert found["Code"] == code and part in found["Message"], f"{found}, expected {code} with {part!r}"
         return error.response["ResponseMetadata"]["HTTPStatusCode"]
-    raise AssertionError(f"not refused with {code}")
+    raise AssertionError(f"not rejected with {code}")
 
 
 def raises(call, kind):
@@ -109,7 +109,7 @@ def raises(call, kind):
         call()
     except kind:
         return
-    raise AssertionError(f"no {kind.__name__}")
+    raise AssertionError(f"did not raise {kind.__name__}")
 
 
 def describe_availability_zones(sim):
@@ -141,6 +141,7 @@ def describe_subnets(sim):
     found = sim.ec2.describe_subnets(Filters=wanted)["Subnets"]
     assert [subnet["SubnetId"] for subnet in found] == SUBNETS
     assert found[0]["AvailableIpAddressCount"] == 4080 and found[0]["AvailabilityZone"] == "us-east-1c"
+    assert found[0]["Ipv6Native"] is False and "OutpostArn" not in found[0]
 
 
 def describe_vpc_endpoint_services(sim):
@@ -149,15 +150,16 @@ def describe_vpc_endpoint_services(sim):
     assert answer["ServiceNames"] == [SERVICE] and detail["PrivateDnsName"] == PRIVATE_NAME
     assert detail["ServiceType"] == [{"ServiceType": "Interface"}] and detail["AcceptanceRequired"] is False
     assert detail["AvailabilityZoneIds"] == ["use1-az1", "use1-az2"]
-    refused(lambda: sim.ec2.describe_vpc_endpoint_services(ServiceNames=["nonsense"]), "InvalidServiceName")
+    rejected(lambda: sim.ec2.describe_vpc_endpoint_services(ServiceNames=["nonsense"]), "InvalidServiceName")
 
 
 def security_groups(sim):
     vpc = [{"Name": "vpc-id", "Values": [VPC]}]
     names = {group["GroupName"] for group in sim.ec2.describe_security_groups(Filters=vpc)["SecurityGroups"]}
     assert names == {"default", "tidb-clients"}
-    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "made-by", "Value": "check"}]}]
-    group = sim.ec2.create_security_group(GroupName="made", Description="check", VpcId=VPC, TagSpecifications=tags)["GroupId"]
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "created-by", "Value": "check"}]}]
+    group = sim.ec2.create_security_group(GroupName="created", Description="check", VpcId=VPC, TagSpecifications=tags)["GroupId"]
+    added = []
     permission = {
         "IpProtocol": "tcp",
         "FromPort": 4000,
@@ -165,47 +167,62 @@ def security_groups(sim):
         "IpRanges": [{"CidrIp": "10.0.0.0/16", "Description": "all"}],
         "UserIdGroupPairs": [{"GroupId": GROUP}],
     }
-    added = sim.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])["SecurityGroupRules"]
+
+    def authorize():
+        try:
+            return sim.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        except ClientError as error:
+            # A new security group is not visible at once.
+            assert error.response["Error"]["Code"] == "InvalidGroup.NotFound", error
+            return None
+
+    until(lambda: added.extend((authorize() or {"SecurityGroupRules": []})["SecurityGroupRules"]) or added, "authorized")
     assert len(added) == 2
     of_group = [{"Name": "group-id", "Values": [group]}]
 
     def rules():
         return len(sim.ec2.describe_security_group_rules(Filters=of_group)["SecurityGroupRules"])
 
-    until(lambda: rules() == 2, "both rules are there")
+    until(lambda: rules() == 2, "both rules are visible")
     shown = sim.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"][0]
     assert shown["IpRanges"] == permission["IpRanges"] and shown["UserIdGroupPairs"][0]["GroupId"] == GROUP
-    refused(
+    rejected(
         lambda: sim.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission]),
         "InvalidPermission.Duplicate",
     )
-    refused(lambda: sim.ec2.delete_security_group(GroupId=GROUP), "DependencyViolation")
+    rejected(lambda: sim.ec2.delete_security_group(GroupId=GROUP), "DependencyViolation")
     assert sim.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])["Return"] is True
-    until(lambda: rules() == 0, "both rules are gone")
+    until(lambda: rules() == 0, "both rules are deleted")
     sim.ec2.delete_security_group(GroupId=group)
-    refused(lambda: sim.ec2.delete_security_group(GroupId=group), "InvalidGroup.NotFound")
+    rejected(lambda: sim.ec2.delete_security_group(GroupId=group), "InvalidGroup.NotFound")
 
 
-def create_vpc_endpoint_refusals(sim):
-    assert refused(lambda: sim.create(DryRun=True), "DryRunOperation") == 412
-    refused(lambda: sim.create(SubnetIds=[UNSERVED]), "InvalidParameter", "does not support the availability zone")
-    refused(lambda: sim.create(VpcEndpointType="Gateway"), "InvalidServiceName", "the endpoint type 'Gateway'")
+def create_vpc_endpoint_errors(sim):
+    assert rejected(lambda: sim.create(DryRun=True), "DryRunOperation") == 412
+    rejected(lambda: sim.create(SubnetIds=[UNSERVED]), "InvalidParameter", "does not support the availability zone")
+    rejected(lambda: sim.create(VpcEndpointType="Gateway"), "InvalidParameter", "only supported for Interface")
+    rejected(
+        lambda: sim.create(VpcEndpointType="Gateway", SubnetIds=[]), "InvalidServiceName", "the endpoint type 'Gateway'"
+    )
     assert sim.control("endpoints") == []
 
 
 def endpoint_lifecycle(sim):
     tags = [{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "a", "Value": "1 <&> ü"}]}]
-    made = sim.create(ClientToken="one", TagSpecifications=tags)
-    endpoint = made["VpcEndpoint"]["VpcEndpointId"]
-    assert made["ClientToken"] == "one" and made["VpcEndpoint"]["State"] == "pending"
-    assert made["VpcEndpoint"]["Groups"] == [{"GroupId": GROUP, "GroupName": "tidb-clients"}]
+    created = sim.create(ClientToken="one", TagSpecifications=tags)
+    endpoint = created["VpcEndpoint"]["VpcEndpointId"]
+    assert created["VpcEndpoint"]["State"] == "pending"
+    zones = {entry["DnsName"]: entry["HostedZoneId"] for entry in created["VpcEndpoint"]["DnsEntries"]}
+    assert len(zones) == 4 and zones[PRIVATE_NAME] == "ZONEIDPENDING"
+    assert created["VpcEndpoint"]["Groups"] == [{"GroupId": GROUP, "GroupName": "tidb-clients"}]
     again = sim.create(ClientToken="one", TagSpecifications=tags)
     assert again["VpcEndpoint"]["VpcEndpointId"] == endpoint
-    refused(lambda: sim.create(), "InvalidParameter", f"conflicting DNS domain for {PRIVATE_NAME} in the VPC {VPC}")
+    rejected(lambda: sim.create(), "InvalidParameter", f"conflicting DNS domain for {PRIVATE_NAME} in the VPC {VPC}")
     seen = sim.wait(endpoint, "available")
     assert seen["Tags"] == tags[0]["Tags"] and seen["CreationTimestamp"].tzinfo is not None
     names = {entry["DnsName"] for entry in seen["DnsEntries"]}
     assert len(names) == 4 and PRIVATE_NAME in names
+    assert all(entry["HostedZoneId"] != "ZONEIDPENDING" for entry in seen["DnsEntries"])
     assert all(name == PRIVATE_NAME or name.startswith(endpoint) for name in names)
     return endpoint
 
@@ -215,8 +232,8 @@ def describe_vpc_endpoints(sim, endpoint):
     filters = [{"Name": name, "Values": [value]} for name, value in wanted.items()]
     pages = sim.ec2.get_paginator("describe_vpc_endpoints").paginate(Filters=filters)
     assert [found["VpcEndpointId"] for page in pages for found in page["VpcEndpoints"]] == [endpoint]
-    refused(lambda: sim.ec2.describe_vpc_endpoints(VpcEndpointIds=["vpce-1"]), "InvalidVpcEndpointId.Malformed")
-    refused(lambda: sim.ec2.describe_vpc_endpoints(NextToken="nonsense"), "InvalidNextToken")
+    rejected(lambda: sim.ec2.describe_vpc_endpoints(VpcEndpointIds=["vpce-1"]), "InvalidVpcEndpointId.Malformed")
+    rejected(lambda: sim.ec2.describe_vpc_endpoints(NextToken="nonsense"), "InvalidNextToken")
 
 
 def describe_network_interfaces(sim, endpoint):
@@ -224,7 +241,8 @@ def describe_network_interfaces(sim, endpoint):
     found = sim.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
     assert {interface["SubnetId"] for interface in found} == set(SUBNETS)
     assert {interface["InterfaceType"] for interface in found} == {"vpc_endpoint"}
-    refused(lambda: sim.ec2.delete_subnet(SubnetId=SUBNETS[0]), "DependencyViolation")
+    assert all(interface["MacAddress"] and interface["SourceDestCheck"] for interface in found)
+    rejected(lambda: sim.ec2.delete_subnet(SubnetId=SUBNETS[0]), "DependencyViolation")
 
 
 def tags(sim, endpoint):
@@ -239,38 +257,38 @@ def tags(sim, endpoint):
 
 def modify_vpc_endpoint(sim, endpoint):
     assert sim.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveSubnetIds=[SUBNETS[1]])["Return"] is True
-    refused(
+    rejected(
         lambda: sim.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddSubnetIds=[SUBNETS[1]]),
         "OperationInProgress",
     )
-    until(lambda: (sim.read(endpoint) or {}).get("SubnetIds") == SUBNETS[:1], "the subnet is gone")
+    until(lambda: (sim.read(endpoint) or {}).get("SubnetIds") == SUBNETS[:1], "the subnet is removed")
     sim.wait(endpoint, "available")
 
 
-def lost_answers(sim):
+def lost_responses(sim):
     other = {"ServiceName": SERVICE, "PrivateDnsEnabled": False}
     before = len(sim.control("endpoints"))
-    sim.control("verdict", {"action": "CreateVpcEndpoint", "verdict": "reset"})
+    sim.control("fault", {"action": "CreateVpcEndpoint", "verdict": "reset"})
     raises(lambda: sim.create(**other), ConnectionClosedError)
-    sim.control("verdict", {"action": "CreateVpcEndpoint", "verdict": "hang"})
+    sim.control("fault", {"action": "CreateVpcEndpoint", "verdict": "hang"})
     raises(lambda: sim.create(**other), ReadTimeoutError)
     failure = {"status": 503, "code": "Unavailable", "message": "The service is unavailable"}
-    sim.control("verdict", {"action": "CreateVpcEndpoint", "verdict": {"fail": failure}})
-    assert refused(lambda: sim.create(**other), "Unavailable") == 503
+    sim.control("fault", {"action": "CreateVpcEndpoint", "verdict": {"fail": failure}})
+    assert rejected(lambda: sim.create(**other), "Unavailable") == 503
     assert len(sim.control("endpoints")) == before
-    # By then a call is certainly allowed, and so the effect certain.
+    # After this time the call is not throttled, and so takes effect.
     time.sleep(4)
-    sim.control("verdict", {"action": "CreateVpcEndpoint", "verdict": {"lose_answer": "server_error"}})
-    assert refused(lambda: sim.create(**other), "InternalError") == 500
+    sim.control("fault", {"action": "CreateVpcEndpoint", "verdict": {"lose_answer": "server_error"}})
+    assert rejected(lambda: sim.create(**other), "InternalError") == 500
     assert len(sim.control("endpoints")) == before + 1
 
 
 def foreign_endpoints(sim):
     spec = {"vpc_id": VPC, "service_name": SERVICE, "subnet_ids": SUBNETS[:1]}
-    made = sim.control("foreign-endpoint", spec)["id"]
-    assert sim.wait(made, "available")["Groups"][0]["GroupName"] == "default"
-    sim.control("delete-endpoint", {"id": made})
-    sim.wait(made, None)
+    created = sim.control("foreign-endpoint", spec)["id"]
+    assert sim.wait(created, "available")["Groups"][0]["GroupName"] == "default"
+    sim.control("delete-endpoint", {"id": created})
+    sim.wait(created, None)
 
 
 def throttling(sim):
@@ -282,10 +300,14 @@ def throttling(sim):
                 assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503
                 return
             assert error.response["Error"]["Code"] == "InvalidVpcEndpointId.NotFound", error
-    raise AssertionError("never throttled")
+    raise AssertionError("not throttled")
 
 
 def delete_vpc_endpoints(sim, endpoint):
+    failure = {"code": "InvalidParameter", "message": "Cannot modify VPC Endpoint {id} at this time"}
+    sim.control("fault", {"action": "DeleteVpcEndpoints", "verdict": {"fail_items": failure}})
+    [item] = sim.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"]
+    assert item["ResourceId"] == endpoint and endpoint in item["Error"]["Message"]
     answer = sim.ec2.delete_vpc_endpoints(VpcEndpointIds=[ABSENT, endpoint])
     items = [(item["ResourceId"], item["Error"]["Code"]) for item in answer["Unsuccessful"]]
     assert items == [(ABSENT, "InvalidVpcEndpoint.NotFound")]
@@ -295,25 +317,25 @@ def delete_vpc_endpoints(sim, endpoint):
 
 def delete_subnet(sim):
     sim.ec2.delete_subnet(SubnetId=UNSERVED)
-    refused(lambda: sim.ec2.delete_subnet(SubnetId=UNSERVED), "InvalidSubnetID.NotFound")
+    rejected(lambda: sim.ec2.delete_subnet(SubnetId=UNSERVED), "InvalidSubnetID.NotFound")
 
 
-def a_network(sim):
-    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "made-by", "Value": "check"}]}]
+def create_and_delete_network(sim):
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "created-by", "Value": "check"}]}]
     vpc = sim.ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tags)["Vpc"]
     assert vpc["Tags"] == tags[0]["Tags"] and vpc["CidrBlock"] == "10.9.0.0/16"
-    made = sim.ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")["Subnet"]
-    assert made["AvailabilityZoneId"] == "use1-az1" and made["AvailableIpAddressCount"] == 251
-    refused(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "DependencyViolation")
-    sim.ec2.delete_subnet(SubnetId=made["SubnetId"])
+    subnet = sim.ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")["Subnet"]
+    assert subnet["AvailabilityZoneId"] == "use1-az1" and subnet["AvailableIpAddressCount"] == 251
+    rejected(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "DependencyViolation")
+    sim.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
     sim.ec2.delete_vpc(VpcId=vpc["VpcId"])
-    refused(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "InvalidVpcID.NotFound")
+    rejected(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "InvalidVpcID.NotFound")
 
 
-def nothing_unknown_was_asked(sim):
-    assert sim.control("complaints") == []
-    refused(lambda: sim.ec2.describe_instances(), "InvalidAction", "DescribeInstances")
-    assert len(sim.control("complaints")) == 1
+def no_unrecognized_requests(sim):
+    assert sim.control("unrecognized-requests") == []
+    rejected(lambda: sim.ec2.describe_instances(), "InvalidAction", "DescribeInstances")
+    assert len(sim.control("unrecognized-requests")) == 1
     log = sim.control("log")
     assert [call["number"] for call in log] == list(range(len(log)))
     assert {call["caller"] for call in log} == {"any"}
@@ -332,25 +354,25 @@ def main():
         describe_subnets,
         describe_vpc_endpoint_services,
         security_groups,
-        create_vpc_endpoint_refusals,
+        create_vpc_endpoint_errors,
         endpoint_lifecycle,
         describe_vpc_endpoints,
         describe_network_interfaces,
         tags,
         modify_vpc_endpoint,
-        lost_answers,
+        lost_responses,
         foreign_endpoints,
         throttling,
         delete_vpc_endpoints,
         delete_subnet,
-        a_network,
-        nothing_unknown_was_asked,
+        create_and_delete_network,
+        no_unrecognized_requests,
     ]
     for step in steps:
         needs_endpoint = step.__code__.co_argcount == 2
         try:
             result = step(sim, endpoint) if needs_endpoint else step(sim)
-        except Exception:  # whatever it is, it is a failed check
+        except Exception:  # any exception is a failed check
             traceback.print_exc()
             print(f"FAILED {step.__name__}")
             return 1

@@ -518,7 +518,7 @@ class Run:
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
         self.equal("end: no endpoints are left", self.engine.standing(), [])
         self.equal("end: no security groups of the provider are left", self.cloud.own_groups(*map(Vpc, STORIES)), [])
-        self.equal("end: the simulated EC2 has no complaints about the calls", self.engine.complaints(), [])
+        self.equal("end: the simulated EC2 has no complaints about the calls", self.engine.unrecognized_requests(), [])
 
 
 def as_list(value):

@@ -160,8 +160,8 @@ class Engine(Simulator):
     def calls(self):
         return get_json(f"{self.ec2}/_sim/log")
 
-    def complaints(self):
-        return get_json(f"{self.ec2}/_sim/complaints")
+    def unrecognized_requests(self):
+        return get_json(f"{self.ec2}/_sim/unrecognized-requests")
 
     def report(self):
         """The events and responses between CloudFormation and the function; see strict.py."""

@@ -177,7 +177,7 @@ impl Cloud {
 
     /// It asked EC2 for nothing that EC2 does not know.
     pub(crate) fn assert_understood(&self) {
-        assert_eq!(self.sim.complaints(), Vec::<String>::new());
+        assert_eq!(self.sim.unrecognized_requests(), Vec::<String>::new());
     }
 
     /// Lets time pass.

@@ -89,7 +89,7 @@ impl Watch {
         for group in self.sim.groups().iter().filter(|group| group.name.starts_with("tidb-private-endpoint-")) {
             self.complain(format!("the group {} is left", group.id));
         }
-        for complaint in self.sim.complaints() {
+        for complaint in self.sim.unrecognized_requests() {
             self.complain(complaint);
         }
     }

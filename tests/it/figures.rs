@@ -46,6 +46,7 @@ fn world(seed: u64, lag_ms: u64) -> (Cloud, SignedDuration) {
     let cloud = Cloud::of(|world| {
         world.seed = seed;
         world.knobs.read_lag_ms = Span(0, lag_ms);
+        world.knobs.group_lag_ms = Span::exactly(0);
         world.knobs.create_ms = Span::exactly(ready_ms);
     });
     (cloud, SignedDuration::from_millis(ready_ms.try_into().unwrap()))
@@ -97,6 +98,7 @@ fn calls() -> Value {
                 // In zones of the service only, else a join takes one call more, to ask for them.
                 world.subnets.retain(|subnet| subnet.vpc_id != VPC || [SUBNET_AZ1, SUBNET_AZ2].contains(&&*subnet.id));
                 world.knobs.read_lag_ms = Span::exactly(0);
+                world.knobs.group_lag_ms = Span::exactly(0);
             });
             let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
             let mut seen = 0;

@@ -39,7 +39,7 @@ async fn tell_with(story: &'static Story, policy: Policy, turn: fn(&mut Knobs)) 
     cloud.sim.set_policy(Some(policy));
     let end = (story.tell)(cloud.clone()).await;
     cloud.assert_understood();
-    Told { story, end, asked: cloud.sim.policy_use() }
+    Told { story, end, asked: cloud.sim.authorizations() }
 }
 
 /// All stories under the policy of the template, told once for all tests.
@@ -218,7 +218,7 @@ async fn without_route_53_even_an_ec2_that_never_answers_is_understood() {
     let policy = policy(&cut.expect("a statement is about nothing but Route 53").documents);
     for name in ["a_group_that_is_given", "private_dns_off_and_on"] {
         let story = STORIES.iter().find(|story| story.name == name).unwrap();
-        let cloud = Cloud::of(|world| world.knobs.hangs_without_route53 = true);
+        let cloud = Cloud::of(|world| world.knobs.route53_denial = ec2_sim::Route53Denial::NoResponse);
         cloud.sim.set_policy(Some(policy.clone()));
         let reason = (story.tell)(cloud).await.unwrap_err();
         assert!(reason.contains("lacks route53:AssociateVPCWithHostedZone"), "{name}: {reason}");
@@ -240,7 +240,7 @@ async fn a_shared_vpc_is_told_from_a_missing_permission() {
 async fn what_iam_does_not_know_yet_or_any_more_is_waited_for() {
     let policy = policy(&template::policies());
     let readings: [fn(&mut Knobs); 2] =
-        [|knobs| knobs.denies_the_unknown = true, |knobs| knobs.iam_lag_ms = Span(0, 3_000)];
+        [|knobs| knobs.deny_unknown_resources = true, |knobs| knobs.iam_lag_ms = Span(0, 3_000)];
     for turn in readings {
         for story in STORIES {
             assert_eq!(tell_with(story, policy.clone(), turn).await.end, Ok(()), "{}", story.name);

@@ -195,7 +195,7 @@ async fn an_endpoint_that_vanished_is_made_anew() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.succeeded();
-    cloud.sim.delete_endpoint_by_hand(&created.physical_id);
+    cloud.sim.delete_endpoint(&created.physical_id);
     cloud.pass(600).await;
     let new = with(properties(), json!({ "Port": 4001 }));
     let updated = stack.update(&created.physical_id, &new, &properties()).await.succeeded();
@@ -498,7 +498,7 @@ async fn a_create_asks_for_each_thing_once() {
         (own, &["CreateSecurityGroup", "DescribeSecurityGroups"]),
         (named, &["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"]),
     ] {
-        let cloud = Cloud::new();
+        let cloud = Cloud::of(|world| world.knobs.group_lag_ms = ec2_sim::Span::exactly(0));
         cloud.stack("orders").create(&wish).await.succeeded();
         let reads = ["DescribeSubnets", "DescribeVpcEndpointServices", "DescribeVpcEndpoints"];
         let mut expected = [more, &reads].concat();

@@ -179,7 +179,7 @@ async fn an_endpoint_that_is_going_away_is_waited_for_and_replaced() {
     let cloud = Cloud::of(|world| world.knobs.zone_release_ms = Span::exactly(180_000));
     let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
-    cloud.sim.delete_endpoint_by_hand(&id);
+    cloud.sim.delete_endpoint(&id);
     cloud.pass(5).await;
     let created = cloud.stack("orders").create(&properties()).await.succeeded();
     assert_ne!(created.physical_id, id);

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Answer, describe_endpoints, endpoint_rules, tags};
+use super::{
+    Response,
+    describe_endpoints::{self, Shown},
+    endpoint_rules::{self, AddedSubnets},
+    tags,
+};
 use crate::{
-    clock::View,
+    clock::Views,
     endpoint::{Endpoint, FULL_ACCESS, Kind, State},
     error::ApiError,
     knobs::TokenAfterDelete,
     plane::Plane,
     query::{Params, Values},
-    world::{Service, Tags},
+    tags::Tags,
+    world::Service,
     xml::Xml,
 };
 
@@ -35,7 +41,7 @@ impl Request {
         let request = Self {
             vpc: params.required("VpcId")?,
             service: params.required("ServiceName")?,
-            // The default of the API; CloudFormation has the same.
+            // This is the default in the API and in CloudFormation.
             kind: params.text("VpcEndpointType").unwrap_or_else(|| "Gateway".to_owned()),
             subnets: params.list("SubnetId"),
             groups: params.list("SecurityGroupId"),
@@ -52,17 +58,22 @@ impl Request {
         Ok(request)
     }
 
-    /// The service, if an interface endpoint of this account can be made to it.
+    /// The service, if this account can create an interface endpoint for it.
     fn check_service<'a>(&self, plane: &'a Plane) -> Result<&'a Service, ApiError> {
         if plane.owner(&self.vpc) != plane.account {
-            // What the participant of a shared VPC gets to see (SageMaker HyperPod documentation).
+            // The error that a participant in a shared VPC receives (SageMaker HyperPod documentation).
             return Err(ApiError::service_not_found(&self.service));
         }
         if self.service_region.as_ref().is_some_and(|region| *region != plane.region) {
-            // Services have to opt in to use from other regions, and these have not.
+            // Cross-Region access is opt-in for service owners, and no service here has enabled it.
             return Err(ApiError::service_not_found(&self.service));
         }
         let service = plane.service(&self.service)?;
+        if self.kind == "Gateway" && !self.subnets.is_empty() {
+            return Err(ApiError::invalid_parameter(
+                "Subnet IDs are only supported for Interface and GatewayLoadBalancer type VPC Endpoints.",
+            ));
+        }
         if self.kind != "Interface" {
             return Err(ApiError::new(
                 "InvalidServiceName",
@@ -76,7 +87,7 @@ impl Request {
     }
 
     fn check_options(&self, service: &Service) -> Result<(), ApiError> {
-        // Only for services with both gateway and interface endpoints, which is S3 (terraform-provider-aws #32355).
+        // Only for services with gateway and interface endpoints, that is, S3 (terraform-provider-aws #32355).
         if self.resolver_only == Some(true) {
             return Err(ApiError::invalid_parameter(
                 "PrivateDnsOnlyForInboundResolverEndpoint not supported for this service",
@@ -92,34 +103,42 @@ impl Request {
     }
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let sent = params.all().clone();
     let request = Request::read(params)?;
     if let Some(id) = replayed(plane, &request, &sent)? {
-        return Ok(answer(plane, &id, request.token.as_deref()));
+        return Ok(response(plane, &id, &request));
     }
-    let vpc = plane.vpcs.get(&request.vpc).ok_or_else(|| ApiError::vpc_not_found(&request.vpc))?.clone();
+    let vpc =
+        plane.vpc(&request.vpc).filter(|_| plane.vpc_in(&request.vpc, views.network).is_some()).cloned().ok_or_else(
+            || ApiError::new(&plane.knobs.vpc_not_found_code, format!("The VPC ID '{}' does not exist", request.vpc)),
+        )?;
     let service = request.check_service(plane)?.clone();
     request.check_options(&service)?;
     let ip_address_type = request.ip_address_type.clone().unwrap_or_else(|| "ipv4".to_owned());
     let record_ip_type = request.record_ip_type.clone().unwrap_or_else(|| ip_address_type.clone());
     endpoint_rules::check_ip_types(&service, &ip_address_type, &record_ip_type)?;
-    endpoint_rules::check_subnets(plane, &vpc.id, &service, &ip_address_type, &[], &request.subnets)?;
+    let added =
+        AddedSubnets { vpc: &vpc.id, service: &service, ip_address_type: &ip_address_type, view: views.network };
+    added.check(plane, &[], &request.subnets)?;
     let groups = if request.groups.is_empty() {
         plane.default_group(&vpc.id).map(|group| vec![group.id.clone()]).unwrap_or_default()
     } else {
-        endpoint_rules::check_groups(plane, &vpc.id, &request.groups)?;
+        let view = plane.group_view();
+        endpoint_rules::check_groups(plane, &vpc.id, &request.groups, &request.groups, view)?;
         request.groups.clone()
     };
     let private_dns = request.private_dns.unwrap_or_else(|| endpoint_rules::private_dns_by_default(&service));
     if private_dns && service.acceptance_required {
         return Err(endpoint_rules::not_accepted(&service));
     }
-    let doom = if private_dns { endpoint_rules::check_private_dns(plane, &vpc, &service, None)? } else { None };
+    let pending_failure =
+        if private_dns { endpoint_rules::check_private_dns(plane, &vpc, &service, None)? } else { None };
     tags::check(&request.tags)?;
     tags::check_count(plane, &request.tags)?;
-    let living = plane.living().filter(|endpoint| endpoint.vpc_id == vpc.id && endpoint.kind == Kind::Interface);
-    if living.count() >= plane.knobs.endpoints_per_vpc {
+    let existing =
+        plane.existing_endpoints().filter(|endpoint| endpoint.vpc_id == vpc.id && endpoint.kind == Kind::Interface);
+    if existing.count() >= plane.knobs.endpoints_per_vpc {
         return Err(ApiError::new("VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached."));
     }
 
@@ -132,41 +151,48 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         service_name: service.name,
         state: if service.acceptance_required { State::PendingAcceptance } else { State::Pending },
         private_dns_enabled: private_dns,
-        subnet_ids: request.subnets,
+        subnet_ids: request.subnets.clone(),
         group_ids: groups,
         interfaces: Vec::new(),
         ip_address_type,
         dns_record_ip_type: record_ip_type,
-        policy: request.policy.unwrap_or_else(|| FULL_ACCESS.to_owned()),
+        policy: request.policy.clone().unwrap_or_else(|| FULL_ACCESS.to_owned()),
         requester_managed: false,
         last_error: None,
-        tags: request.tags,
+        tags: request.tags.clone(),
         created_at: plane.wall(),
         was_available: false,
+        zone_id_pending: private_dns,
     };
     let now = plane.now;
-    plane.add_endpoint(endpoint, Some(now), doom);
+    plane.add_endpoint(endpoint, Some(now), pending_failure);
     if let Some(token) = request.token.clone() {
         plane.tokens.remember(token, sent, id.clone(), now);
+        let duration = plane.random.within(plane.knobs.idempotent_operation_ms);
+        if let Some(record) = plane.endpoints.get_mut(&id) {
+            record.idempotent_until = now + duration;
+        }
     }
-    Ok(answer(plane, &id, request.token.as_deref()))
+    Ok(response(plane, &id, &request))
 }
 
-/// The endpoint that the same request made before.
+/// The endpoint that an earlier request with the same client token created.
 fn replayed(plane: &Plane, request: &Request, sent: &Values) -> Result<Option<String>, ApiError> {
     let Some(token) = &request.token else { return Ok(None) };
     let lifetime = Duration::from_millis(plane.knobs.token_lifetime_ms);
     let id = plane.tokens.find(token, sent, plane.now, lifetime)?;
-    let deleted = |id: &&str| plane.current(id).is_none_or(Endpoint::is_leaving);
+    let deleted = |id: &&str| plane.current(id).is_none_or(Endpoint::is_deleting);
     Ok(id.filter(|id| plane.knobs.token_after_delete == TokenAfterDelete::Replay || !deleted(id)).map(str::to_owned))
 }
 
-/// The endpoint as it is, even on a replay (EC2 developer guide, "Ensuring idempotency").
-fn answer(plane: &Plane, id: &str, token: Option<&str>) -> Xml {
+/// Describes the current state of the endpoint, even for a repeated request (EC2 developer guide, "Ensuring idempotency").
+/// Unlike in DescribeVpcEndpoints, policy and tags are present only if the request had them (recorded from 2022 on).
+fn response(plane: &Plane, id: &str, request: &Request) -> Xml {
     let mut xml = Xml::new();
+    let shown = Shown { policy: request.policy.is_some(), tags: !request.tags.is_empty() };
     if let Some(endpoint) = plane.endpoints.get(id).and_then(|record| record.history.last()) {
-        xml.nest("vpcEndpoint", |xml| describe_endpoints::write(xml, plane, endpoint));
+        xml.nest("vpcEndpoint", |xml| describe_endpoints::write(xml, plane, endpoint, shown));
     }
-    xml.maybe("clientToken", token);
+    xml.maybe("clientToken", request.token.as_ref().filter(|_| plane.knobs.echo_client_token));
     xml
 }

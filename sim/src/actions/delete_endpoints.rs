@@ -1,16 +1,16 @@
 //! `DeleteVpcEndpoints`.
 
-use super::{Answer, endpoint_rules};
+use super::{Response, endpoint_rules};
 use crate::{
-    clock::View,
+    clock::Views,
     error::{ApiError, check_id},
     plane::Plane,
     query::{Params, missing},
-    xml::Xml,
+    xml,
 };
 
-/// HTTP 200 even if nothing could be deleted: the refusals are items of the answer.
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+/// The status is HTTP 200 even if nothing was deleted; the response lists the unsuccessful items.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let ids = params.list("VpcEndpointId");
     params.finish()?;
     if ids.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     let mut unsuccessful = Vec::new();
     for id in &ids {
         match plane.find_to_change(id) {
-            // Spelled without `Id`, other than everywhere else (terraform-provider-aws, aws-vpce-operator).
+            // Unlike everywhere else, this code is spelled without `Id` (terraform-provider-aws, aws-vpce-operator).
             None => unsuccessful.push((
                 id,
                 ApiError::new("InvalidVpcEndpoint.NotFound", format!("The Vpc Endpoint Id '{id}' does not exist")),
@@ -30,16 +30,11 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
             Some(endpoint) if endpoint.requester_managed => {
                 unsuccessful.push((id, endpoint_rules::requester_managed(&endpoint)));
             }
+            Some(_) if plane.endpoints.get(id).is_some_and(|record| plane.now < record.idempotent_until) => {
+                unsuccessful.push((id, ApiError::idempotent_operation(id)));
+            }
             Some(_) => plane.begin_delete(id),
         }
     }
-    let mut xml = Xml::new();
-    xml.list("unsuccessful", unsuccessful, |xml, (id, error)| {
-        xml.nest("error", |xml| {
-            xml.field("code", error.code);
-            xml.field("message", error.message);
-        });
-        xml.field("resourceId", id);
-    });
-    Ok(xml)
+    Ok(xml::unsuccessful(unsuccessful))
 }

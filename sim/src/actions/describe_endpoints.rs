@@ -1,8 +1,8 @@
-//! `DescribeVpcEndpoints`, and how an endpoint looks on the wire.
+//! `DescribeVpcEndpoints`, and the XML representation of an endpoint.
 
-use super::Answer;
+use super::Response;
 use crate::{
-    clock::View,
+    clock::Views,
     endpoint::Endpoint,
     error::{ApiError, check_id},
     plane::Plane,
@@ -21,7 +21,7 @@ const FILTERS: [&str; 8] = [
     "vpc-id",
 ];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("VpcEndpointId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(1)?;
@@ -29,9 +29,9 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
     for id in &ids {
         check_id("vpce", "InvalidVpcEndpointId", id)?;
     }
-    // No id at all means every endpoint.
+    // Without IDs, all endpoints are returned.
     let seen: Vec<Endpoint> =
-        plane.visible(view).filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.id)).cloned().collect();
+        plane.visible(views.read).filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.id)).cloned().collect();
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|endpoint| endpoint.id == **id)) {
         return Err(ApiError::endpoint_not_found(id));
     }
@@ -44,7 +44,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
                     "service-name" => endpoint.service_name.clone(),
                     "service-region" => plane.region.clone(),
                     "vpc-endpoint-id" => endpoint.id.clone(),
-                    // The filter takes the lowerCamel words (API reference), whatever the answer spells.
+                    // The filter takes lowerCamel values (API reference), regardless of the spelling in responses.
                     "vpc-endpoint-state" => endpoint.state.wire().to_owned(),
                     "vpc-endpoint-type" => endpoint.kind.wire().to_owned(),
                     _ => endpoint.vpc_id.clone(),
@@ -56,32 +56,41 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
     let largest = plane.knobs.page_size;
     let (page, next) = plane.page("DescribeVpcEndpoints", rows, paging, largest)?;
     let mut xml = Xml::new();
-    xml.list("vpcEndpointSet", &page, |xml, endpoint| write(xml, plane, endpoint));
+    xml.list("vpcEndpointSet", &page, |xml, endpoint| write(xml, plane, endpoint, Shown { policy: true, tags: true }));
     xml.maybe("nextToken", next);
     Ok(xml)
 }
 
-pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint) {
+/// Which optional fields of an endpoint a response contains.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) policy: bool,
+    pub(super) tags: bool,
+}
+
+pub(super) fn write(xml: &mut Xml, plane: &Plane, endpoint: &Endpoint, shown: Shown) {
     xml.field("vpcEndpointId", &endpoint.id);
-    xml.field("vpcEndpointType", endpoint.kind.wire());
+    xml.maybe("vpcEndpointType", plane.knobs.show_endpoint_type.then(|| endpoint.kind.wire()));
     xml.field("vpcId", &endpoint.vpc_id);
     xml.field("serviceName", &endpoint.service_name);
     xml.field("state", endpoint.spelled_state(&plane.knobs));
-    xml.field("policyDocument", &endpoint.policy);
+    xml.maybe("policyDocument", shown.policy.then_some(&endpoint.policy));
     xml.values("routeTableIdSet", [""; 0]);
-    xml.values("subnetIdSet", &endpoint.subnet_ids);
+    xml.values("subnetIdSet", endpoint.listed_subnet_ids(&plane.knobs));
     write_groups(xml, plane, endpoint);
     xml.field("ipAddressType", endpoint.spelled_ip_address_type(&plane.knobs));
     xml.nest("dnsOptions", |xml| xml.field("dnsRecordIpType", &endpoint.dns_record_ip_type));
     xml.field("privateDnsEnabled", endpoint.private_dns_enabled);
     xml.field("requesterManaged", endpoint.requester_managed);
-    xml.values("networkInterfaceIdSet", endpoint.interfaces.iter().map(|interface| &interface.id));
+    xml.values("networkInterfaceIdSet", endpoint.visible_interfaces(plane.now).map(|interface| &interface.id));
     xml.list("dnsEntrySet", plane.dns_entries(endpoint), |xml, entry| {
         xml.field("dnsName", entry.name);
         xml.field("hostedZoneId", entry.hosted_zone);
     });
     xml.field("creationTimestamp", format_args!("{:.3}", endpoint.created_at));
-    xml.tags(&endpoint.tags);
+    if shown.tags {
+        xml.tags(&endpoint.tags);
+    }
     xml.field("ownerId", &endpoint.owner);
     if let Some(error) = &endpoint.last_error {
         xml.nest("lastError", |xml| {

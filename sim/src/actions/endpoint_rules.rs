@@ -1,72 +1,103 @@
-//! What EC2 demands of an endpoint, at creation as well as at every change.
+//! The validation rules for creating and modifying an endpoint.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
+    clock::View,
     dns::{self, Taken},
     endpoint::{Endpoint, LastError},
     error::{ApiError, check_id},
     plane::Plane,
-    world::{Service, Verification, Vpc},
+    world::{Service, Subnet, Verification, Vpc},
 };
 
-/// The most characters of an endpoint policy (PrivateLink quotas).
+/// The maximum number of characters of an endpoint policy (PrivateLink quotas).
 const LONGEST_POLICY: usize = 20_480;
 
-/// Subnets that are to be added to those that an endpoint has: they exist in its VPC, the service serves their zones, no
-/// two are in one zone, and there is an address left in each.
-pub(super) fn check_subnets(
-    plane: &Plane,
-    vpc: &str,
-    service: &Service,
-    ip_address_type: &str,
-    present: &[String],
-    added: &[String],
-) -> Result<(), ApiError> {
-    let mut zones: BTreeSet<&str> =
-        present.iter().filter_map(|id| plane.subnets.get(id)).map(|subnet| subnet.zone.as_str()).collect();
-    for id in added {
-        check_id("subnet", "InvalidSubnetId", id)?;
-        let subnet = plane
-            .subnets
-            .get(id)
-            .ok_or_else(|| ApiError::new("InvalidSubnetId.NotFound", format!("The subnet ID '{id}' does not exist")))?;
-        if subnet.vpc_id != vpc {
-            return Err(ApiError::invalid_parameter(format!("Subnet {id} does not belong to VPC {vpc}")));
-        }
-        if !plane.zones.get(&subnet.zone).is_some_and(|zone| service.zone_ids.contains(zone)) {
-            return Err(ApiError::invalid_parameter(format!(
-                "The VPC endpoint service {} does not support the availability zone of the subnet: {id}.",
-                service.name
-            )));
-        }
-        if !zones.insert(&subnet.zone) {
-            return Err(ApiError::new(
-                "DuplicateSubnetsInSameZone",
-                format!("Found another VPC endpoint subnet in the availability zone of {id}"),
-            ));
-        }
-        if ip_address_type != "ipv4" && subnet.ipv6_cidr_block.is_none() {
-            return Err(ApiError::invalid_parameter(format!(
-                "The IP address type {ip_address_type} is not supported by the subnet {id}"
-            )));
-        }
-        if plane.free_addresses(subnet) == 0 {
-            return Err(ApiError::new(
-                "InsufficientFreeAddressesInSubnet",
-                format!("There are not enough free addresses in subnet '{id}'."),
-            ));
-        }
-    }
-    Ok(())
+/// The context in which subnets are added to an endpoint.
+pub(super) struct AddedSubnets<'a> {
+    pub(super) vpc: &'a str,
+    pub(super) service: &'a Service,
+    pub(super) ip_address_type: &'a str,
+    pub(super) view: View,
 }
 
-/// All groups that an endpoint is to have: they exist in its VPC, and a network interface can have that many.
-pub(super) fn check_groups(plane: &Plane, vpc: &str, groups: &[String]) -> Result<(), ApiError> {
-    for id in groups {
+impl AddedSubnets<'_> {
+    /// Validates the subnets to add: they exist in the VPC, the service is available in their Availability Zones, no zone
+    /// has another subnet of the endpoint, the IP address type fits, and there is an available address.
+    pub(super) fn check(&self, plane: &Plane, present: &[String], added: &[String]) -> Result<(), ApiError> {
+        let present = present.iter().filter_map(|id| plane.subnet(id));
+        let mut zones: BTreeSet<&str> = present.map(|subnet| subnet.zone.as_str()).collect();
+        for id in added {
+            check_id("subnet", "InvalidSubnetId", id)?;
+            let subnet = plane.subnet_in(id, self.view).ok_or_else(|| {
+                ApiError::new(&plane.knobs.subnet_not_found_code, format!("The subnet ID '{id}' does not exist"))
+            })?;
+            if subnet.vpc_id != self.vpc {
+                return Err(ApiError::invalid_parameter(format!("Subnet {id} does not belong to VPC {}", self.vpc)));
+            }
+            // Services are not available in Local Zones and Wavelength Zones.
+            if !plane.zones.get(&subnet.zone).is_some_and(|zone| self.service.zone_ids.contains(zone)) {
+                return Err(ApiError::invalid_parameter(format!(
+                    "The VPC endpoint service {} does not support the availability zone of the subnet: {id}.",
+                    self.service.name
+                )));
+            }
+            if subnet.outpost_arn.is_some() && !plane.knobs.outpost_subnets {
+                // Neither the rule nor the message is documented.
+                return Err(ApiError::invalid_parameter(format!("The subnet {id} is on an Outpost.")));
+            }
+            if !zones.insert(&subnet.zone) {
+                return Err(ApiError::new(
+                    "DuplicateSubnetsInSameZone",
+                    format!(
+                        "Found another VPC endpoint subnet in the availability zone of {id}. VPC endpoint subnets should be \
+                         in different availability zones supported by the VPC endpoint service."
+                    ),
+                ));
+            }
+            check_family(plane, subnet, self.ip_address_type)?;
+            if self.ip_address_type != "ipv6" && plane.free_addresses(subnet) == 0 {
+                return Err(ApiError::new(
+                    "InsufficientFreeAddressesInSubnet",
+                    "The specified subnet does not have enough free addresses to satisfy the request.",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a subnet has the CIDR blocks that the IP address type requires (PrivateLink guide, "IP address type").
+pub(super) fn check_family(plane: &Plane, subnet: &Subnet, ip_address_type: &str) -> Result<(), ApiError> {
+    let fits = match ip_address_type {
+        "ipv4" => subnet.has_ipv4(),
+        "ipv6" => subnet.has_ipv6() && !(subnet.has_ipv4() && plane.knobs.ipv6_requires_ipv6_only_subnets),
+        _ => subnet.has_ipv4() && subnet.has_ipv6(),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ApiError::invalid_parameter(format!(
+        "The IP address type {ip_address_type} is not supported by the subnet {}",
+        subnet.id
+    )))
+}
+
+/// Validates the security groups of an endpoint: those to add exist in its VPC, and all are within the quota per network
+/// interface.
+pub(super) fn check_groups(
+    plane: &Plane,
+    vpc: &str,
+    groups: &[String],
+    added: &[String],
+    view: View,
+) -> Result<(), ApiError> {
+    for id in added {
         check_id("sg", "InvalidSecurityGroupId", id)?;
-        let group = plane.group(id).ok_or_else(|| {
-            ApiError::new("InvalidSecurityGroupID.NotFound", format!("The security group ID '{id}' does not exist"))
+        let visible = plane.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
+        let group = plane.group(id).filter(|_| visible).ok_or_else(|| {
+            ApiError::new(&plane.knobs.group_not_found_code, format!("The security group ID '{id}' does not exist"))
         })?;
         if group.vpc_id != vpc {
             return Err(ApiError::invalid_parameter(format!(
@@ -120,8 +151,8 @@ pub(super) fn check_policy(policy: &str) -> Result<(), ApiError> {
     }
 }
 
-/// What leaving out `PrivateDnsEnabled` means: on, where the service can (terraform-provider-aws #37694), and nothing
-/// where an owner has to accept first (aws-vpce-operator).
+/// The default of `PrivateDnsEnabled`: on if the service supports it (terraform-provider-aws #37694), but off if the
+/// service requires acceptance (aws-vpce-operator).
 pub(super) fn private_dns_by_default(service: &Service) -> bool {
     service.private_dns_name.is_some()
         && service.private_dns_name_state == Verification::Verified
@@ -142,25 +173,25 @@ pub(super) fn not_accepted(service: &Service) -> ApiError {
     ))
 }
 
-/// Whether an endpoint in the VPC can answer to the service's private name. If somebody took the name a moment ago, this
-/// may go unnoticed now and come out later: then it is returned as the endpoint's fate.
+/// Checks whether private DNS can be enabled for an endpoint in the VPC. EC2 may fail to detect a conflict with a name that
+/// came into use a moment ago; in that case, returns the error with which the endpoint fails later.
 pub(super) fn check_private_dns(
     plane: &Plane,
     vpc: &Vpc,
     service: &Service,
     own: Option<&str>,
 ) -> Result<Option<LastError>, ApiError> {
-    let refused = |why: &str| {
+    let rejected = |why: &str| {
         Err(ApiError::invalid_parameter(format!(
             "Private DNS can't be enabled because the service {} {why}",
             service.name
         )))
     };
-    let Some(name) = &service.private_dns_name else {
-        return refused("does not provide a private DNS name.");
-    };
+    if service.private_dns_name.is_none() {
+        return rejected("does not provide a private DNS name.");
+    }
     if service.private_dns_name_state != Verification::Verified {
-        return refused("has not verified the private DNS name.");
+        return rejected("has not verified the private DNS name.");
     }
     if !(vpc.dns_support && vpc.dns_hostnames) {
         return Err(ApiError::invalid_parameter(format!(
@@ -168,17 +199,21 @@ pub(super) fn check_private_dns(
             vpc.id
         )));
     }
-    let taken = dns::taken_by_customer(&vpc.customer_zones, name, plane.knobs.parent_zone_conflicts)
-        .or_else(|| plane.hidden_zones.taken(&vpc.id, name, own, plane.now));
-    let conflict = ApiError::invalid_parameter(format!(
-        "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {name} in the VPC {}",
-        vpc.id
-    ));
-    match taken {
-        None => Ok(None),
-        Some(Taken::ByEndpoint(age)) if age < Duration::from_millis(plane.knobs.conflict_blind_ms) => {
-            Ok(Some(LastError { code: conflict.code, message: conflict.message }))
+    let mut undetected = None;
+    for name in service.private_dns_names() {
+        let taken = dns::taken_by_customer(&vpc.customer_zones, name, plane.knobs.parent_zone_conflicts)
+            .or_else(|| plane.hidden_zones.taken(&vpc.id, name, own, plane.now));
+        let conflict = ApiError::invalid_parameter(format!(
+            "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {name} in the VPC {}",
+            vpc.id
+        ));
+        match taken {
+            None => {}
+            Some(Taken::ByEndpoint(age)) if age < Duration::from_millis(plane.knobs.conflict_detection_ms) => {
+                undetected = Some(LastError { code: conflict.code, message: conflict.message });
+            }
+            Some(_) => return Err(conflict),
         }
-        Some(_) => Err(conflict),
     }
+    Ok(undetected)
 }

@@ -1,8 +1,8 @@
 //! Security groups.
 
-use super::{Answer, group_rules, tags};
+use super::{Response, group_rules, tags};
 use crate::{
-    clock::{History, View},
+    clock::{History, Views},
     error::{ApiError, check_id},
     plane::Plane,
     query::Params,
@@ -26,23 +26,10 @@ const FILTERS: [&str; 13] = [
     "vpc-id",
 ];
 
-/// The most characters of a name or a description.
+/// The maximum number of characters of a name or a description.
 const LONGEST: usize = 255;
 
-pub(super) fn not_found(id: &str) -> ApiError {
-    ApiError::new("InvalidGroup.NotFound", format!("The security group '{id}' does not exist"))
-}
-
-/// The group that a change is to be made to.
-pub(super) fn find_to_change(plane: &mut Plane, id: &str) -> Result<Group, ApiError> {
-    check_id("sg", "InvalidGroupId", id)?;
-    let view = plane.write_view();
-    let known = plane.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
-    let group = plane.group(id).filter(|group| known && plane.owner(&group.vpc_id) == plane.account);
-    group.cloned().ok_or_else(|| not_found(id))
-}
-
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("GroupId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
@@ -50,17 +37,17 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> An
     for id in &ids {
         check_id("sg", "InvalidGroupId", id)?;
     }
-    // The groups of a shared VPC's owner are not the participant's to see.
+    // A participant in a shared VPC does not see the owner's security groups.
     let seen: Vec<Group> = plane
         .groups
         .values()
-        .filter_map(|group| group.as_of(view))
+        .filter_map(|group| group.as_of(views.read))
         .filter(|group| plane.owner(&group.vpc_id) == plane.account)
         .filter(|group| ids.is_empty() || ids.contains(&group.id))
         .cloned()
         .collect();
     if let Some(id) = ids.iter().find(|id| !seen.iter().any(|group| group.id == **id)) {
-        return Err(not_found(id));
+        return Err(ApiError::group_not_found(id));
     }
     let rows: Vec<(String, Group)> = seen
         .into_iter()
@@ -108,7 +95,7 @@ fn write(xml: &mut Xml, plane: &Plane, group: &Group) {
     xml.field("ownerId", plane.owner(&group.vpc_id));
     xml.field("vpcId", &group.vpc_id);
     xml.field("securityGroupArn", arn(plane, group));
-    group_rules::write_permissions(xml, plane, &group.ingress);
+    group_rules::write::permissions(xml, plane, &group.ingress);
     xml.list("ipPermissionsEgress", ["0.0.0.0/0"], |xml, everywhere| {
         xml.field("ipProtocol", "-1");
         xml.list("ipRanges", [everywhere], |xml, block| xml.field("cidrIp", block));
@@ -116,7 +103,7 @@ fn write(xml: &mut Xml, plane: &Plane, group: &Group) {
     xml.tags(&group.tags);
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let name = params.required("GroupName")?;
     let description = params.required("GroupDescription")?;
     let vpc_id = params.required("VpcId")?;
@@ -135,7 +122,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
             "Value ({name}) for parameter groupName is invalid. Group names may not be in the format sg-*"
         )));
     }
-    if !plane.vpcs.contains_key(&vpc_id) {
+    if plane.vpc_in(&vpc_id, views.network).is_none() {
         return Err(ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist")));
     }
     tags::check(&tags)?;
@@ -154,17 +141,18 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     Ok(xml)
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("GroupId")?;
     params.finish()?;
-    let group = find_to_change(plane, &id)?;
+    let group = plane.group_to_change(&id)?;
     if group.name == "default" {
         return Err(ApiError::new(
             "CannotDelete",
             format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
         ));
     }
-    let attached = plane.living().any(|endpoint| !endpoint.interfaces.is_empty() && endpoint.group_ids.contains(&id));
+    let attached =
+        plane.existing_endpoints().any(|endpoint| !endpoint.interfaces.is_empty() && endpoint.group_ids.contains(&id));
     let referenced = plane
         .groups
         .values()

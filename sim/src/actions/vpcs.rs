@@ -1,10 +1,13 @@
 //! VPCs and their DNS attributes.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
-use super::{Answer, tags};
+use super::{Response, tags};
 use crate::{
-    clock::{History, View},
+    clock::{History, View, Views},
     error::{ApiError, check_id},
     plane::Plane,
     query::Params,
@@ -25,16 +28,15 @@ const FILTERS: [&str; 9] = [
     "vpc-id",
 ];
 
-fn find<'a>(plane: &'a Plane, id: &str) -> Result<&'a Vpc, ApiError> {
+fn find<'a>(plane: &'a Plane, id: &str, view: View) -> Result<&'a Vpc, ApiError> {
     check_id("vpc", "InvalidVpcID", id)?;
-    // Here the words are spelled otherwise than by CreateVpcEndpoint.
+    // CreateVpcEndpoint capitalizes this message differently.
     plane
-        .vpcs
-        .get(id)
+        .vpc_in(id, view)
         .ok_or_else(|| ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")))
 }
 
-/// First and last address of an IPv4 block of 16 to 28 bits, as VPCs and subnets have them.
+/// The first and last address of an IPv4 CIDR block with a prefix length of 16 to 28, as required for VPCs and subnets.
 pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
     let parts = block.split_once('/').and_then(|(address, bits)| {
         Some((address.parse::<Ipv4Addr>().ok()?.to_bits(), bits.parse::<u32>().ok().filter(|bits| *bits <= 32)?))
@@ -51,7 +53,7 @@ pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
     Ok((first, first | rest))
 }
 
-pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let block = params.required("CidrBlock")?;
     let tags = params.tag_specification("vpc")?;
     params.finish()?;
@@ -65,28 +67,30 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
         ipv6_cidr_blocks: Vec::new(),
         dns_support: true,
         dns_hostnames: false,
+        cidr_states: BTreeMap::new(),
+        peers: BTreeSet::new(),
         customer_zones: BTreeSet::new(),
         tags,
     };
-    plane.vpcs.insert(vpc.id.clone(), vpc.clone());
+    plane.vpcs.insert(vpc.id.clone(), History::new(Some(plane.now), vpc.clone()));
     plane.add_default_group(&vpc.id, Some(plane.now));
     let mut xml = Xml::new();
     xml.nest("vpc", |xml| write(xml, plane, &vpc));
     Ok(xml)
 }
 
-/// Its default group goes with it; whatever else is in it has to be gone.
-pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+/// Deletes the VPC with its default security group. Everything else in it must have been deleted.
+pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("VpcId")?;
     params.finish()?;
-    find(plane, &id)?;
+    find(plane, &id, Some(plane.now))?;
     if plane.owner(&id) != plane.account {
         return Err(ApiError::unauthorized(&plane.account, "DeleteVpc"));
     }
     let default = plane.default_group(&id).map(|group| group.id.clone());
     let mut groups = plane.groups.values().filter_map(History::now);
-    let used = plane.subnets.values().any(|subnet| subnet.vpc_id == id)
-        || plane.living().any(|endpoint| endpoint.vpc_id == id)
+    let used = plane.current_subnets().any(|subnet| subnet.vpc_id == id)
+        || plane.existing_endpoints().any(|endpoint| endpoint.vpc_id == id)
         || groups.any(|group| group.vpc_id == id && Some(&group.id) != default.as_ref());
     if used {
         return Err(ApiError::new(
@@ -98,27 +102,32 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _view: View) -> Ans
     if let Some(group) = default.and_then(|group| plane.groups.get_mut(&group)) {
         group.end(now);
     }
-    plane.vpcs.remove(&id);
+    if let Some(vpc) = plane.vpcs.get_mut(&id) {
+        vpc.end(now);
+    }
     Ok(Xml::done())
 }
 
-pub(super) fn describe(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let ids = params.list("VpcId");
     let filters = params.filters(&FILTERS)?;
     let paging = params.paging(5)?;
     params.finish()?;
     for id in &ids {
-        find(plane, id)?;
+        find(plane, id, views.network)?;
     }
     let rows: Vec<(String, Vpc)> = plane
         .vpcs
-        .values()
+        .keys()
+        .filter_map(|id| plane.vpc_in(id, views.network))
         .filter(|vpc| ids.is_empty() || ids.contains(&vpc.id))
         .filter(|vpc| {
             filters.pass(&vpc.tags, |filter| match filter {
                 "cidr" => vpc.cidr_blocks.iter().take(1).cloned().collect(),
                 "cidr-block-association.cidr-block" => vpc.cidr_blocks.clone(),
-                "cidr-block-association.state" => vec!["associated".to_owned()],
+                "cidr-block-association.state" => {
+                    vpc.cidr_blocks.iter().map(|block| vpc.cidr_state(block).wire().to_owned()).collect()
+                }
                 "ipv6-cidr-block-association.ipv6-cidr-block" => vpc.ipv6_cidr_blocks.clone(),
                 "is-default" => vec!["false".to_owned()],
                 "owner-id" => vec![plane.owner(&vpc.id)],
@@ -144,12 +153,12 @@ fn write(xml: &mut Xml, plane: &Plane, vpc: &Vpc) {
     xml.list("cidrBlockAssociationSet", &vpc.cidr_blocks, |xml, block| {
         xml.field("associationId", association(block));
         xml.field("cidrBlock", block);
-        xml.nest("cidrBlockState", |xml| xml.field("state", "associated"));
+        xml.nest("cidrBlockState", |xml| xml.field("state", vpc.cidr_state(block).wire()));
     });
     xml.list("ipv6CidrBlockAssociationSet", &vpc.ipv6_cidr_blocks, |xml, block| {
         xml.field("associationId", association(block));
         xml.field("ipv6CidrBlock", block);
-        xml.nest("ipv6CidrBlockState", |xml| xml.field("state", "associated"));
+        xml.nest("ipv6CidrBlockState", |xml| xml.field("state", vpc.cidr_state(block).wire()));
         xml.field("networkBorderGroup", &plane.region);
         xml.field("ipv6Pool", "Amazon");
     });
@@ -158,11 +167,11 @@ fn write(xml: &mut Xml, plane: &Plane, vpc: &Vpc) {
     xml.tags(&vpc.tags);
 }
 
-pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, views: Views) -> Response {
     let id = params.required("VpcId")?;
     let attribute = params.required("Attribute")?;
     params.finish()?;
-    let vpc = find(plane, &id)?;
+    let vpc = find(plane, &id, views.network)?;
     let value = match attribute.as_str() {
         "enableDnsSupport" => vpc.dns_support,
         "enableDnsHostnames" => vpc.dns_hostnames,
@@ -179,20 +188,23 @@ pub(super) fn describe_attribute(plane: &mut Plane, params: &mut Params, _view: 
     Ok(xml)
 }
 
-pub(super) fn modify_attribute(plane: &mut Plane, params: &mut Params, _view: View) -> Answer {
+pub(super) fn modify_attribute(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let id = params.required("VpcId")?;
     let support = params.boolean("EnableDnsSupport.Value")?;
     let hostnames = params.boolean("EnableDnsHostnames.Value")?;
     params.finish()?;
-    find(plane, &id)?;
+    find(plane, &id, Some(plane.now))?;
     if plane.owner(&id) != plane.account {
         return Err(ApiError::unauthorized(&plane.account, "ModifyVpcAttribute"));
     }
     // "You cannot modify the DNS resolution and DNS hostnames attributes in the same request" (API reference).
+    let now = plane.now;
     let (true, Some(vpc)) = (support.is_some() != hostnames.is_some(), plane.vpcs.get_mut(&id)) else {
         return Err(ApiError::new("InvalidParameterCombination", "Exactly one attribute has to be specified"));
     };
-    vpc.dns_support = support.unwrap_or(vpc.dns_support);
-    vpc.dns_hostnames = hostnames.unwrap_or(vpc.dns_hostnames);
+    vpc.change(now, |vpc| {
+        vpc.dns_support = support.unwrap_or(vpc.dns_support);
+        vpc.dns_hostnames = hostnames.unwrap_or(vpc.dns_hostnames);
+    });
     Ok(Xml::done())
 }

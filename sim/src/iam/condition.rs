@@ -1,45 +1,46 @@
-//! Conditions: an operator, a key of the context, and the values that it is held against (IAM user guide, "Condition
-//! operators", "Multivalued context keys").
+//! Conditions: an operator, a condition key, and the values to compare it with (IAM user guide, "Condition operators",
+//! "Multivalued context keys").
 
-use super::{Context, is_like};
+use super::Context;
+use crate::pattern::matches_iam;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     test: Test,
-    /// In lower case.
+    /// In lowercase.
     key: String,
     values: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Test {
-    /// The key is there, or it is not, as the one value says.
+    /// Whether the key is absent from the request context, or present.
     Null {
         absent: bool,
     },
-    Text {
+    String {
         of: Of,
         like: bool,
         negated: bool,
     },
 }
 
-/// Which of the values that the request has for a key.
+/// Which values of the request context must match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
-    /// The only one.
+    /// The only value.
     One,
-    /// Every one; also true of none.
+    /// All values; true if there are none.
     All,
-    /// At least one.
+    /// At least one value.
     Any,
 }
 
-/// Keys with one value.
+/// Single-valued keys.
 const SINGLE: [&str; 4] = ["aws:requestedregion", "ec2:createaction", "ec2:region", "ec2:vpceservicename"];
-/// Keys with one value, of which there is one for each tag.
+/// Prefixes of single-valued keys that exist per tag.
 const TAGS: [&str; 3] = ["aws:requesttag/", "aws:resourcetag/", "ec2:resourcetag/"];
-/// Keys with as many values as the request has tags.
+/// Multivalued keys.
 const MANY: [&str; 1] = ["aws:tagkeys"];
 
 impl Condition {
@@ -48,10 +49,10 @@ impl Condition {
         let many = MANY.contains(&key.as_str());
         let tag = TAGS.iter().any(|prefix| key.strip_prefix(prefix).is_some_and(|name| !name.is_empty()));
         if !(many || tag || SINGLE.contains(&key.as_str())) {
-            return Err(format!("the condition key {key} is not known"));
+            return Err(format!("the condition key {key} is not implemented"));
         }
         if values.is_empty() {
-            return Err(format!("{operator} of {key} has no value"));
+            return Err(format!("{operator} of {key} has no values"));
         }
         let (of, name) = match operator.split_once(':') {
             None => (Of::One, operator),
@@ -59,7 +60,7 @@ impl Condition {
             Some(("ForAnyValue", name)) => (Of::Any, name),
             Some(_) => (Of::One, ""),
         };
-        let text = |like, negated| Test::Text { of, like, negated };
+        let text = |like, negated| Test::String { of, like, negated };
         let test = match (name, of) {
             ("StringEquals", _) => text(false, false),
             ("StringNotEquals", _) => text(false, true),
@@ -68,14 +69,14 @@ impl Condition {
             ("Null", Of::One) => match values.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 ["true"] => Test::Null { absent: true },
                 ["false"] => Test::Null { absent: false },
-                _ => return Err(format!("Null of {key} is neither true nor false")),
+                _ => return Err(format!("Null of {key} must be true or false")),
             },
-            _ => return Err(format!("the condition operator {operator} is not known")),
+            _ => return Err(format!("the condition operator {operator} is not implemented")),
         };
-        // IAM takes both, and means something that nobody expects (IAM user guide, "Set operators").
-        if matches!(test, Test::Text { .. }) && many != (of != Of::One) {
-            let which = if many { "needs" } else { "takes no" };
-            return Err(format!("{key} {which} ForAllValues or ForAnyValue"));
+        // IAM accepts the other combinations, but their meaning is surprising (IAM user guide, "Set operators").
+        if matches!(test, Test::String { .. }) && many != (of != Of::One) {
+            let rule = if many { "requires" } else { "does not permit" };
+            return Err(format!("{key} {rule} ForAllValues or ForAnyValue"));
         }
         Ok(Self { test, key, values })
     }
@@ -84,13 +85,13 @@ impl Condition {
         let found = context.values(&self.key);
         let (of, like, negated) = match self.test {
             Test::Null { absent } => return found.is_empty() == absent,
-            Test::Text { of, like, negated } => (of, like, negated),
+            Test::String { of, like, negated } => (of, like, negated),
         };
         let fits = |text: &String| {
-            self.values.iter().any(|value| if like { is_like(value, text) } else { value == text }) != negated
+            self.values.iter().any(|value| if like { matches_iam(value, text) } else { value == text }) != negated
         };
         match of {
-            // A key that the request has not got equals nothing.
+            // A key that is absent from the request context matches no value.
             Of::One if found.is_empty() => negated,
             Of::One | Of::Any => found.iter().any(fits),
             Of::All => found.iter().all(fits),

@@ -1,4 +1,4 @@
-//! Policy documents, as they stand in JSON (IAM user guide, "Grammar of the IAM JSON policy language").
+//! JSON policy documents (IAM user guide, "Grammar of the IAM JSON policy language").
 
 use std::collections::BTreeMap;
 
@@ -29,14 +29,14 @@ pub(super) fn read(documents: &[Value]) -> Result<Vec<Statement>, PolicyError> {
     let mut statements: Vec<Statement> = Vec::new();
     for document in documents {
         let document = Document::deserialize(document).map_err(|error| PolicyError(error.to_string()))?;
-        // Before it there were no variables, and more was different.
+        // The older version has different rules; for example, it does not support policy variables.
         if document.version != "2012-10-17" {
-            return Err(PolicyError(format!("Version is {}, not 2012-10-17", document.version)));
+            return Err(PolicyError(format!("Version must be 2012-10-17, not {}", document.version)));
         }
         for statement in one_or_many(document.statement) {
             let statement = read_statement(&statement, statements.len() + 1)?;
             if statements.iter().any(|other| other.sid == statement.sid) {
-                return Err(PolicyError(format!("two statements are called {}", statement.sid)));
+                return Err(PolicyError(format!("two statements have the Sid {}", statement.sid)));
             }
             statements.push(statement);
         }
@@ -51,19 +51,19 @@ fn read_statement(value: &Value, number: usize) -> Result<Statement, PolicyError
     let allows = match raw.effect.as_str() {
         "Allow" => true,
         "Deny" => false,
-        other => return Err(wrong(format!("Effect is {other}"))),
+        other => return Err(wrong(format!("Effect must be Allow or Deny, not {other}"))),
     };
-    let (actions, resources) = (texts(raw.action).map_err(wrong)?, texts(raw.resource).map_err(wrong)?);
+    let (actions, resources) = (strings(raw.action).map_err(wrong)?, strings(raw.resource).map_err(wrong)?);
     if let Some(action) = actions.iter().find(|action| *action != "*" && !action.contains(':')) {
-        return Err(wrong(format!("the action {action} names no service")));
+        return Err(wrong(format!("the action {action} has no service prefix")));
     }
     if let Some(resource) = resources.iter().find(|resource| *resource != "*" && resource.splitn(6, ':').count() < 6) {
-        return Err(wrong(format!("the resource {resource} is no ARN")));
+        return Err(wrong(format!("the resource {resource} is not an ARN")));
     }
     let mut conditions = Vec::new();
     for (operator, keys) in raw.condition {
         for (key, values) in keys {
-            let values = texts(values).map_err(wrong)?;
+            let values = strings(values).map_err(wrong)?;
             conditions.push(Condition::read(&operator, &key, values).map_err(wrong)?);
         }
     }
@@ -74,13 +74,15 @@ fn one_or_many(value: Value) -> Vec<Value> {
     if let Value::Array(items) = value { items } else { vec![value] }
 }
 
-fn texts(value: Value) -> Result<Vec<String>, String> {
+fn strings(value: Value) -> Result<Vec<String>, String> {
     let text = |item: Value| match item {
-        Value::String(text) if text.contains("${") => Err(format!("variables, as in {text}, are not known")),
+        Value::String(text) if text.contains("${") => {
+            Err(format!("policy variables, as in {text}, are not implemented"))
+        }
         Value::String(text) => Ok(text),
         Value::Bool(flag) => Ok(flag.to_string()),
-        other => Err(format!("{other} is no text")),
+        other => Err(format!("{other} is not a string")),
     };
-    let texts: Vec<String> = one_or_many(value).into_iter().map(text).collect::<Result<_, _>>()?;
-    if texts.is_empty() { Err("an empty list".to_owned()) } else { Ok(texts) }
+    let strings: Vec<String> = one_or_many(value).into_iter().map(text).collect::<Result<_, _>>()?;
+    if strings.is_empty() { Err("an empty list".to_owned()) } else { Ok(strings) }
 }

@@ -1,16 +1,16 @@
-//! Pages of long lists.
+//! Pagination.
 
 use std::collections::BTreeMap;
 
 use super::Plane;
 use crate::{error::ApiError, query::Paging};
 
-/// Tokens that were given out, each with its action and the last row before its page.
+/// The tokens handed out, each with its action and the last row before its page.
 #[derive(Debug, Default)]
 pub(super) struct Pages(BTreeMap<String, (String, String)>);
 
 impl Plane {
-    /// Cuts one page out of rows that are in the order of their keys.
+    /// Returns one page of rows, which must be sorted by key.
     pub(crate) fn page<T>(
         &mut self,
         action: &str,

@@ -1,17 +1,18 @@
-//! `/_sim/`: the truth, and what other people and bad luck do, as JSON.
+//! The control API under `/_sim/`: the current state, changes made by others, and fault injection, in JSON.
 //!
-//! | request | body | answer |
+//! | request | body | response |
 //! |---|---|---|
-//! | `GET endpoints` | | every endpoint as it is |
-//! | `GET groups` | | every security group as it is |
-//! | `GET log` | | every call |
-//! | `GET complaints` | | what was asked that the simulation does not know |
+//! | `GET endpoints` | | the current state of every endpoint |
+//! | `GET groups` | | the current state of every security group |
+//! | `GET log` | | all calls |
+//! | `GET unrecognized-requests` | | requests that the simulation does not recognize |
 //! | `POST foreign-endpoint` | an endpoint as in a world file | `{"id": …}` |
 //! | `POST delete-endpoint` | `{"id": …}` | `{}` |
-//! | `POST verdict` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
+//! | `POST fault` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
 //!
-//! A verdict is for the next calls of an action: `"reset"`, `"hang"`, `{"lose_answer": "reset"}` (or `"server_error"`, or
-//! `"silence"`), `{"fail": {"status": …, "code": …, "message": …}}`.
+//! A fault applies to the next calls of an action. Its verdict is `"reset"`, `"hang"`, `{"lose_answer": "reset"}` (or
+//! `"server_error"` or `"silence"`), `{"fail": {"status": …, "code": …, "message": …}}`, or `{"fail_items": {"code": …,
+//! "message": …}}`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,7 +29,7 @@ struct Named {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Planned {
+struct Fault {
     action: String,
     #[serde(default = "once")]
     times: usize,
@@ -41,15 +42,15 @@ fn once() -> usize {
 
 pub(super) struct Control {
     ec2: Ec2,
-    plan: Arc<Mutex<Vec<Planned>>>,
+    faults: Arc<Mutex<Vec<Fault>>>,
 }
 
 impl Control {
     pub(super) fn new(ec2: Ec2) -> Self {
-        let plan: Arc<Mutex<Vec<Planned>>> = Arc::default();
-        let hooked = plan.clone();
+        let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
+        let hooked = faults.clone();
         ec2.on_call(move |call| verdict(&mut hooked.lock().unwrap_or_else(PoisonError::into_inner), call));
-        Self { ec2, plan }
+        Self { ec2, faults }
     }
 
     pub(super) fn handle(&self, method: &Method, name: &str, body: &[u8]) -> (StatusCode, Value) {
@@ -57,14 +58,14 @@ impl Control {
             ("GET", "endpoints") => Ok(json!(self.ec2.endpoints())),
             ("GET", "groups") => Ok(json!(self.ec2.groups())),
             ("GET", "log") => Ok(json!(self.ec2.log())),
-            ("GET", "complaints") => Ok(json!(self.ec2.complaints())),
+            ("GET", "unrecognized-requests") => Ok(json!(self.ec2.unrecognized_requests())),
             ("POST", "foreign-endpoint") => read(body).and_then(|spec| self.create(spec)),
             ("POST", "delete-endpoint") => read(body).and_then(|named| self.delete(&named)),
-            ("POST", "verdict") => read(body).map(|planned| {
-                self.plan.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
+            ("POST", "fault") => read(body).map(|fault| {
+                self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
                 json!({})
             }),
-            _ => return (StatusCode::NOT_FOUND, json!({ "error": format!("there is no {method} /_sim/{name}") })),
+            _ => return (StatusCode::NOT_FOUND, json!({ "error": format!("unknown request {method} /_sim/{name}") })),
         };
         match result {
             Ok(value) => (StatusCode::OK, value),
@@ -79,9 +80,9 @@ impl Control {
 
     fn delete(&self, Named { id }: &Named) -> Result<Value, String> {
         if !self.ec2.endpoints().iter().any(|endpoint| endpoint.id == *id) {
-            return Err(format!("there is no endpoint {id}"));
+            return Err(format!("endpoint {id} does not exist"));
         }
-        self.ec2.delete_endpoint_by_hand(id);
+        self.ec2.delete_endpoint(id);
         Ok(json!({}))
     }
 }
@@ -90,12 +91,12 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
-/// The verdict that was planned first for this action, which then has one time less to go.
-fn verdict(plan: &mut Vec<Planned>, call: &Call) -> Verdict {
-    plan.retain(|planned| planned.times > 0);
-    let Some(planned) = plan.iter_mut().find(|planned| planned.action == call.action) else {
+/// The verdict of the first fault for this action, whose remaining count decreases by one.
+fn verdict(faults: &mut Vec<Fault>, call: &Call) -> Verdict {
+    faults.retain(|fault| fault.times > 0);
+    let Some(fault) = faults.iter_mut().find(|fault| fault.action == call.action) else {
         return Verdict::Proceed;
     };
-    planned.times -= 1;
-    planned.verdict.clone()
+    fault.times -= 1;
+    fault.verdict.clone()
 }

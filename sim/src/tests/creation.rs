@@ -1,23 +1,26 @@
-//! What EC2 demands before it makes an endpoint.
+//! Validation of CreateVpcEndpoint.
 
 use super::*;
 use crate::TokenAfterDelete;
 
-/// Whether the usual endpoint is refused with these parameters.
-async fn refused(more: &[(&str, &str)], code: &str, message: &str) {
-    let ec2 = at_once(|knobs| knobs.groups_per_interface = 1);
-    create(&ec2, more).await.refused(code, message);
-    assert_eq!((ec2.endpoints(), ec2.complaints()), (vec![], vec![]));
+/// Asserts that the default request is rejected with these parameters.
+async fn rejected(more: &[(&str, &str)], code: &str, message: &str) {
+    let ec2 = instant(|knobs| knobs.groups_per_interface = 1);
+    create(&ec2, more).await.rejected(code, message);
+    assert_eq!((ec2.endpoints(), ec2.unrecognized_requests()), (vec![], vec![]));
 }
 
 async fn invalid(more: &[(&str, &str)], message: &str) {
-    refused(more, "InvalidParameter", message).await;
+    rejected(more, "InvalidParameter", message).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_service_has_to_exist_for_the_caller_and_as_that_type() {
+async fn the_service_must_exist_for_the_caller_and_support_the_type() {
+    let subnets = "Subnet IDs are only supported for Interface and GatewayLoadBalancer type VPC Endpoints.";
+    invalid(&[("VpcEndpointType", "")], subnets).await;
+    let gateway = [("VpcEndpointType", ""), ("SubnetId.1", ""), ("SubnetId.2", "")];
     let unsupported = format!("The Vpc Endpoint Service '{GATEWAY01}' does not support the endpoint type 'Gateway'.");
-    refused(&[("VpcEndpointType", "")], "InvalidServiceName", &unsupported).await;
+    rejected(&gateway, "InvalidServiceName", &unsupported).await;
     for more in [
         ("ServiceName", "com.amazonaws.vpce.us-east-1.vpce-svc-0"),
         ("ServiceName", FORBIDDEN),
@@ -26,40 +29,46 @@ async fn the_service_has_to_exist_for_the_caller_and_as_that_type() {
     ] {
         let name = if more.0 == "ServiceName" { more.1 } else { GATEWAY01 };
         let absent = format!("The Vpc Endpoint Service '{name}' does not exist");
-        refused(&[more], "InvalidServiceName", &absent).await;
+        rejected(&[more], "InvalidServiceName", &absent).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn network_and_subnets_have_to_fit() {
+async fn vpc_and_subnets_are_validated() {
     let absent = "vpc-0123456789abcdef0";
-    refused(&[("VpcId", absent)], "InvalidVpcID.NotFound", &format!("The VPC ID '{absent}' does not exist")).await;
+    rejected(&[("VpcId", absent)], "InvalidVpcID.NotFound", &format!("The VPC ID '{absent}' does not exist")).await;
     let absent = "subnet-0123456789abcdef0";
     let message = format!("The subnet ID '{absent}' does not exist");
-    refused(&[("SubnetId.1", absent)], "InvalidSubnetId.NotFound", &message).await;
+    rejected(&[("SubnetId.1", absent)], "InvalidSubnetID.NotFound", &message).await;
     let message = format!(
         "The VPC endpoint service {GATEWAY01} does not support the availability zone of the subnet: {SUBNET_A}."
     );
     invalid(&[("SubnetId.1", SUBNET_A)], &message).await;
-    let message = format!("Found another VPC endpoint subnet in the availability zone of {SUBNET_C}");
-    refused(&[("SubnetId.2", SUBNET_C)], "DuplicateSubnetsInSameZone", &message).await;
+    let message = format!(
+        "Found another VPC endpoint subnet in the availability zone of {SUBNET_C}. VPC endpoint subnets should be in \
+         different availability zones supported by the VPC endpoint service."
+    );
+    rejected(&[("SubnetId.2", SUBNET_C)], "DuplicateSubnetsInSameZone", &message).await;
+    let message = "Invalid Subnet Id: 'subnet-X' (expecting 'subnet-...; the Id may only contain lowercase alphanumeric \
+                   characters and a single dash')";
+    rejected(&[("SubnetId.1", "subnet-X")], "InvalidSubnetId.Malformed", message).await;
     let elsewhere = "subnet-0d4d44444444444d4";
     let message = format!("Subnet {elsewhere} does not belong to VPC {VPC}");
     invalid(&[("SubnetId.2", elsewhere)], &message).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_have_to_fit() {
+async fn security_groups_are_validated() {
     let elsewhere = "sg-0d4db44444444444d";
     let message = format!("Security group {elsewhere} and VPC {VPC} belong to different networks.");
     invalid(&[("SecurityGroupId.1", elsewhere)], &message).await;
     let two = [("SecurityGroupId.1", GROUP), ("SecurityGroupId.2", GROUP_DEFAULT)];
     let message = "The maximum number of security groups per interface is 1.";
-    refused(&two, "SecurityGroupsPerInterfaceLimitExceeded", message).await;
+    rejected(&two, "SecurityGroupsPerInterfaceLimitExceeded", message).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn private_dns_needs_a_verified_name_an_accepted_endpoint_and_both_attributes() {
+async fn private_dns_requires_a_verified_name_acceptance_and_both_vpc_attributes() {
     let message =
         format!("Private DNS can't be enabled because the service {NAMELESS} does not provide a private DNS name.");
     invalid(&[("ServiceName", NAMELESS)], &message).await;
@@ -78,7 +87,7 @@ async fn private_dns_needs_a_verified_name_an_accepted_endpoint_and_both_attribu
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_have_to_be_supported() {
+async fn the_service_and_subnets_must_support_the_options() {
     let message = format!("The IP address type dualstack is not supported by the service {GATEWAY01}.");
     invalid(&[("IpAddressType", "dualstack")], &message).await;
     let other = [("ServiceName", NAMELESS), ("PrivateDnsEnabled", "false")];
@@ -91,35 +100,35 @@ async fn options_have_to_be_supported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_out_gets_a_default() {
-    let ec2 = at_once(|knobs| knobs.dns_entries_while_pending = true);
-    let answer = create(&ec2, &[("PrivateDnsEnabled", "")]).await.ok();
-    assert_eq!(answer.one("privateDnsEnabled"), "true", "the service can");
-    assert_eq!(answer.one("groupId"), GROUP_DEFAULT);
-    assert_eq!(answer.one("groupName"), "default");
-    assert_eq!((answer.one("state"), answer.one("ipAddressType")), ("pending".to_owned(), "ipv4".to_owned()));
-    assert_eq!(answer.items("networkInterfaceIdSet").len(), 2);
-    assert_eq!(answer.one("creationTimestamp"), "2026-03-01T12:00:00.000Z");
+async fn omitted_parameters_have_defaults() {
+    let ec2 = instant(|knobs| knobs.dns_entries_while_pending = true);
+    let response = create(&ec2, &[("PrivateDnsEnabled", "")]).await.ok();
+    assert_eq!(response.one("privateDnsEnabled"), "true", "the service supports it");
+    assert_eq!(response.one("groupId"), GROUP_DEFAULT);
+    assert_eq!(response.one("groupName"), "default");
+    assert_eq!((response.one("state"), response.one("ipAddressType")), ("pending".to_owned(), "ipv4".to_owned()));
+    assert_eq!(response.items("networkInterfaceIdSet").len(), 2);
+    assert_eq!(response.one("creationTimestamp"), "2026-03-01T12:00:00.000Z");
     for service in [NAMELESS, UNVERIFIED, EXCLUSIVE] {
-        let answer = create(&ec2, &[("PrivateDnsEnabled", ""), ("ServiceName", service)]).await.ok();
-        assert_eq!(answer.one("privateDnsEnabled"), "false", "{service} cannot");
+        let response = create(&ec2, &[("PrivateDnsEnabled", ""), ("ServiceName", service)]).await.ok();
+        assert_eq!(response.one("privateDnsEnabled"), "false", "{service} does not support it");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_without_subnets_has_no_names() {
-    let ec2 = at_once(|_| {});
+async fn an_endpoint_without_subnets_has_no_dns_entries() {
+    let ec2 = instant(|_| {});
     let id = created(&ec2, &[("SubnetId.1", ""), ("SubnetId.2", "")]).await;
-    let answer = describe(&ec2, &id).await.ok();
-    assert_eq!(answer.one("state"), "available");
-    assert_eq!((answer.items("dnsEntrySet").len(), answer.items("networkInterfaceIdSet").len()), (0, 0));
+    let response = describe(&ec2, &id).await.ok();
+    assert_eq!(response.one("state"), "available");
+    assert_eq!((response.items("dnsEntrySet").len(), response.items("networkInterfaceIdSet").len()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_taken_once_in_each_vpc() {
-    let ec2 = at_once(|_| {});
+async fn a_private_dns_name_is_unique_in_each_vpc() {
+    let ec2 = instant(|_| {});
     created(&ec2, &[]).await;
-    create(&ec2, &[]).await.refused(
+    create(&ec2, &[]).await.rejected(
         "InvalidParameter",
         &format!(
             "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {PRIVATE_NAME} in the VPC {VPC}"
@@ -133,60 +142,63 @@ async fn a_name_is_taken_once_in_each_vpc() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_customers_hosted_zone_takes_the_name_too() {
-    let ec2 = at_once(|_| {});
+async fn a_customer_hosted_zone_conflicts_with_the_name() {
+    let ec2 = instant(|_| {});
     for zone in [PRIVATE_NAME, "aws.tidbcloud.com", "*.us-east-1.prod.aws.tidbcloud.com"] {
         ec2.add_customer_zone(VPC, zone);
-        let answer = create(&ec2, &[]).await;
-        assert!(answer.one("Message").contains("conflicting DNS domain"), "{zone}: {answer:?}");
+        let response = create(&ec2, &[]).await;
+        assert!(response.one("Message").contains("conflicting DNS domain"), "{zone}: {response:?}");
         ec2.remove_customer_zone(VPC, zone);
     }
     created(&ec2, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_taken_until_some_time_after_the_end() {
-    let ec2 = at_once(|knobs| {
+async fn a_name_stays_in_use_for_a_while_after_the_deletion() {
+    let ec2 = instant(|knobs| {
         knobs.delete_ms = crate::Span::exactly(30_000);
         knobs.zone_release_ms = crate::Span::exactly(60_000);
     });
     let id = created(&ec2, &[]).await;
     delete(&ec2, &id).await;
     for (wait, gone) in [(0, false), (30_000, true), (59_999, true)] {
-        pass(wait).await;
+        advance(wait).await;
         assert_eq!(state(&ec2, &id).is_none(), gone);
         assert_eq!(create(&ec2, &[]).await.code(), "InvalidParameter", "after {wait} ms more");
     }
-    pass(1).await;
+    advance(1).await;
     created(&ec2, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_race_may_go_unnoticed_and_end_as_failed() {
-    let ec2 = at_once(|knobs| {
-        knobs.conflict_blind_ms = 1_000;
+async fn an_undetected_race_ends_as_failed() {
+    let ec2 = instant(|knobs| {
+        knobs.conflict_detection_ms = 1_000;
         knobs.create_ms = crate::Span::exactly(5_000);
     });
     let first = created(&ec2, &[]).await;
     let second = created(&ec2, &[]).await;
-    pass(1_000).await;
-    assert_eq!(create(&ec2, &[]).await.code(), "InvalidParameter", "noticed by now");
-    pass(4_000).await;
+    advance(1_000).await;
+    assert_eq!(create(&ec2, &[]).await.code(), "InvalidParameter", "detected by now");
+    advance(4_000).await;
     assert_eq!((state(&ec2, &first), state(&ec2, &second)), (Some(State::Available), Some(State::Failed)));
-    let answer = describe(&ec2, &second).await.ok();
-    assert!(answer.one("lastError").contains("conflicting DNS domain"), "{answer:?}");
+    let response = describe(&ec2, &second).await.ok();
+    assert!(response.one("lastError").contains("conflicting DNS domain"), "{response:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_token_gives_the_same_endpoint_again() {
-    let ec2 = at_once(|knobs| knobs.create_ms = crate::Span::exactly(60_000));
+async fn a_client_token_returns_the_same_endpoint() {
+    let ec2 = instant(|knobs| {
+        knobs.create_ms = crate::Span::exactly(60_000);
+        knobs.echo_client_token = true;
+    });
     let token = [("ClientToken", "once-only")];
-    let answer = create(&ec2, &token).await.ok();
-    assert_eq!((answer.one("clientToken").as_str(), answer.one("state").as_str()), ("once-only", "pending"));
-    pass(60_000).await;
+    let response = create(&ec2, &token).await.ok();
+    assert_eq!((response.one("clientToken").as_str(), response.one("state").as_str()), ("once-only", "pending"));
+    advance(60_000).await;
     let again = create(&ec2, &token).await.ok();
-    assert_eq!(again.one("vpcEndpointId"), answer.one("vpcEndpointId"));
-    assert_eq!(again.one("state"), "available", "the state of now");
+    assert_eq!(again.one("vpcEndpointId"), response.one("vpcEndpointId"));
+    assert_eq!(again.one("state"), "available", "the current state");
     let changed = create(&ec2, &[("ClientToken", "once-only"), ("SecurityGroupId.1", GROUP)]).await;
     assert_eq!(changed.code(), "IdempotentParameterMismatch");
     assert_eq!(create(&ec2, &[("ClientToken", &"x".repeat(65))]).await.code(), "InvalidClientToken");
@@ -194,8 +206,8 @@ async fn a_client_token_gives_the_same_endpoint_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_creation_leaves_its_token_unused() {
-    let ec2 = at_once(|_| {});
+async fn a_rejected_request_does_not_use_up_its_token() {
+    let ec2 = instant(|_| {});
     ec2.add_customer_zone(VPC, PRIVATE_NAME);
     assert_eq!(create(&ec2, &[("ClientToken", "t")]).await.code(), "InvalidParameter");
     ec2.remove_customer_zone(VPC, PRIVATE_NAME);
@@ -203,9 +215,9 @@ async fn a_refused_creation_leaves_its_token_unused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_of_a_deleted_endpoint_is_replayed_or_forgotten() {
+async fn a_token_of_a_deleted_endpoint_can_be_replayed_or_reused() {
     for (knob, same) in [(TokenAfterDelete::Replay, true), (TokenAfterDelete::Forget, false)] {
-        let ec2 = at_once(|knobs| knobs.token_after_delete = knob);
+        let ec2 = instant(|knobs| knobs.token_after_delete = knob);
         let id = created(&ec2, &[("ClientToken", "t")]).await;
         delete(&ec2, &id).await;
         let again = create(&ec2, &[("ClientToken", "t")]).await.ok();
@@ -216,8 +228,8 @@ async fn a_token_of_a_deleted_endpoint_is_replayed_or_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quotas() {
-    let ec2 = at_once(|knobs| {
+async fn quotas_are_enforced() {
+    let ec2 = instant(|knobs| {
         knobs.endpoints_per_vpc = 1;
         knobs.tags_per_resource = 1;
     });
@@ -232,7 +244,7 @@ async fn quotas() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_interface_takes_an_address() {
+async fn each_interface_uses_an_address() {
     let mut world = world();
     world.knobs.instant();
     world.subnets.iter_mut().find(|subnet| subnet.id == SUBNET_C).unwrap().free_addresses = 1;
@@ -241,15 +253,18 @@ async fn every_interface_takes_an_address() {
     let subnet = call(&ec2, "DescribeSubnets", &[("SubnetId.1", SUBNET_C)]).await.ok();
     assert_eq!(subnet.one("availableIpAddressCount"), "0");
     let second = create(&ec2, &[("PrivateDnsEnabled", "false")]).await;
-    assert_eq!(second.code(), "InsufficientFreeAddressesInSubnet");
+    let message = "The specified subnet does not have enough free addresses to satisfy the request.";
+    second.rejected("InsufficientFreeAddressesInSubnet", message);
+    let other = created(&ec2, &[("PrivateDnsEnabled", "false"), ("SubnetId.1", SUBNET_D), ("SubnetId.2", "")]).await;
+    modify(&ec2, &other, &[("AddSubnetId.1", SUBNET_C)]).await.rejected("InsufficientFreeAddressesInSubnet", message);
     delete(&ec2, &id).await;
     created(&ec2, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_does_nothing() {
-    let ec2 = at_once(|_| {});
-    let answer = create(&ec2, &[("DryRun", "true")]).await;
-    assert_eq!((answer.status, answer.code().as_str()), (412, "DryRunOperation"));
-    assert_eq!((ec2.endpoints(), ec2.complaints()), (vec![], vec![]));
+async fn a_dry_run_has_no_effect() {
+    let ec2 = instant(|_| {});
+    let response = create(&ec2, &[("DryRun", "true")]).await;
+    assert_eq!((response.status, response.code().as_str()), (412, "DryRunOperation"));
+    assert_eq!((ec2.endpoints(), ec2.unrecognized_requests()), (vec![], vec![]));
 }

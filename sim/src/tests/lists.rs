@@ -1,4 +1,4 @@
-//! Filters, pages, and what each Describe shows.
+//! Filters, pagination, and the content of each Describe response.
 
 use super::*;
 use crate::EndpointSpec;
@@ -12,8 +12,8 @@ async fn ids(ec2: &Ec2, params: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endpoints_are_filtered() {
-    let ec2 = at_once(|_| {});
+async fn endpoints_can_be_filtered() {
+    let ec2 = instant(|_| {});
     let first = ec2.create_foreign_endpoint(foreign(VPC, GATEWAY01));
     let second = ec2.create_foreign_endpoint(foreign(VPC_OTHER, GATEWAY01));
     ec2.set_tag(&second, "Owner", "TeamA");
@@ -39,18 +39,18 @@ async fn endpoints_are_filtered() {
         assert_eq!(ids(&ec2, &filter(name, value)).await, expected, "{name} {value}");
     }
     let unknown = call(&ec2, "DescribeVpcEndpoints", &filter("private-dns-enabled", "true")).await;
-    unknown.refused("InvalidParameterValue", "The filter 'private-dns-enabled' is invalid");
-    assert_eq!(ids(&ec2, &[]).await, both, "no id means all");
+    unknown.rejected("InvalidParameterValue", "The filter 'private-dns-enabled' is invalid");
+    assert_eq!(ids(&ec2, &[]).await, both, "without IDs, all are returned");
     let missing = call(&ec2, "DescribeVpcEndpoints", &[("VpcEndpointId.1", &first), ("VpcEndpointId.2", ABSENT)]).await;
     assert_eq!(missing.code(), "InvalidVpcEndpointId.NotFound");
-    assert_eq!(ec2.complaints(), [""; 0]);
+    assert_eq!(ec2.unrecognized_requests(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_follow_one_another() {
-    let ec2 = at_once(|knobs| knobs.page_size = 2);
-    let mut made: Vec<String> = (0..5).map(|_| ec2.create_foreign_endpoint(foreign(VPC, GATEWAY01))).collect();
-    made.sort();
+async fn lists_are_paginated() {
+    let ec2 = instant(|knobs| knobs.page_size = 2);
+    let mut created: Vec<String> = (0..5).map(|_| ec2.create_foreign_endpoint(foreign(VPC, GATEWAY01))).collect();
+    created.sort();
     let mut seen = Vec::new();
     let (mut token, mut first_token) = (String::new(), String::new());
     for expected in [2, 2, 1] {
@@ -63,40 +63,40 @@ async fn pages_follow_one_another() {
             first_token.clone_from(&token);
         }
     }
-    assert_eq!((seen, token.as_str()), (made, ""));
+    assert_eq!((seen, token.as_str()), (created, ""));
     assert_eq!(ids(&ec2, &[("MaxResults", "1")]).await.len(), 1);
-    assert_eq!(ids(&ec2, &[("MaxResults", "1000")]).await.len(), 2, "never more than the knob says");
+    assert_eq!(ids(&ec2, &[("MaxResults", "1000")]).await.len(), 2, "limited by the knob");
     let other = call(&ec2, "DescribeVpcs", &[("NextToken", first_token.as_str())]).await;
-    assert_eq!(other.code(), "InvalidNextToken", "a token is for its own action");
+    assert_eq!(other.code(), "InvalidNextToken", "a token belongs to its action");
     let wrong = call(&ec2, "DescribeVpcEndpoints", &[("NextToken", "nonsense")]).await;
-    wrong.refused("InvalidNextToken", "The token 'nonsense' is invalid");
+    wrong.rejected("InvalidNextToken", "The token 'nonsense' is invalid");
     assert_eq!(call(&ec2, "DescribeVpcs", &[("MaxResults", "4")]).await.code(), "InvalidParameterValue");
 }
 
 #[tokio::test(start_paused = true)]
-async fn services_show_the_zones_in_common_under_the_callers_names() {
-    let ec2 = at_once(|_| {});
-    let answer = call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", GATEWAY01)]).await.ok();
-    assert_eq!(answer.items("serviceNameSet"), [GATEWAY01]);
-    assert_eq!(answer.items("availabilityZoneSet"), ["us-east-1c", "us-east-1d"]);
-    assert_eq!(answer.items("availabilityZoneIdSet"), ["use1-az1", "use1-az2"]);
-    assert_eq!(answer.one("privateDnsName"), PRIVATE_NAME);
-    assert_eq!(answer.one("privateDnsNameVerificationState"), "verified");
-    assert_eq!(answer.items("baseEndpointDnsNameSet"), ["vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com"]);
-    assert_eq!(answer.one("acceptanceRequired"), "false");
-    ec2.turn_knobs(|knobs| knobs.service_zone_ids = false);
-    let answer = call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", GATEWAY01)]).await.ok();
-    assert_eq!(answer.all("availabilityZoneIdSet").len(), 0);
+async fn services_list_the_common_zones_with_the_callers_names() {
+    let ec2 = instant(|_| {});
+    let response = call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", GATEWAY01)]).await.ok();
+    assert_eq!(response.items("serviceNameSet"), [GATEWAY01]);
+    assert_eq!(response.items("availabilityZoneSet"), ["us-east-1c", "us-east-1d"]);
+    assert_eq!(response.items("availabilityZoneIdSet"), ["use1-az1", "use1-az2"]);
+    assert_eq!(response.one("privateDnsName"), PRIVATE_NAME);
+    assert_eq!(response.one("privateDnsNameVerificationState"), "verified");
+    assert_eq!(response.items("baseEndpointDnsNameSet"), ["vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com"]);
+    assert_eq!(response.one("acceptanceRequired"), "false");
+    ec2.update_knobs(|knobs| knobs.service_zone_ids = false);
+    let response = call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", GATEWAY01)]).await.ok();
+    assert_eq!(response.all("availabilityZoneIdSet").len(), 0);
     let all = call(&ec2, "DescribeVpcEndpointServices", &[]).await.ok().items("serviceNameSet");
-    assert!(all.len() == 5 && !all.contains(&FORBIDDEN.to_owned()), "{all:?}");
+    assert!(all.len() == 6 && !all.contains(&FORBIDDEN.to_owned()), "{all:?}");
     call(&ec2, "DescribeVpcEndpointServices", &[("ServiceName.1", FORBIDDEN)])
         .await
-        .refused("InvalidServiceName", &format!("The Vpc Endpoint Service '{FORBIDDEN}' does not exist"));
+        .rejected("InvalidServiceName", &format!("The Vpc Endpoint Service '{FORBIDDEN}' does not exist"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_participant_of_a_shared_vpc_sees_it_but_not_what_is_in_it() {
-    let ec2 = at_once(|_| {});
+async fn a_participant_sees_a_shared_vpc_but_not_its_endpoints_and_groups() {
+    let ec2 = instant(|_| {});
     let id = ec2.create_foreign_endpoint(foreign(VPC_SHARED, GATEWAY01));
     assert_eq!(ids(&ec2, &[]).await, [""; 0]);
     assert_eq!(describe(&ec2, &id).await.code(), "InvalidVpcEndpointId.NotFound");
@@ -111,10 +111,10 @@ async fn the_participant_of_a_shared_vpc_sees_it_but_not_what_is_in_it() {
 
 #[tokio::test(start_paused = true)]
 async fn vpcs_have_dns_attributes() {
-    let ec2 = at_once(|_| {});
+    let ec2 = instant(|_| {});
     let value = async |attribute| {
-        let asked = [("VpcId", VPC_NO_HOSTNAMES), ("Attribute", attribute)];
-        call(&ec2, "DescribeVpcAttribute", &asked).await.ok().one("value")
+        let request = [("VpcId", VPC_NO_HOSTNAMES), ("Attribute", attribute)];
+        call(&ec2, "DescribeVpcAttribute", &request).await.ok().one("value")
     };
     assert_eq!((value("enableDnsSupport").await, value("enableDnsHostnames").await), ("true".into(), "false".into()));
     let set = [("VpcId", VPC_NO_HOSTNAMES), ("EnableDnsHostnames.Value", "true")];
@@ -127,8 +127,8 @@ async fn vpcs_have_dns_attributes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn subnets_and_zones_know_names_and_ids() {
-    let ec2 = at_once(|_| {});
+async fn subnets_and_zones_have_names_and_ids() {
+    let ec2 = instant(|_| {});
     let filter = [
         ("Filter.1.Name", "vpc-id"),
         ("Filter.1.Value.1", VPC),
@@ -136,8 +136,8 @@ async fn subnets_and_zones_know_names_and_ids() {
         ("Filter.2.Value.1", "use1-az1"),
         ("Filter.2.Value.2", "use1-az2"),
     ];
-    let answer = call(&ec2, "DescribeSubnets", &filter).await.ok();
-    assert_eq!(answer.all("subnetId"), [SUBNET_C, SUBNET_D]);
+    let response = call(&ec2, "DescribeSubnets", &filter).await.ok();
+    assert_eq!(response.all("subnetId"), [SUBNET_C, SUBNET_D]);
     let unserved =
         call(&ec2, "DescribeSubnets", &[("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", VPC_UNSERVED)]).await;
     assert_eq!(unserved.all("availabilityZoneId"), ["use1-az4"]);

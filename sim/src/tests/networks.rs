@@ -1,14 +1,14 @@
-//! VPCs and subnets that are made by call.
+//! VPCs and subnets that are created through the API.
 
 use super::*;
 
-async fn subnet(ec2: &Ec2, vpc: &str, block: &str, zone: (&str, &str)) -> Answer {
+async fn subnet(ec2: &Ec2, vpc: &str, block: &str, zone: (&str, &str)) -> Response {
     call(ec2, "CreateSubnet", &[("VpcId", vpc), ("CidrBlock", block), zone]).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vpc_comes_with_its_subnets_and_goes_after_them() {
-    let ec2 = at_once(|_| {});
+async fn a_vpc_is_deleted_after_its_subnets() {
+    let ec2 = instant(|_| {});
     let tag = [
         ("CidrBlock", "10.9.0.0/16"),
         ("TagSpecification.1.ResourceType", "vpc"),
@@ -25,28 +25,28 @@ async fn a_vpc_comes_with_its_subnets_and_goes_after_them() {
     let hostnames = [("VpcId", vpc.as_str()), ("EnableDnsHostnames.Value", "true")];
     call(&ec2, "ModifyVpcAttribute", &hostnames).await.ok();
 
-    let made = subnet(&ec2, &vpc, "10.9.1.0/24", ("AvailabilityZoneId", "use1-az1")).await.ok();
-    assert_eq!(made.one("availableIpAddressCount"), "251");
-    let made = made.one("subnetId");
-    let endpoint = created(&ec2, &[("VpcId", &vpc), ("SubnetId.1", &made), ("SubnetId.2", "")]).await;
+    let created_subnet = subnet(&ec2, &vpc, "10.9.1.0/24", ("AvailabilityZoneId", "use1-az1")).await.ok();
+    assert_eq!(created_subnet.one("availableIpAddressCount"), "251");
+    let created_subnet = created_subnet.one("subnetId");
+    let endpoint = created(&ec2, &[("VpcId", &vpc), ("SubnetId.1", &created_subnet), ("SubnetId.2", "")]).await;
     let group = ec2.groups().into_iter().find(|group| group.vpc_id == vpc).unwrap();
     assert_eq!((group.name.as_str(), &ec2.endpoints()[0].group_ids), ("default", &vec![group.id]));
 
-    for (action, name, id) in [("DeleteSubnet", "SubnetId", &made), ("DeleteVpc", "VpcId", &vpc)] {
-        assert_eq!(call(&ec2, action, &[(name, id)]).await.code(), "DependencyViolation", "the endpoint is in it");
+    for (action, name, id) in [("DeleteSubnet", "SubnetId", &created_subnet), ("DeleteVpc", "VpcId", &vpc)] {
+        assert_eq!(call(&ec2, action, &[(name, id)]).await.code(), "DependencyViolation", "it contains the endpoint");
     }
     delete(&ec2, &endpoint).await;
-    assert_eq!(call(&ec2, "DeleteVpc", &[("VpcId", &vpc)]).await.code(), "DependencyViolation", "a subnet is in it");
-    call(&ec2, "DeleteSubnet", &[("SubnetId", &made)]).await.ok();
+    assert_eq!(call(&ec2, "DeleteVpc", &[("VpcId", &vpc)]).await.code(), "DependencyViolation", "it contains a subnet");
+    call(&ec2, "DeleteSubnet", &[("SubnetId", &created_subnet)]).await.ok();
     call(&ec2, "DeleteVpc", &[("VpcId", &vpc)]).await.ok();
     assert_eq!(call(&ec2, "DeleteVpc", &[("VpcId", &vpc)]).await.code(), "InvalidVpcID.NotFound");
-    assert!(ec2.groups().iter().all(|group| group.vpc_id != vpc), "its default group is gone with it");
-    assert_eq!(ec2.complaints(), [""; 0]);
+    assert!(ec2.groups().iter().all(|group| group.vpc_id != vpc), "its default security group is deleted with it");
+    assert_eq!(ec2.unrecognized_requests(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vpc_with_a_security_group_stays() {
-    let ec2 = at_once(|_| {});
+async fn a_vpc_with_a_security_group_cannot_be_deleted() {
+    let ec2 = instant(|_| {});
     let vpc = call(&ec2, "CreateVpc", &[("CidrBlock", "10.9.0.0/16")]).await.ok().one("vpcId");
     let group = [("GroupName", "mine"), ("GroupDescription", "for a test"), ("VpcId", vpc.as_str())];
     call(&ec2, "CreateSecurityGroup", &group).await.ok();
@@ -55,8 +55,8 @@ async fn a_vpc_with_a_security_group_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocks_that_do_not_fit_are_refused() {
-    let ec2 = at_once(|_| {});
+async fn invalid_cidr_blocks_are_rejected() {
+    let ec2 = instant(|_| {});
     for (block, code) in [
         ("10.9.0.0", "InvalidParameterValue"),
         ("10.9.0.0/33", "InvalidParameterValue"),

@@ -1,7 +1,7 @@
-//! What EC2 asks IAM about each call, and what comes of the answer.
+//! The permissions that each call requires, and the effect of policies.
 
 use super::*;
-use crate::{Policy, Span};
+use crate::{Policy, Route53Denial, Span};
 use serde_json::{Value, json};
 
 const ENDPOINT: &str = "vpce-0123456789abcdef0";
@@ -13,7 +13,7 @@ fn policy(statement: &Value) -> Policy {
 type Pair<'a> = (&'a str, &'a str);
 type Form<'a> = &'a [Pair<'a>];
 
-/// Everything is allowed, but for what fits a condition.
+/// Allows everything except requests that match a condition.
 fn all_but(condition: &Value) -> Policy {
     policy(&json!([
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -21,35 +21,35 @@ fn all_but(condition: &Value) -> Policy {
     ]))
 }
 
-/// A world with somebody's endpoint in it.
-fn peopled(turn: impl FnOnce(&mut Knobs)) -> Ec2 {
-    let ec2 = at_once(turn);
+/// A world with a foreign endpoint.
+fn with_endpoint(update: impl FnOnce(&mut Knobs)) -> Ec2 {
+    let ec2 = instant(update);
     ec2.create_foreign_endpoint(crate::EndpointSpec {
         id: ENDPOINT.to_owned(),
         vpc_id: VPC.to_owned(),
         service_name: GATEWAY02.to_owned(),
         state: State::Available,
         subnet_ids: vec![SUBNET_D.to_owned()],
-        tags: [("Name".to_owned(), "by hand".to_owned())].into(),
+        tags: [("Name".to_owned(), "manual".to_owned())].into(),
         ..crate::EndpointSpec::default()
     });
     ec2
 }
 
-/// What IAM is asked about a call that it allows, as `action kind/id`, without `ec2:`.
-async fn asked(action: &str, params: &[(&str, &str)]) -> Vec<String> {
-    let ec2 = peopled(|_| {});
+/// The authorization requests for an allowed call, as `action kind/id`, without `ec2:`.
+async fn authorized(action: &str, params: &[(&str, &str)]) -> Vec<String> {
+    let ec2 = with_endpoint(|_| {});
     ec2.set_policy(Some(policy(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }))));
     call(&ec2, action, params).await.ok();
     let short = |resource: &str| resource.rsplit(':').next().unwrap().to_owned();
-    ec2.policy_use()
+    ec2.authorizations()
         .iter()
-        .map(|asked| format!("{} {}", asked.action.trim_start_matches("ec2:"), short(&asked.resource)))
+        .map(|request| format!("{} {}", request.action.trim_start_matches("ec2:"), short(&request.resource)))
         .collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn making_an_endpoint_asks_for_all_that_it_touches() {
+async fn creating_an_endpoint_requires_permission_on_all_of_its_resources() {
     let tag = [("TagSpecification.1.ResourceType", "vpc-endpoint"), ("TagSpecification.1.Tag.1.Key", "a")];
     let more = [&[("SecurityGroupId.1", GROUP)], &tag[..]].concat();
     let whole = [
@@ -64,15 +64,15 @@ async fn making_an_endpoint_asks_for_all_that_it_touches() {
         "DescribeSecurityGroups *".to_owned(),
         "route53:AssociateVPCWithHostedZone *".to_owned(),
     ];
-    assert_eq!(asked("CreateVpcEndpoint", &usual(&more)).await, whole);
-    let plain = asked("CreateVpcEndpoint", &usual(&[("PrivateDnsEnabled", "false")])).await;
-    assert!(!plain.iter().any(|asked| asked.contains("route53") || asked.contains("CreateTags")), "{plain:?}");
-    let unsaid = asked("CreateVpcEndpoint", &usual(&[("PrivateDnsEnabled", "")])).await;
-    assert!(unsaid.contains(&whole[9]), "private DNS is on by default: {unsaid:?}");
+    assert_eq!(authorized("CreateVpcEndpoint", &request(&more)).await, whole);
+    let plain = authorized("CreateVpcEndpoint", &request(&[("PrivateDnsEnabled", "false")])).await;
+    assert!(!plain.iter().any(|request| request.contains("route53") || request.contains("CreateTags")), "{plain:?}");
+    let by_default = authorized("CreateVpcEndpoint", &request(&[("PrivateDnsEnabled", "")])).await;
+    assert!(by_default.contains(&whole[9]), "private DNS is on by default: {by_default:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_actions_ask_for_what_they_name() {
+async fn other_actions_require_permission_on_the_resources_they_name() {
     let endpoint = ("VpcEndpointId", ENDPOINT);
     let group =
         [("GroupId", GROUP), ("IpPermissions.1.IpProtocol", "-1"), ("IpPermissions.1.Groups.1.GroupId", GROUP_DEFAULT)];
@@ -138,53 +138,53 @@ async fn other_actions_ask_for_what_they_name() {
         ("DescribeVpcEndpoints", vec![("VpcEndpointId.1", ENDPOINT)], vec!["DescribeVpcEndpoints *".to_owned()]),
     ];
     for (action, params, expected) in cases {
-        assert_eq!(asked(action, &params).await, expected, "{action} {params:?}");
+        assert_eq!(authorized(action, &params).await, expected, "{action} {params:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn iam_is_told_of_tags_service_and_region() {
+async fn conditions_can_use_tags_service_and_region() {
     let tag = [
         ("TagSpecification.1.ResourceType", "vpc-endpoint"),
         ("TagSpecification.1.Tag.1.Key", "a:b"),
         ("TagSpecification.1.Tag.1.Value", "1"),
     ];
-    let made = usual(&tag);
-    let mark = [("ResourceId.1", ENDPOINT), ("Tag.1.Key", "x")];
+    let new = request(&tag);
+    let tagging = [("ResourceId.1", ENDPOINT), ("Tag.1.Key", "x")];
     let denied: [(&str, Form, Value); 9] = [
-        ("CreateVpcEndpoint", &made, json!({ "StringEquals": { "aws:RequestTag/a:b": "1" } })),
-        ("CreateVpcEndpoint", &made, json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": "a:b" } })),
-        ("CreateVpcEndpoint", &made, json!({ "StringLike": { "ec2:VpceServiceName": "com.amazonaws.vpce.*" } })),
-        ("CreateVpcEndpoint", &made, json!({ "StringEquals": { "ec2:CreateAction": "CreateVpcEndpoint" } })),
-        ("CreateVpcEndpoint", &made, json!({ "StringEquals": { "ec2:ResourceTag/Name": "application" } })),
+        ("CreateVpcEndpoint", &new, json!({ "StringEquals": { "aws:RequestTag/a:b": "1" } })),
+        ("CreateVpcEndpoint", &new, json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": "a:b" } })),
+        ("CreateVpcEndpoint", &new, json!({ "StringLike": { "ec2:VpceServiceName": "com.amazonaws.vpce.*" } })),
+        ("CreateVpcEndpoint", &new, json!({ "StringEquals": { "ec2:CreateAction": "CreateVpcEndpoint" } })),
+        ("CreateVpcEndpoint", &new, json!({ "StringEquals": { "ec2:ResourceTag/Name": "application" } })),
         ("DescribeVpcs", &[], json!({ "StringEquals": { "aws:RequestedRegion": "us-east-1" } })),
-        ("CreateTags", &mark, json!({ "StringEquals": { "aws:ResourceTag/Name": "by hand" } })),
-        ("CreateTags", &mark, json!({ "Null": { "aws:RequestTag/x": "false" } })),
-        ("DeleteTags", &mark, json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": "x" } })),
+        ("CreateTags", &tagging, json!({ "StringEquals": { "aws:ResourceTag/Name": "manual" } })),
+        ("CreateTags", &tagging, json!({ "Null": { "aws:RequestTag/x": "false" } })),
+        ("DeleteTags", &tagging, json!({ "ForAnyValue:StringEquals": { "aws:TagKeys": "x" } })),
     ];
     for (action, params, condition) in denied {
-        let ec2 = peopled(|_| {});
+        let ec2 = with_endpoint(|_| {});
         ec2.set_policy(Some(all_but(&condition)));
         assert_eq!(call(&ec2, action, params).await.code(), "UnauthorizedOperation", "{condition}");
     }
     let allowed: [(&str, Form, Value); 4] = [
-        // What is to be made has no tags yet, and what is tagged later has no action that makes it.
-        ("CreateVpcEndpoint", &made, json!({ "Null": { "aws:ResourceTag/a:b": "false" } })),
-        ("CreateTags", &mark, json!({ "Null": { "ec2:CreateAction": "false" } })),
-        ("CreateTags", &mark, json!({ "Null": { "ec2:VpceServiceName": "false" } })),
-        // No keys in the request means all tags.
-        ("DeleteTags", &mark[..1], json!({ "Null": { "aws:TagKeys": "false" } })),
+        // A resource to be created has no resource tags, and tagging an existing one has no create action.
+        ("CreateVpcEndpoint", &new, json!({ "Null": { "aws:ResourceTag/a:b": "false" } })),
+        ("CreateTags", &tagging, json!({ "Null": { "ec2:CreateAction": "false" } })),
+        ("CreateTags", &tagging, json!({ "Null": { "ec2:VpceServiceName": "false" } })),
+        // A request without keys deletes all tags.
+        ("DeleteTags", &tagging[..1], json!({ "Null": { "aws:TagKeys": "false" } })),
     ];
     for (action, params, condition) in allowed {
-        let ec2 = peopled(|_| {});
+        let ec2 = with_endpoint(|_| {});
         ec2.set_policy(Some(all_but(&condition)));
         call(&ec2, action, params).await.ok();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_denial_comes_before_any_effect_and_names_action_and_resource() {
-    let ec2 = peopled(|_| {});
+async fn a_denied_call_has_no_effect_and_names_action_and_resource() {
+    let ec2 = with_endpoint(|_| {});
     ec2.set_policy(Some(policy(&json!({
         "Effect": "Allow",
         "Action": ["ec2:CreateVpcEndpoint", "ec2:Describe*"],
@@ -195,38 +195,40 @@ async fn a_denial_comes_before_any_effect_and_names_action_and_resource() {
                arn:aws:sts::123456789012:assumed-role/caller/session is not authorized to perform: ";
     let resource = "arn:aws:ec2:us-east-1:123456789012:vpc-endpoint";
     let tag = [("TagSpecification.1.ResourceType", "vpc-endpoint"), ("TagSpecification.1.Tag.1.Key", "a")];
-    let answer = create(&ec2, &tag).await;
-    assert_eq!(answer.status, 403);
-    answer.refused(
-        "UnauthorizedOperation",
-        &format!(
+    let response = create(&ec2, &tag).await;
+    assert_eq!(response.status, 403);
+    assert_eq!(response.code(), "UnauthorizedOperation");
+    let message = response.one("Message");
+    let (readable, encoded) = message.split_once(". Encoded authorization failure message: ").unwrap();
+    assert_eq!(
+        readable,
+        format!(
             "{who}ec2:CreateTags on resource: {resource}/* because no identity-based policy allows the ec2:CreateTags action"
-        ),
+        )
     );
-    let answer = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
-    assert_eq!(answer.status, 403, "the whole call, not an item of its answer");
+    assert_eq!(encoded.len(), 400);
+    let response = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
+    assert_eq!(response.status, 403, "the whole call is denied, not an item of it");
     assert_eq!(ec2.endpoints(), before);
-    // A dry run tells.
+    // A dry run is authorized too.
     assert_eq!(create(&ec2, &[&tag[..], &[("DryRun", "true")]].concat()).await.code(), "UnauthorizedOperation");
 
     ec2.set_policy(Some(all_but(&json!({ "Null": { "aws:ResourceTag/Name": "false" } }))));
-    let answer = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
-    answer.refused(
-        "UnauthorizedOperation",
-        &format!(
-            "{who}ec2:DeleteVpcEndpoints on resource: {resource}/{ENDPOINT} with an explicit deny in an identity-based policy"
-        ),
+    let response = call(&ec2, "DeleteVpcEndpoints", &[("VpcEndpointId.1", ENDPOINT)]).await;
+    let expected = format!(
+        "{who}ec2:DeleteVpcEndpoints on resource: {resource}/{ENDPOINT} with an explicit deny in an identity-based policy. "
     );
-    let [asked] = ec2.policy_use().try_into().unwrap();
-    assert!(!asked.allowed && asked.by.len() == 1, "{asked:?}");
+    assert!(response.one("Message").starts_with(&expected), "{response:?}");
+    let [request] = ec2.authorizations().try_into().unwrap();
+    assert!(!request.allowed && request.by.len() == 1, "{request:?}");
     ec2.set_policy(None);
     delete(&ec2, ENDPOINT).await;
-    assert_eq!(ec2.policy_use(), []);
+    assert_eq!(ec2.authorizations(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shared_belongs_to_its_owner() {
-    let ec2 = peopled(|_| {});
+async fn a_shared_vpc_has_the_arn_of_its_owner() {
+    let ec2 = with_endpoint(|_| {});
     let own = "arn:aws:ec2:us-east-1:123456789012:vpc/*";
     ec2.set_policy(Some(policy(&json!({ "Effect": "Allow", "Action": "*", "Resource": own }))));
     let attribute = ("Attribute", "enableDnsSupport");
@@ -235,7 +237,7 @@ async fn what_is_shared_belongs_to_its_owner() {
     assert!(shared.one("Message").contains(&format!("arn:aws:ec2:us-east-1:210987654321:vpc/{VPC_SHARED}")));
 }
 
-/// Whoever may only delete what has a tag.
+/// Allows everything, but only on resources with a tag.
 fn tagged_only() -> Policy {
     policy(&json!({
         "Effect": "Allow",
@@ -246,20 +248,20 @@ fn tagged_only() -> Policy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_there_is_denied_or_not_found() {
+async fn a_nonexistent_resource_is_denied_or_not_found() {
     for (denies, code) in [(false, "InvalidGroup.NotFound"), (true, "UnauthorizedOperation")] {
-        let ec2 = at_once(|knobs| knobs.denies_the_unknown = denies);
+        let ec2 = instant(|knobs| knobs.deny_unknown_resources = denies);
         ec2.set_policy(Some(tagged_only()));
         let params = [("GroupId", "sg-0123456789abcdef0")];
         assert_eq!(call(&ec2, "DeleteSecurityGroup", &params).await.code(), code);
-        // What is there is never passed over.
+        // Existing resources are always authorized.
         assert_eq!(call(&ec2, "DeleteSecurityGroup", &[("GroupId", GROUP)]).await.code(), "UnauthorizedOperation");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn iam_may_know_of_tags_later_than_ec2() {
-    let ec2 = at_once(|knobs| knobs.iam_lag_ms = Span::exactly(2_000));
+async fn tags_can_take_effect_in_iam_later_than_in_ec2() {
+    let ec2 = instant(|knobs| knobs.iam_lag_ms = Span::exactly(2_000));
     ec2.set_policy(Some(tagged_only()));
     let spec = crate::EndpointSpec {
         vpc_id: VPC.to_owned(),
@@ -270,13 +272,13 @@ async fn iam_may_know_of_tags_later_than_ec2() {
     let id = ec2.create_foreign_endpoint(spec);
     let params = [("VpcEndpointId.1", id.as_str())];
     assert_eq!(call(&ec2, "DeleteVpcEndpoints", &params).await.code(), "UnauthorizedOperation");
-    pass(2_000).await;
+    advance(2_000).await;
     delete(&ec2, &id).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_route_53_private_dns_may_hang() {
-    let ec2 = peopled(|knobs| knobs.hangs_without_route53 = true);
+async fn enabling_private_dns_without_route_53_permission_can_hang() {
+    let ec2 = with_endpoint(|knobs| knobs.route53_denial = Route53Denial::NoResponse);
     ec2.set_policy(Some(policy(&json!({ "Effect": "Allow", "Action": "ec2:*", "Resource": "*" }))));
     let on = modify(&ec2, ENDPOINT, &[("PrivateDnsEnabled", "true")]);
     assert!(tokio::time::timeout(Duration::from_secs(3_600), on).await.is_err());

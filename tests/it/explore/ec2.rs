@@ -24,7 +24,7 @@ pub(super) const LAG: Moment = READ_LAG.as_secs();
 const MAKING: Moment = 6;
 const ENDING: Moment = 6;
 const LISTED: Moment = 12;
-/// Older than any endpoint that there is no hurry to look at.
+/// Older than any endpoint that there is no fast to look at.
 const OLD: Moment = 1_000;
 
 pub(super) fn timestamp(at: Moment) -> Timestamp {
