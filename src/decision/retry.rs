@@ -71,7 +71,8 @@ impl Retries {
             (ErrorKind::GroupGone, _) => {
                 request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())
             }
-            (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown, _) => is_new(journal.started()),
+            // The same stack may have created or changed it a moment ago.
+            (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown | ErrorKind::NetworkGone, _) => is_new(journal.started()),
             (ErrorKind::NameTaken | ErrorKind::GroupInUse | ErrorKind::Final, _) => false,
         };
         if !may_pass {

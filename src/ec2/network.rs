@@ -1,6 +1,6 @@
 //! Services, VPCs and subnets.
 
-use super::errors::{Call, no_special_kind};
+use super::errors::{Call, VPC, is_not_found, no_special_kind};
 use super::{Ec2, Result, filter};
 use crate::model::ids::{ServiceName, VpcId};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
@@ -48,10 +48,7 @@ impl Ec2 {
                 support: support.enable_dns_support().and_then(AttributeBooleanValue::value).unwrap_or_default(),
                 hostnames: hostnames.enable_dns_hostnames().and_then(AttributeBooleanValue::value).unwrap_or_default(),
             })),
-            // Both spellings of the code have been seen.
-            Err(error) if error.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidVpcID.NotFound")) => {
-                Ok(None)
-            }
+            Err(error) if error.code().is_some_and(|code| is_not_found(code, VPC)) => Ok(None),
             Err(error) => Err(call.failed(&error)),
         }
     }
