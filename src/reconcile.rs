@@ -15,6 +15,7 @@ use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
+use crate::model::query::EndpointQuery;
 use crate::model::tags::Holder;
 use crate::request::Request;
 use crate::runtime::clock::Clock;
@@ -179,11 +180,15 @@ impl Reconciler<'_> {
                 let found = self.ec2.group_by_name(&place.0, &place.1).await;
                 found.map(|group| FactValue::ManagedGroup(place.clone(), group))
             }
+            (Fact::Neighbors, _, Some(vpc)) => {
+                self.ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await.map(FactValue::Neighbors)
+            }
             // A request that names no VPC, or no service, has none.
             (Fact::Service, None, _) => Ok(FactValue::Service(None)),
             (Fact::Vpc, _, None) => Ok(FactValue::Vpc(None)),
             (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
             (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
+            (Fact::Neighbors, _, None) => Ok(FactValue::Neighbors(Vec::new())),
         }
     }
 

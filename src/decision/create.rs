@@ -3,14 +3,14 @@
 use super::action::Action;
 use super::difference::Relation;
 use super::facts::Fact;
-use super::poll::POLL;
+use super::poll::{LAG_POLL, POLL};
 use super::provision::Provision;
 use super::refusal::Refusal;
 use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
-use crate::model::tags::OWNED;
+use crate::model::tags::{OWNED, is_held};
 use jiff::SignedDuration;
 
 /// How long a private DNS name may be refused before it counts as someone else's.
@@ -82,11 +82,12 @@ impl Provision<'_> {
         Ok(vec![id])
     }
 
-    /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still being deleted; or, if
-    /// nothing shows up, a private hosted zone of the customer has the name.
+    /// EC2's conflict error means "look again": another stack was faster, an endpoint is still being deleted, or an endpoint
+    /// of another service has the name; or, if nothing shows up, a private hosted zone of the customer has it.
     pub(super) fn wait_for_name(&self, vpc: &VpcId) -> Unless<()> {
         let View { observed, facts, journal } = self.view;
         let Some(taken) = journal.creation().name_taken else { return Ok(()) };
+        self.wait_for_other_service(vpc)?;
         let waited = observed.at.duration_since(taken.first);
         if waited >= NAME_PATIENCE {
             let name = facts.service()?.and_then(|service| service.private_dns_name.clone());
@@ -101,5 +102,34 @@ impl Provision<'_> {
         }
         let pausing = observed.at.duration_since(taken.last) < NAME_PAUSE;
         if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
+    }
+
+    /// Endpoints of other services that have the private DNS name; no query of a look finds them. One that is being
+    /// deleted, or that may be, is waited for.
+    fn wait_for_other_service(&self, vpc: &VpcId) -> Unless<()> {
+        let View { observed, facts, journal } = self.view;
+        let Some(name) = facts.service()?.and_then(|service| service.private_dns_name.as_ref()) else { return Ok(()) };
+        let mut others = facts.neighbors()?.iter().filter(|endpoint| {
+            endpoint.service_name != self.spec.service_name && endpoint.is_in(Some(vpc)) && endpoint.has_private_name(name)
+        });
+        let stays = |endpoint: &&Endpoint| {
+            endpoint.state.is_usable() && (!endpoint.is_owned() || is_held(&endpoint.tags))
+        };
+        if let Some(endpoint) = others.clone().find(stays) {
+            if observed.may_predate(journal.started()) {
+                return Err(wait(Reason::NameInUse(endpoint.id.clone()), LAG_POLL).into());
+            }
+            return Err(Refusal::NameOfOtherService {
+                name: name.clone(),
+                vpc: vpc.clone(),
+                endpoint: endpoint.id.clone(),
+                service: endpoint.service_name.clone(),
+            }
+            .into());
+        }
+        match others.find(|endpoint| endpoint.state.is_usable() || endpoint.state == EndpointState::Deleting) {
+            Some(endpoint) => Err(wait(Reason::NameInUse(endpoint.id.clone()), POLL).into()),
+            None => Ok(()),
+        }
     }
 }

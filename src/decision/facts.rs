@@ -22,6 +22,8 @@ pub enum Fact {
     Subnets,
     Groups(Vec<GroupId>),
     ManagedGroup(GroupPlace),
+    /// The endpoints of the VPC, of any service.
+    Neighbors,
 }
 
 impl fmt::Display for Fact {
@@ -33,6 +35,7 @@ impl fmt::Display for Fact {
             Self::Subnets => f.write_str("the VPC's subnets"),
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
+            Self::Neighbors => f.write_str("the VPC's endpoints"),
         }
     }
 }
@@ -48,10 +51,12 @@ pub enum FactValue {
     /// The security groups asked for, and those of them that exist.
     Groups(Vec<GroupId>, Vec<SecurityGroup>),
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
+    Neighbors(Vec<Endpoint>),
 }
 
-/// What has been read so far. Service, VPC, subnets and given security groups are read once per event; the security group
-/// that the provider manages changes during an event, and is known only beside the look that it was read with.
+/// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
+/// that the provider manages and the endpoints of other services change during an event, and are known only beside the
+/// look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
@@ -61,6 +66,7 @@ pub struct Facts {
     subnets: Option<Vec<Subnet>>,
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
+    neighbors: Option<Vec<Endpoint>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -93,6 +99,10 @@ impl Facts {
         self.managed_groups.get(place).map(Option::as_ref).ok_or_else(|| Fact::ManagedGroup(place.clone()))
     }
 
+    pub fn neighbors(&self) -> Result<&[Endpoint], Fact> {
+        self.neighbors.as_deref().ok_or(Fact::Neighbors)
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -104,6 +114,7 @@ impl Facts {
                 self.groups.extend(found.into_iter().map(|group| (group.id.clone(), Some(group))));
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
+            FactValue::Neighbors(endpoints) => self.neighbors = Some(endpoints),
         }
     }
 
@@ -116,18 +127,21 @@ impl Facts {
             Fact::Subnets => self.subnets().err(),
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
+            Fact::Neighbors => self.neighbors().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
 
     /// The facts that have been read and are forgotten at the next look.
     pub fn volatile(&self) -> Vec<Fact> {
-        self.managed_groups.keys().cloned().map(Fact::ManagedGroup).collect()
+        let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
+        groups.chain(self.neighbors.is_some().then_some(Fact::Neighbors)).collect()
     }
 
     /// Forgets what a new look may show differently.
     pub fn forget_volatile(&mut self) {
         self.managed_groups.clear();
+        self.neighbors = None;
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.

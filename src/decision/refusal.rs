@@ -128,6 +128,13 @@ pub enum Refusal {
          disassociate the VPC from it."
     )]
     NameTaken { minutes: i64, vpc: VpcId, name: String, seen: String },
+    /// An endpoint of another service has the private name.
+    #[error(
+        "The private DNS name {name} is already in use in VPC {vpc} by the endpoint {endpoint} of another service, \
+         {service}, and a VPC can have each name only once. If {service} is the service that you need, specify it in \
+         ServiceName. If not, delete {endpoint} or turn off its private DNS. Otherwise, set PrivateDnsEnabled to false."
+    )]
+    NameOfOtherService { name: String, vpc: VpcId, endpoint: EndpointId, service: ServiceName },
     /// The endpoint ended.
     #[error(
         "The endpoint {endpoint} is in state {state}{reason}. Delete it, or contact TiDB Cloud Support, and then deploy again."

@@ -103,6 +103,7 @@ fn filters(query: &EndpointQuery) -> Vec<Filter> {
             let vpc = vpc.as_ref().map(|vpc| filter("vpc-id", [vpc.as_str()]));
             [filter("service-name", [service.as_str()])].into_iter().chain(vpc).collect()
         }
+        EndpointQuery::Vpc(vpc) => vec![filter("vpc-id", [vpc.as_str()])],
         EndpointQuery::TagKey(key) => vec![filter("tag-key", [key.as_str()])],
         EndpointQuery::Tag(key, value) => vec![filter(&format!("tag:{key}"), [value.as_str()])],
         EndpointQuery::Ids(ids) => vec![filter("vpc-endpoint-id", ids.iter().map(EndpointId::as_str))],

@@ -139,8 +139,21 @@ impl Endpoint {
         })
     }
 
+    /// Whether it has a private DNS name, by itself or through a wildcard.
+    pub fn has_private_name(&self, name: &str) -> bool {
+        self.private_dns && self.dns_entries.iter().any(|entry| covers(&entry.name, name) || covers(name, &entry.name))
+    }
+
     /// Sorts the oldest endpoint first, in the same order for everyone.
     pub fn age_key(&self) -> (Timestamp, &EndpointId) {
         (self.created_at.unwrap_or(Timestamp::MAX), &self.id)
     }
+}
+
+/// Whether a DNS name, which may begin with a wildcard, is another name or stands for it.
+fn covers(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.trim_end_matches('.');
+    let name = name.trim_end_matches('.');
+    let below = |suffix: &str| name.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(suffix));
+    pattern.eq_ignore_ascii_case(name) || pattern.strip_prefix("*.").is_some_and(below)
 }
