@@ -58,6 +58,7 @@ impl Journal {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
             record.seen_deleting |= endpoint.state.is_ending();
+            record.zone_pending = endpoint.is_zone_pending().then(|| record.zone_pending.unwrap_or(observed.at));
             if request.holder.is_in(&endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
             }

@@ -17,6 +17,8 @@ pub struct EndpointRecord {
     pub seen: bool,
     /// A look has shown it being deleted. Any later look that shows otherwise is only late.
     pub seen_deleting: bool,
+    /// Since when looks have shown it available, with a hosted zone that EC2 still has to assign.
+    pub zone_pending: Option<Timestamp>,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
     /// VPC and service, if the provider owns it and it was seen with the reference.

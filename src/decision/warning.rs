@@ -32,6 +32,8 @@ pub enum Warning {
     TagsNotWritten { endpoint: EndpointId, keys: String },
     /// The endpoint is in another VPC.
     OtherVpc { endpoint: EndpointId, vpc: VpcId },
+    /// The private DNS name has no hosted zone yet.
+    ZonePending { endpoint: EndpointId },
     /// The VPC's DNS was turned off after the endpoint was made.
     VpcDnsOff { vpc: VpcId },
 }
@@ -95,6 +97,10 @@ impl fmt::Display for Warning {
             Self::OtherVpc { endpoint, vpc } => write!(
                 f,
                 "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."
+            ),
+            Self::ZonePending { endpoint } => write!(
+                f,
+                "EC2 has not assigned a hosted zone ID to the private DNS name of {endpoint} yet, so DnsEntries does not contain it; the name works, and a later update adds it."
             ),
             Self::VpcDnsOff { vpc } => write!(
                 f,

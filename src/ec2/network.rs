@@ -64,12 +64,13 @@ impl Ec2 {
 }
 
 fn service(from: &ServiceDetail) -> Service {
-    let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
+    let mut names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
     Service {
         acceptance_required: from.acceptance_required().unwrap_or_default(),
         zone_ids: from.availability_zone_ids().iter().map(|id| id.as_str().into()).collect(),
         zone_names: from.availability_zones().to_vec(),
-        private_dns_name: from.private_dns_name().or(names.into_iter().next()).map(str::to_owned),
+        // Of several names, this is the service's own.
+        private_dns_name: from.private_dns_name().or_else(|| names.next()).map(str::to_owned),
         private_dns_verified: from
             .private_dns_name_verification_state()
             .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),

@@ -82,6 +82,14 @@ pub struct DnsEntry {
     pub hosted_zone_id: String,
 }
 
+impl DnsEntry {
+    /// Whether EC2 has not assigned the hosted zone yet. It then shows this word in place of an ID, for a private DNS name,
+    /// until the endpoint is available, and possibly longer (recorded in several regions since 2022).
+    pub fn is_zone_pending(&self) -> bool {
+        self.hosted_zone_id.eq_ignore_ascii_case("ZONEIDPENDING")
+    }
+}
+
 /// An interface endpoint as one look showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -132,11 +140,20 @@ impl Endpoint {
         entries
     }
 
-    /// The entry of the service's private DNS name.
-    pub fn private_entry(&self) -> Option<&DnsEntry> {
-        self.dns_entries.iter().find(|entry| {
-            !entry.name.starts_with(self.id.as_str()) && !entry.name.starts_with('*') && !entry.name.is_empty()
-        })
+    /// The service's private DNS names, those with a wildcard left out, in the order of the alphabet. A service of AWS can
+    /// have several.
+    pub fn private_names(&self) -> Vec<&str> {
+        let names = self.dns_entries.iter().map(|entry| entry.name.as_str());
+        let mut names: Vec<&str> = names
+            .filter(|name| !name.starts_with(self.id.as_str()) && !name.starts_with('*') && !name.is_empty())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether it is available, and EC2 still has to assign a hosted zone to one of its DNS names.
+    pub fn is_zone_pending(&self) -> bool {
+        self.state == EndpointState::Available && self.dns_entries.iter().any(DnsEntry::is_zone_pending)
     }
 
     /// Whether it has a private DNS name, by itself or through a wildcard.
