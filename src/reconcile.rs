@@ -111,7 +111,7 @@ impl Reconciler<'_> {
                     Err(error) => self.retry_look(error).await?,
                 },
                 // A call that is cut off might take effect after the answer, when nobody looks anymore.
-                Ok(Next::Act(action)) if self.deadline.duration_since(self.clock.now()) < CALL_LIMIT => {
+                Ok(Next::Act(action)) if self.deadline.duration_since(self.clock.now()) < action.time_limit() => {
                     self.log_step(format!("no time left for {action}"), "wait");
                     self.pause(CALL_LIMIT).await;
                 }
@@ -148,7 +148,7 @@ impl Reconciler<'_> {
         let observed = Observed { at, endpoints: by_id.into_values().collect() };
         self.state.facts.forget_volatile();
         self.insert(values);
-        self.state.journal.observe(self.request, Ok(&observed));
+        self.state.journal.observe(self.request, &observed);
         if let Some(endpoint) = self.endpoint_of_interest(&observed) {
             self.state.progress.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
         }
@@ -246,7 +246,6 @@ impl Reconciler<'_> {
     async fn retry_look(&mut self, error: Ec2Error) -> Result<(), Failure> {
         let State { journal, retries, .. } = &mut *self.state;
         let retry = retries.after(&error, None, self.request, journal, self.clock.now());
-        journal.observe(self.request, Err(&error));
         self.retry(error, retry).await
     }
 

@@ -3,9 +3,10 @@
 use crate::model::change::{Change, NewEndpoint, NewGroup, TagChange};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, GroupId, join};
+use crate::model::protocol::CALL_LIMIT;
 use crate::model::security_group::IngressRule;
 use crate::model::tags::{Holder, Tags};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// A change in EC2.
@@ -63,6 +64,16 @@ impl Action {
     /// Whether it changes the security group that the provider manages, and no endpoint.
     pub fn is_about_a_group(&self) -> bool {
         matches!(self, Self::CreateGroup(_) | Self::Authorize(..) | Self::Revoke(..) | Self::DeleteGroup(_))
+    }
+
+    /// How long it may take: each of its calls takes up to [`CALL_LIMIT`].
+    pub fn time_limit(&self) -> SignedDuration {
+        match self {
+            Self::Tag(_, TagAction::UserTags(change)) if !change.set.is_empty() && !change.unset.is_empty() => {
+                CALL_LIMIT + CALL_LIMIT
+            }
+            _ => CALL_LIMIT,
+        }
     }
 
     /// The security groups that have to exist for it.

@@ -15,6 +15,9 @@ use jiff::SignedDuration;
 
 /// How long a private DNS name may be refused before it counts as someone else's.
 const NAME_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How many endpoints one event creates. A second one is needed if the first was deleted meanwhile; more of them are lost,
+/// and each costs money.
+const ENDPOINTS_MAX: u32 = 3;
 /// How long to wait after EC2 has refused a private DNS name. The look in between costs less than another refusal.
 const NAME_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 
@@ -29,6 +32,11 @@ impl Provision<'_> {
             self.wait_for_other_endpoints(vpc)?;
         }
         self.wait_for_name(vpc)?;
+        let created = self.view.journal.tokens_spent(self.view.observed.at);
+        if created >= ENDPOINTS_MAX {
+            let service = self.spec.service_name.clone();
+            return Err(Refusal::EndpointsLost { count: created, service, vpc: vpc.clone() }.into());
+        }
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
         let mut tags = self.spec.tags.clone();
@@ -42,7 +50,7 @@ impl Provision<'_> {
             private_dns: self.spec.private_dns,
             ip_address_type: self.spec.ip_address_type,
             tags,
-            client_token: self.request.client_token(self.view.journal.tokens_spent(self.view.observed.at)),
+            client_token: self.request.client_token(created),
         }))))
     }
 

@@ -6,6 +6,8 @@
 //!
 //! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
 
+mod conclusions;
+
 use super::action::{Action, Created, TagAction};
 use super::facts::{Facts, GroupPlace};
 use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, Modified, Refused};
@@ -24,7 +26,6 @@ use std::sync::LazyLock;
 pub struct Journal {
     started: Timestamp,
     changed: bool,
-    throttled: bool,
     endpoints: BTreeMap<EndpointId, EndpointRecord>,
     groups: BTreeMap<GroupId, GroupRecord>,
     creation: CreationRecord,
@@ -45,18 +46,13 @@ impl Journal {
         Self { started, ..Self::default() }
     }
 
-    /// Adds a look, or the error that came instead.
-    pub fn observe(&mut self, request: &Request, looked: Result<&Observed, &Ec2Error>) {
-        let observed = match looked {
-            Ok(observed) => observed,
-            Err(error) => {
-                self.throttled |= error.kind == ErrorKind::Throttled;
-                return;
-            }
-        };
+    /// Adds a look.
+    pub fn observe(&mut self, request: &Request, observed: &Observed) {
         for endpoint in &observed.endpoints {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
+            record.first_state.get_or_insert_with(|| endpoint.state.clone());
+            record.announced_by_other = request.holder.has_other_leaving(observed.at, &endpoint.tags);
             record.seen_deleting |= endpoint.state.is_ending();
             record.zone_pending = endpoint.is_zone_pending().then(|| record.zone_pending.unwrap_or(observed.at));
             if request.holder.is_in(&endpoint.tags) {
@@ -66,6 +62,8 @@ impl Journal {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }
+        self.observe_missing(observed);
+        self.observe_name(request, observed);
     }
 
     /// Adds an action and what EC2 answered. An action without an answer may have taken effect.
@@ -79,7 +77,6 @@ impl Journal {
             }
             Err(error) => {
                 self.changed |= error.kind.leaves_it_open();
-                self.throttled |= error.kind == ErrorKind::Throttled;
                 self.record_error(request, action, error.kind, now);
             }
         }
@@ -203,11 +200,6 @@ impl Journal {
     /// Whether EC2 has changed something for this event, or may have.
     pub fn has_changed_anything(&self) -> bool {
         self.changed
-    }
-
-    /// Whether EC2 has said that the account calls too often.
-    pub fn is_throttled(&self) -> bool {
-        self.throttled
     }
 
     pub fn creation(&self) -> &CreationRecord {

@@ -61,8 +61,8 @@ impl Provision<'_> {
 
     /// The second phase. A security group that this event has created gets its rules while EC2 creates the endpoint.
     fn wait_until_available(&self, endpoint: &Endpoint) -> Unless<()> {
-        let View { observed, journal, .. } = self.view;
-        if endpoint.state == EndpointState::Available {
+        let observed = self.view.observed;
+        if endpoint.state == EndpointState::Available || self.had_unknown_state(endpoint) {
             return Ok(());
         }
         if let Some(group) =
@@ -70,9 +70,16 @@ impl Provision<'_> {
         {
             group.authorize_created()?;
         }
-        let in_hurry = matches!(self.request.verb, Verb::Create(_)) && !journal.is_throttled();
-        let poll = pending_poll(endpoint, &self.request.holder, observed.at, in_hurry);
+        let poll = pending_poll(endpoint, &self.request.holder, observed.at);
         Err(wait(Reason::Pending(endpoint.id.clone(), endpoint.state.clone()), poll).into())
+    }
+
+    /// Whether the resource has the endpoint, and the endpoint is in the unknown state that it was in before the event. That
+    /// state may last, and an update that waits for its end would fail, and so would its rollback.
+    fn had_unknown_state(&self, endpoint: &Endpoint) -> bool {
+        matches!(endpoint.state, EndpointState::Other(_))
+            && self.request.current() == Some(&endpoint.id)
+            && self.view.journal.endpoint(&endpoint.id).first_state.as_ref() == Some(&endpoint.state)
     }
 
     /// The third phase: make the changes that the endpoint needs. Returns warnings about what stays different.
@@ -140,6 +147,10 @@ impl Provision<'_> {
         let View { facts, journal, .. } = self.view;
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
+        if matches!(endpoint.state, EndpointState::Other(_)) {
+            let (endpoint, state) = (endpoint.id.clone(), endpoint.state.to_string());
+            warnings.push(Warning::UnknownState { endpoint, state });
+        }
         if endpoint.is_zone_pending() {
             warnings.push(Warning::ZonePending { endpoint: endpoint.id.clone() });
         }

@@ -1,6 +1,7 @@
 //! The records of the journal. Outside of it they can only be read.
 
 use crate::model::change::Change;
+use crate::model::endpoint::EndpointState;
 use crate::model::ids::{ServiceName, VpcId};
 use crate::model::protocol::may_predate;
 use jiff::Timestamp;
@@ -15,7 +16,10 @@ pub struct EndpointRecord {
     /// Whether that answer showed it as gone: it was a replay of an earlier delivery's answer.
     pub created_gone: bool,
     pub seen: bool,
-    /// A look has shown it being deleted. Any later look that shows otherwise is only late.
+    /// The state in the first look that showed it.
+    pub first_state: Option<EndpointState>,
+    /// A look has shown it being deleted, or has not shown it anymore after another holder had announced its deletion. Any
+    /// later look that shows otherwise is only late.
     pub seen_deleting: bool,
     /// Since when looks have shown it available, with a hosted zone that EC2 still has to assign.
     pub zone_pending: Option<Timestamp>,
@@ -38,6 +42,8 @@ pub struct EndpointRecord {
     pub delete_attempted: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     pub modified: Option<Modified>,
+    /// Whether the last look that showed it had another holder's announcement of its deletion.
+    pub announced_by_other: bool,
     /// Whether this event has written the user's tags.
     pub tagged: bool,
 }

@@ -143,6 +143,13 @@ pub enum Refusal {
     /// Somebody deleted the endpoint meanwhile.
     #[error("The endpoint {endpoint} was deleted while this resource was waiting for it. Deploy again.")]
     EndpointVanished { endpoint: EndpointId },
+    /// What EC2 creates does not stay, or does not show.
+    #[error(
+        "EC2 created {count} endpoints for {service} in VPC {vpc} for this request, but none of them is there now. Check \
+         in the VPC console and in CloudTrail whether something deletes them, delete any that are left over, and then \
+         deploy again."
+    )]
+    EndpointsLost { count: u32, service: ServiceName, vpc: VpcId },
     /// A Delete of this resource was handled while this request ran.
     #[error(
         "The reference of this resource on the endpoint {endpoint} was removed while this request was running, because \

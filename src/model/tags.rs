@@ -51,6 +51,12 @@ impl Holder {
         format!("{LEAVING}{}:{until}", self.hash)
     }
 
+    /// Whether the tags contain another holder's announcement that it may still delete the endpoint.
+    pub fn has_other_leaving(&self, now: Timestamp, tags: &Tags) -> bool {
+        let own = format!("{LEAVING}{}:", self.hash);
+        Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
+    }
+
     /// Whether the tags contain this holder's reference.
     pub fn is_in(&self, tags: &Tags) -> bool {
         tags.contains_key(&self.ref_key())

@@ -25,6 +25,8 @@ pub enum Verb {
         spec: EndpointSpec,
         /// The endpoint that the resource has; `None` if its physical id is not an endpoint id.
         current: Option<EndpointId>,
+        /// Whether the old properties named another VPC or another service.
+        moved: bool,
         /// Keys of tags that the old properties had and the new ones do not.
         dropped_tags: Vec<String>,
     },
@@ -77,7 +79,8 @@ impl Request {
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
                 let dropped_tags = read_tag_keys(old_properties).filter(|key| !spec.tags.contains_key(key)).collect();
-                Verb::Update { spec, current, dropped_tags }
+                let moved = read_place(old_properties) != read_place(&event.properties);
+                Verb::Update { spec, current, moved, dropped_tags }
             }
             RequestType::Delete => Verb::Delete {
                 endpoint: current,

@@ -42,7 +42,7 @@ async fn an_event_creates_at_most_three_endpoints() {
     let wish = with(properties(), json!({ "PrivateDnsEnabled": false }));
     let reason = cloud.stack("orders").create(&wish).await.failed();
     assert_eq!(cloud.sim.endpoints().len(), 3, "{reason}");
-    for words in ["created 3 endpoints", SERVICE, VPC] {
+    for words in ["created 3 endpoints for", SERVICE, VPC] {
         assert!(reason.contains(words), "'{words}' is not in: {reason}");
     }
 }

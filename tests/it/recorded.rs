@@ -245,7 +245,8 @@ async fn a_change_that_shows_late_was_made_all_the_same() {
         let duplicate = |call: &&ec2_sim::Call| {
             call.outcome.as_ref().and_then(ec2_sim::Outcome::code) == Some("DuplicateSubnetsInSameZone")
         };
-        assert!(cloud.sim.log().iter().filter(duplicate).count() >= 1, "{late} s late");
+        // A change that shows soon after the read lag may be seen before EC2 is asked again.
+        assert!(late < 20 || cloud.sim.log().iter().any(|call| duplicate(&call)), "{late} s late");
     }
 }
 

@@ -130,7 +130,7 @@ fn fingerprint_journal(world: &World, journal: &Journal, at: Timestamp, keys: &K
         });
         announced.hash(hasher);
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
-        (record.tagged, record.seen_deleting, fresh(record.withdrawn)).hash(hasher);
+        (record.tagged, record.seen_deleting, record.announced_by_other, fresh(record.withdrawn)).hash(hasher);
         for key in record.standing_announcements() {
             keys.stand_in(&key).hash(hasher);
         }

@@ -211,7 +211,7 @@ impl World {
         let mut observed = Observed { at: self.deliveries[number].clock(now), endpoints: self.ec2.look(now, choices) };
         let delivery = &mut self.deliveries[number];
         look_filter(delivery, &mut observed);
-        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, Ok(&observed));
+        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, &observed);
         let decided = decide(&scenario.planted, delivery, &observed);
         self.tell(|| told(stack, &observed, &decided));
         match decided {
