@@ -8,7 +8,7 @@ use crate::decision::facts::{Fact, FactValue, Facts};
 use crate::decision::journal::{Journal, Leftovers};
 use crate::decision::outcome::Outcome;
 use crate::decision::queries::queries;
-use crate::decision::retry::{BACKOFF_MAX, Retries, Retry, after_refusal};
+use crate::decision::retry::{Retries, Retry, after_refusal};
 use crate::decision::view::{Home, Next, Observed, View, Wait};
 use crate::ec2::Ec2;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
@@ -271,14 +271,13 @@ impl Reconciler<'_> {
         self.pause(wait.at_least).await;
     }
 
-    /// Sleeps for the given time and up to as long again, at most a second more: many functions that wait for the same
-    /// thing must not ask at the same moment. The jitter is the same for the same event, so that a run can be repeated.
+    /// Sleeps for the given time and a jitter: many functions that wait for the same thing must not ask at the same moment.
+    /// It is the same for the same event, so that a run can be repeated.
     async fn pause(&mut self, at_least: SignedDuration) {
         self.state.pauses = self.state.pauses.wrapping_add(1);
         let digest = hex_digest(&[&self.request.client_token(0), &self.state.pauses.to_string()]);
         let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
-        let longest = if self.state.retries.is_backing_off() { BACKOFF_MAX } else { SignedDuration::from_secs(1) };
-        self.clock.sleep(at_least + at_least.min(longest) * draw / 0xffff).await;
+        self.clock.sleep(at_least + self.state.retries.longest_jitter(at_least) * draw / 0xffff).await;
     }
 
     /// Logs what is being done, once.
