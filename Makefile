@@ -76,8 +76,8 @@ cdk/.venv/requirements.txt: cdk/test/python/requirements.txt
 # Injecting every fault into every call takes another five minutes. `make test` covers all modifying calls and a sample of
 # the Describe calls.
 explore: tools ## Search for flaws in the sharing protocol for EXPLORE_SECONDS (300) each, on a model and on the wire
-	$(CARGO) test --test it -- every_call_of_every_story --ignored --nocapture
-	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_as_long_as_told --ignored --nocapture --test-threads=1
+	$(CARGO) test --test it -- every_fault_at_every_call --ignored --nocapture
+	EXPLORE_SECONDS=$${EXPLORE_SECONDS:-300} $(CARGO) test --test it -- for_explore_seconds --ignored --nocapture --test-threads=1
 
 # The same stable compiler as everywhere else: there is no unsafe code, so no sanitizer is needed.
 fuzz: tools ## Fuzz the event handling for FUZZ_SECONDS (300); requires cargo-fuzz

@@ -45,7 +45,7 @@ impl fmt::Display for Warning {
         match self {
             Self::SubnetLeftOut { subnet, zone } => write!(
                 f,
-                "The endpoint does not use {subnet}: the service does not support {zone}, or AvailabilityZoneIds does not contain it."
+                "The endpoint does not use {subnet}: the service does not support {zone}, or AvailabilityZoneIds excludes it."
             ),
             Self::ZonesFull { zones } => {
                 write!(

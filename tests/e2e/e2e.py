@@ -306,8 +306,8 @@ class Run:
         command = (f"aws ec2 authorize-security-group-ingress --group-id {vpc.closed_group} --protocol tcp --port 4000 "
                    f"--cidr {vpc.cidr}")
         warnings = stack.outputs["Warnings"]
-        self.check("closed port: the warning contains the security group, clients, and port", f"No rule of {vpc.closed_group} lets "
-                   f"{vpc.cidr} reach TCP 4000" in warnings, warnings)
+        self.check("closed port: the warning contains the security group, clients, and port", f"No rule of {vpc.closed_group} allows "
+                   f"TCP port 4000 from {vpc.cidr}" in warnings, warnings)
         self.check("closed port: the warning contains the command that allows it", command in warnings, warnings)
         self.equal("closed port: no security group was created", self.cloud.own_groups(vpc), [])
         self.equal("closed port: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
@@ -325,10 +325,10 @@ class Run:
         expected = {"Ref": endpoint["id"], "Reused": "true", "VpcId": far.id, "SharedWith": "1"}
         self.equal("region: it joins the endpoint", {name: guest.outputs.get(name) for name in expected}, expected)
         warnings = guest.outputs["Warnings"]
-        self.check("region: the warning contains the endpoint and its VPC", f"{endpoint['id']} is in the VPC {far.id}" in warnings,
+        self.check("region: the warning contains the endpoint and its VPC", f"{endpoint['id']} is in VPC {far.id}" in warnings,
                    warnings)
         self.check("region: the warning says that no rule allows the other VPC",
-                   f"lets {near.cidr} reach TCP 4000" in warnings, warnings)
+                   f"allows TCP port 4000 from {near.cidr}" in warnings, warnings)
         self.equal("region: nothing was created in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
                    ([], []))
         self.equal("region: the second stack is deleted", guest.delete().status, "DELETE_COMPLETE")
@@ -518,7 +518,7 @@ class Run:
         self.equal("end: the provider's stack is deleted", self.stack.delete().status, "DELETE_COMPLETE")
         self.equal("end: no endpoints are left", self.engine.standing(), [])
         self.equal("end: no security groups of the provider are left", self.cloud.own_groups(*map(Vpc, STORIES)), [])
-        self.equal("end: the simulated EC2 has no complaints about the calls", self.engine.unrecognized_requests(), [])
+        self.equal("end: the simulated EC2 recognized every request", self.engine.unrecognized_requests(), [])
 
 
 def as_list(value):

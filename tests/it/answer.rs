@@ -1,4 +1,4 @@
-//! The answer's size: long lists and warnings shrink, what people need never does.
+//! The size of the response: long lists and warnings are shortened, essential attributes are not.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn endpoint(zones: usize) -> Endpoint {
     let entry = |name: String| DnsEntry { name, hosted_zone_id: "Z7HUB22UULQXV".to_owned() };
     let suffix = "vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com";
     let zonal = (0..zones).map(|n| entry(format!("{ID}-abcdefgh-us-east-1{n}.{suffix}")));
-    // In no order that means anything.
+    // In an arbitrary order.
     let mut dns_entries: Vec<DnsEntry> = zonal.collect();
     dns_entries.push(entry(format!("{ID}-abcdefgh.{suffix}")));
     dns_entries.insert(0, entry("gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com".to_owned()));
@@ -72,7 +72,7 @@ fn an_endpoint_in_six_zones_fits_whole() {
 }
 
 #[test]
-fn names_are_told_by_shape_and_not_by_position() {
+fn dns_names_are_recognized_by_their_form_and_not_by_position() {
     let data = &body(3, vec![])["Data"];
     assert_eq!(data["DnsName"], format!("{ID}-abcdefgh.vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com"));
     assert_eq!(data["PrivateDnsName"], "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com");
@@ -80,10 +80,10 @@ fn names_are_told_by_shape_and_not_by_position() {
 }
 
 #[test]
-fn warnings_shrink_first_then_lists_and_never_what_people_need() {
+fn warnings_are_shortened_first_then_lists_and_never_essential_attributes() {
     let warned = &body(6, warnings(60))["Data"];
     assert!(warned["Warnings"].as_str().unwrap().ends_with('…'));
-    assert_eq!(warned["DnsEntries"].as_str().unwrap().split(',').count(), 8, "the lists are still whole");
+    assert_eq!(warned["DnsEntries"].as_str().unwrap().split(',').count(), 8, "the lists are still complete");
 
     let crowded = &body(60, warnings(60))["Data"];
     assert_eq!(crowded["Warnings"], "");
@@ -109,6 +109,6 @@ fn warnings_shrink_first_then_lists_and_never_what_people_need() {
     let zonal = crowded["ZonalDnsNames"].as_str().unwrap();
     assert!(
         zonal.split(',').all(|name| name.is_empty() || name.ends_with(".amazonaws.com")),
-        "whole items only: {zonal}"
+        "complete items only: {zonal}"
     );
 }

@@ -1,5 +1,4 @@
-//! The way back to CloudFormation, over real sockets on loopback and in real time, with a server that is as unkind as
-//! servers are.
+//! The delivery of the response, over real sockets on loopback and in real time, to a server that fails as servers do.
 
 use jiff::{SignedDuration, Timestamp};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -18,10 +17,10 @@ pub(crate) enum Reply {
     HangUp,
 }
 
-/// A request as it came: its first line and headers, and its body.
+/// A received request: its first line and headers, and its body.
 pub(crate) type Received = (Vec<String>, String);
 
-/// Serves one connection for each reply, and then no more.
+/// Serves one connection per reply, and then stops.
 pub(crate) fn server(replies: Vec<Reply>) -> (String, mpsc::Receiver<Received>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/arn%3Aaws?X-Amz-Signature=5ec4e7", listener.local_addr().unwrap());
@@ -69,7 +68,7 @@ async fn put(url: &str, seconds: i64) -> Result<(), Undelivered> {
 }
 
 #[tokio::test]
-async fn the_answer_is_put_without_a_content_type() {
+async fn the_response_is_put_without_a_content_type() {
     let (url, received) = server(vec![Reply::Status("200 OK")]);
     put(&url, 10).await.unwrap();
     let (head, body) = received.recv().unwrap();
@@ -83,7 +82,7 @@ async fn the_answer_is_put_without_a_content_type() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_put_again() {
+async fn a_failed_put_is_retried() {
     let (url, received) = server(vec![Reply::Status("503 Slow Down"), Reply::HangUp, Reply::Status("200 OK")]);
     put(&url, 30).await.unwrap();
     let bodies: Vec<String> = received.iter().map(|(_, body)| body).collect();
@@ -119,12 +118,12 @@ async fn no_two_answers_are_put_again_after_the_same_pauses() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_is_given_up_at_the_deadline_and_the_url_is_not_told() {
+async fn delivery_ends_at_the_deadline_and_the_error_does_not_contain_the_url() {
     let (url, _received) = server(vec![Reply::Status("503 Slow Down"); 2]);
     let undelivered = put(&url, 1).await.unwrap_err();
     assert!(undelivered.attempts >= 1);
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = put(&format!("http://{nobody}/?X-Amz-Signature=5ec4e7"), 1).await.unwrap_err();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = put(&format!("http://{unused}/?X-Amz-Signature=5ec4e7"), 1).await.unwrap_err();
     for text in [format!("{undelivered} {undelivered:?}"), format!("{refused} {refused:?}")] {
         assert!(!text.contains("5ec4e7") && !text.contains("http://"), "{text}");
     }

@@ -1,5 +1,5 @@
-//! CloudFormation's side of a story: stacks send events, and every answer is held against the contract before the
-//! story sees it.
+//! CloudFormation in a story: stacks send events, and every response is checked against the contract before the story
+//! gets it.
 
 use ec2_sim::{Ec2 as Sim, EndpointSpec, Outcome, State, World};
 use jiff::SignedDuration;
@@ -17,18 +17,18 @@ use tidb_private_endpoint::runtime::clock::Clock;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
-/// TiDB Cloud's gateway in the shipped world, in two zones.
+/// TiDB Cloud's gateway in the example world, in two zones.
 pub(crate) const SERVICE: &str = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f60718";
 pub(crate) const PRIVATE_NAME: &str = "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com";
 /// Another gateway, in one zone.
 pub(crate) const SERVICE_2: &str = "com.amazonaws.vpce.us-east-1.vpce-svc-0b2c3d4e5f6071829";
-/// A VPC with three subnets, two of them where the service is.
+/// A VPC with three subnets, two of them in zones of the service.
 pub(crate) const VPC: &str = "vpc-0a11111111111111a";
 pub(crate) const GROUP: &str = "sg-0a1db41111111111a";
 pub(crate) const SUBNET_AZ4: &str = "subnet-0a1a11111111111a1";
 pub(crate) const SUBNET_AZ1: &str = "subnet-0a1c11111111111c1";
 pub(crate) const SUBNET_AZ2: &str = "subnet-0a1d11111111111d1";
-/// Another one like it.
+/// A second VPC.
 pub(crate) const VPC_2: &str = "vpc-0d44444444444444d";
 pub(crate) const GROUP_2: &str = "sg-0d4db44444444444d";
 
@@ -41,12 +41,12 @@ pub(crate) fn signed(at: jiff::Timestamp) -> String {
     format!("{RESPONSE_URL}&X-Amz-Date={}&X-Amz-Expires=7200", at.strftime("%Y%m%dT%H%M%SZ"))
 }
 
-/// The properties that most stories use.
+/// The properties of most stories.
 pub(crate) fn properties() -> Value {
     json!({ "ServiceName": SERVICE, "VpcId": VPC, "SecurityGroupIds": [GROUP] })
 }
 
-/// Some properties with others laid over them; null takes one away.
+/// Properties with some of them replaced. Null removes a property.
 pub(crate) fn with(base: Value, over: Value) -> Value {
     let (Value::Object(mut base), Value::Object(over)) = (base, over) else { panic!("properties are objects") };
     base.extend(over);
@@ -54,7 +54,7 @@ pub(crate) fn with(base: Value, over: Value) -> Value {
     Value::Object(base)
 }
 
-/// An endpoint of somebody else's.
+/// An endpoint that the provider did not create.
 pub(crate) fn foreign() -> EndpointSpec {
     EndpointSpec {
         vpc_id: VPC.to_owned(),
@@ -67,22 +67,22 @@ pub(crate) fn foreign() -> EndpointSpec {
     }
 }
 
-/// A simulated EC2 and the function beside it.
+/// A simulated EC2 and the function.
 #[derive(Clone)]
 pub(crate) struct Cloud {
     pub(crate) sim: Sim,
     pub(crate) handler: Handler,
-    /// Requests so far.
+    /// The number of requests so far.
     requests: Arc<AtomicU32>,
 }
 
 impl Cloud {
-    /// The shipped world, with EC2's usual delays.
+    /// The example world, with the usual delays of EC2.
     pub(crate) fn new() -> Self {
         Self::of(|_| {})
     }
 
-    /// The shipped world, changed.
+    /// The example world with changes.
     pub(crate) fn of(change: impl FnOnce(&mut World)) -> Self {
         let mut world = ec2_sim::example();
         world.epoch = Some("2026-11-23T09:00:00Z".parse().unwrap());
@@ -114,16 +114,16 @@ impl Cloud {
         }
     }
 
-    /// Delivers an event as Lambda would, with 15 minutes to go, and checks the answer as CloudFormation would and as
-    /// the contract promises.
+    /// Delivers an event as Lambda does, with 15 minutes left, and checks the response against what CloudFormation
+    /// requires and the contract promises.
     pub(crate) async fn deliver(&self, event: &Value) -> Answered {
         match self.deliver_raw(event, SignedDuration::from_secs(900)).await {
             Handled::Answer(to, answer, until) => {
-                assert_eq!(to.response_url.expose(), event["ResponseURL"], "the answer goes to the event's own URL");
-                assert!(until > self.sim.now(), "there is time left to deliver the answer");
+                assert_eq!(to.response_url.expose(), event["ResponseURL"], "the response goes to the URL of the event");
+                assert!(until > self.sim.now(), "there is time left to deliver the response");
                 Answered::check(event, &answer.body(&to))
             }
-            other @ (Handled::Expired | Handled::NoReplyTo(_)) => panic!("no answer but {other:?}"),
+            other @ (Handled::Expired | Handled::NoReplyTo(_)) => panic!("no response, but {other:?}"),
         }
     }
 
@@ -132,50 +132,55 @@ impl Cloud {
         self.handler.handle(event, clock, clock.now() + time).await
     }
 
-    /// Delivers an event to a function that is killed after so many seconds; `None` if it had not answered by then.
+    /// Delivers an event to a function that is killed after some seconds. Returns `None` if it has not responded by
+    /// then.
     pub(crate) async fn deliver_raw_for(&self, event: &Value, seconds: u64) -> Option<Handled> {
         let handled = self.deliver_raw(event, SignedDuration::from_secs(900));
         tokio::time::timeout(Duration::from_secs(seconds), handled).await.ok()
     }
 
-    /// The one endpoint that exists.
+    /// The only endpoint.
     pub(crate) fn endpoint(&self) -> ec2_sim::Endpoint {
         let mut endpoints = self.sim.endpoints();
         assert_eq!(endpoints.len(), 1, "there is exactly one endpoint: {endpoints:#?}");
         endpoints.remove(0)
     }
 
-    /// The announcements that stand on the one endpoint.
+    /// The announcements on the only endpoint.
     pub(crate) fn leaving(&self) -> Vec<String> {
         self.endpoint().tags.into_keys().filter(|key| key.contains(":leaving:")).collect()
     }
 
-    /// How often an action was called so far.
+    /// How often an action has been called.
     pub(crate) fn count(&self, action: &str) -> usize {
         self.sim.log().iter().filter(|call| call.action == action).count()
     }
 
-    /// Calls so far that were to change something, and that EC2 did not refuse.
+    /// The modifying calls that have succeeded.
     pub(crate) fn changes(&self) -> Vec<String> {
         let made = |call: &&ec2_sim::Call| !call.action.starts_with("Describe") && call.outcome == Some(Outcome::Ok);
         self.sim.log().iter().filter(made).map(|call| call.action.clone()).collect()
     }
 
-    /// The calls from the `from`-th on.
+    /// The calls from the `from`-th onward.
     pub(crate) fn calls(&self, from: usize) -> Vec<String> {
         self.sim.log().iter().skip(from).map(|call| call.action.clone()).collect()
     }
 
-    /// Nothing of the product's is left, and it asked EC2 for nothing that EC2 does not know.
+    /// Nothing of the provider is left over, and it sent no request that EC2 does not know.
     pub(crate) fn assert_clean(&self) {
         for endpoint in self.sim.endpoints() {
             let ours: Vec<_> = endpoint.tags.keys().filter(|key| key.starts_with("tidb-private-endpoint:")).collect();
-            assert!(ours.is_empty() || endpoint.state == ec2_sim::State::Deleting, "left on {}: {ours:?}", endpoint.id);
+            assert!(
+                ours.is_empty() || endpoint.state == ec2_sim::State::Deleting,
+                "left over on {}: {ours:?}",
+                endpoint.id
+            );
         }
         self.assert_understood();
     }
 
-    /// It asked EC2 for nothing that EC2 does not know.
+    /// The provider sent no request that EC2 does not know.
     pub(crate) fn assert_understood(&self) {
         assert_eq!(self.sim.unrecognized_requests(), Vec::<String>::new());
     }
@@ -195,7 +200,7 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// An event as CloudFormation writes it: every scalar property a string.
+    /// An event as CloudFormation sends it: every scalar property is a string.
     pub(crate) fn event(&self, request_type: &str, properties: &Value) -> Value {
         let request = self.cloud.requests.fetch_add(1, Ordering::Relaxed) + 1;
         json!({
@@ -242,14 +247,14 @@ impl Stack {
         tidb_private_endpoint::model::tags::Holder::new(&self.arn, &self.logical_id).ref_key()
     }
 
-    /// The tag key of this resource's announcement that it will delete, until so many seconds from now.
+    /// The tag key of this resource's announcement, valid for some seconds from now.
     pub(crate) fn leaving_key(&self, seconds: i64) -> String {
         let until = self.cloud.sim.now() + SignedDuration::from_secs(seconds);
         tidb_private_endpoint::model::tags::Holder::new(&self.arn, &self.logical_id).leaving_key(until)
     }
 }
 
-/// CloudFormation sends booleans and numbers as texts, at every depth.
+/// CloudFormation sends booleans and numbers as strings, at every depth.
 fn stringly(value: Value) -> Value {
     match value {
         Value::Bool(flag) => json!(flag.to_string()),
@@ -260,7 +265,7 @@ fn stringly(value: Value) -> Value {
     }
 }
 
-/// An answer that CloudFormation would accept.
+/// A response that CloudFormation accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) reason: Option<String>,
@@ -269,13 +274,13 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// What CloudFormation checks of an answer, and what the contract promises of each.
+    /// Checks what CloudFormation requires of a response, and what the contract promises.
     pub(crate) fn check(event: &Value, body: &str) -> Self {
-        assert!(body.len() <= ANSWER_BYTES_MAX, "the answer is {} bytes long", body.len());
-        assert!(!body.contains("X-Amz-Signature"), "the response URL is in the answer");
+        assert!(body.len() <= ANSWER_BYTES_MAX, "the response is {} bytes long", body.len());
+        assert!(!body.contains("X-Amz-Signature"), "the response URL is in the response");
         let answer: Value = serde_json::from_str(body).unwrap();
         for id in ["StackId", "RequestId", "LogicalResourceId"] {
-            assert_eq!(answer[id], event[id], "{id} is repeated word for word");
+            assert_eq!(answer[id], event[id], "{id} is returned unchanged");
         }
         let physical_id = answer["PhysicalResourceId"].as_str().unwrap().to_owned();
         assert!((1..=1024).contains(&physical_id.len()));
@@ -293,11 +298,11 @@ impl Answered {
                 let full = serde_json::to_value(Attributes::default()).unwrap();
                 let mut promised: Vec<&str> = full.as_object().unwrap().keys().map(String::as_str).collect();
                 promised.sort_unstable();
-                assert_eq!(names, promised, "every success returns the full set");
+                assert_eq!(names, promised, "every success returns all attributes");
                 assert_eq!(data["EndpointId"], physical_id);
             }
             _ if event.get("PhysicalResourceId").is_none() => {}
-            _ => assert_eq!(answer["PhysicalResourceId"], event["PhysicalResourceId"], "the physical id is kept"),
+            _ => assert_eq!(answer["PhysicalResourceId"], event["PhysicalResourceId"], "the physical ID is kept"),
         }
         Self { reason, physical_id, data }
     }

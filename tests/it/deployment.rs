@@ -1,5 +1,5 @@
-//! CloudFormation and Lambda around one stack, as they are when things go wrong: a function that is killed gets its event
-//! again, a failed create is deleted, a failed update is taken back. And somebody who watches every call.
+//! CloudFormation and Lambda for one stack, as they behave when something fails: if a function is killed, its event is
+//! delivered again; a failed Create is deleted; a failed Update is rolled back. And a monitor that checks every call.
 
 use crate::cloud::{Answered, Cloud, Stack, properties};
 use ec2_sim::{Call, Ec2 as Sim, State};
@@ -10,26 +10,26 @@ use std::sync::{Arc, Mutex};
 use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
-/// The most calls to EC2 that one delivery may need: 40 looks of an Update's four calls at an announcement that holds it up,
-/// and what comes before and after.
+/// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
+/// with four calls each time. The rest is for what comes before and after.
 const CALLS_MAX: usize = 200;
-/// When Lambda delivers again what a function did not end.
+/// After how many seconds Lambda delivers the event of a killed function again.
 const REDELIVERY: u64 = 60;
 
-/// Looks at every call before EC2 acts on it.
+/// Checks every call before EC2 executes it.
 #[derive(Clone)]
 pub(crate) struct Watch {
     sim: Sim,
-    /// The endpoint that each stack has been told is its.
+    /// The endpoint of each stack's last successful response.
     promised: Arc<Mutex<BTreeMap<String, String>>>,
-    broken: Arc<Mutex<Vec<String>>>,
-    /// The reasons of all answers that were FAILED.
+    violations: Arc<Mutex<Vec<String>>>,
+    /// The reasons of all FAILED responses.
     pub(crate) failures: Arc<Mutex<Vec<String>>>,
 }
 
 impl Watch {
     pub(crate) fn new(cloud: &Cloud) -> Self {
-        Self { sim: cloud.sim.clone(), promised: Arc::default(), broken: Arc::default(), failures: Arc::default() }
+        Self { sim: cloud.sim.clone(), promised: Arc::default(), violations: Arc::default(), failures: Arc::default() }
     }
 
     pub(crate) fn check(&self, call: &Call) {
@@ -44,12 +44,12 @@ impl Watch {
             let refs_only =
                 keys.clone().count() > 0 && keys.clone().all(|key| key.starts_with("tidb-private-endpoint:ref:"));
             if !owned && !refs_only {
-                faults.push(format!("{} changes {}, which is not the product's", call.action, endpoint.id));
+                faults.push(format!("{} changes {}, which is foreign", call.action, endpoint.id));
             }
             if call.action == "DeleteVpcEndpoints"
                 && let Some(stack) = promised.iter().find_map(|(stack, id)| (*id == endpoint.id).then_some(stack))
             {
-                faults.push(format!("{} is deleted while {stack} counts on it", endpoint.id));
+                faults.push(format!("{} is deleted while {stack} uses it", endpoint.id));
             }
         }
         for (stack, id) in promised.iter() {
@@ -62,40 +62,40 @@ impl Watch {
                 Some(_) => {}
             }
         }
-        self.broken.lock().unwrap().extend(faults.into_iter().map(|fault| format!("call {}: {fault}", call.number)));
+        let faults = faults.into_iter().map(|fault| format!("call {}: {fault}", call.number));
+        self.violations.lock().unwrap().extend(faults);
     }
 
-    pub(crate) fn complain(&self, fault: String) {
-        self.broken.lock().unwrap().push(fault);
+    pub(crate) fn report(&self, fault: String) {
+        self.violations.lock().unwrap().push(fault);
     }
 
-    /// What was seen to break the contract.
-    pub(crate) fn broken(&self) -> Vec<String> {
-        self.broken.lock().unwrap().clone()
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.violations.lock().unwrap().clone()
     }
 
-    /// When every stack is gone: what is left that should not be, beside so many endpoints that were always there.
+    /// When every stack is deleted, nothing is left over except for this many foreign endpoints.
     pub(crate) fn check_end(&self, foreign: usize) {
         let left = self.sim.endpoints().iter().filter(|endpoint| endpoint.state != State::Deleting).count();
         if left != foreign {
-            self.complain(format!("{left} endpoints are left, not {foreign}"));
+            self.report(format!("{left} endpoints are left over instead of {foreign}"));
         }
         for endpoint in self.sim.endpoints().into_iter().filter(|endpoint| endpoint.state != State::Deleting) {
             let ours: Vec<_> = endpoint.tags.keys().filter(|key| key.starts_with("tidb-private-endpoint:")).collect();
             if !ours.is_empty() {
-                self.complain(format!("left on {} ({:?}): {ours:?}", endpoint.id, endpoint.state));
+                self.report(format!("left over on {} ({:?}): {ours:?}", endpoint.id, endpoint.state));
             }
         }
         for group in self.sim.groups().iter().filter(|group| group.name.starts_with("tidb-private-endpoint-")) {
-            self.complain(format!("the group {} is left", group.id));
+            self.report(format!("the security group {} is left over", group.id));
         }
-        for complaint in self.sim.unrecognized_requests() {
-            self.complain(complaint);
+        for request in self.sim.unrecognized_requests() {
+            self.report(request);
         }
     }
 }
 
-/// A stack and what it has.
+/// A stack and its resource.
 #[derive(Clone)]
 pub(crate) struct Deployment {
     cloud: Cloud,
@@ -120,8 +120,9 @@ impl Deployment {
         }
     }
 
-    /// Delivers an event until it is answered; `None` if it was killed and is not to come again. Lambda delivers three times;
-    /// here it goes on for longer, so that a history comes to its end in which chance kills at one look in a hundred and at one change in twenty.
+    /// Delivers an event until the function responds. Returns `None` if the function is killed and the event is not
+    /// delivered again. Lambda delivers an event three times. Here, it is delivered up to twelve times, so that random
+    /// histories, which kill functions at one look in a hundred and at one change in twenty, come to an end.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
         for _ in 0..12 {
             let calls = self.cloud.sim.log().len();
@@ -132,7 +133,7 @@ impl Deployment {
             };
             let calls = self.cloud.sim.log().len() - calls;
             if calls > CALLS_MAX && self.watch.promised.lock().unwrap().len() <= 1 {
-                self.watch.complain(format!("{calls} calls for one {}", event["RequestType"]));
+                self.watch.report(format!("{calls} calls for one {}", event["RequestType"]));
             }
             match handled {
                 Some(Handled::Answer(to, answer, _)) => {
@@ -140,34 +141,36 @@ impl Deployment {
                     self.watch.failures.lock().unwrap().extend(answered.reason.clone());
                     return Some(answered);
                 }
-                Some(other) => panic!("no answer but {other:?}"),
+                Some(other) => panic!("no response, but {other:?}"),
                 None if again => self.cloud.pass(REDELIVERY).await,
                 None => return None,
             }
         }
-        panic!("killed twelve times");
+        panic!("the function was killed twelve times");
     }
 
     fn promise(&self) {
         self.watch.promised.lock().unwrap().insert(self.name.clone(), self.physical_id.clone());
     }
 
-    /// Whether what was promised is so at this moment.
+    /// Checks that a successful response is true at this moment.
     fn check_ready(&self, answered: &Answered) {
         let endpoints = self.cloud.sim.endpoints();
         let found = endpoints.iter().find(|endpoint| endpoint.id == answered.physical_id);
         let ready = found.is_some_and(|endpoint| {
-            // Somebody else's change of a shared endpoint shows it pending; it works meanwhile.
+            // While another stack modifies a shared endpoint, its state is pending, but it works.
             let works = matches!(endpoint.state, State::Available | State::Pending);
             works && endpoint.tags.contains_key(&self.stack.ref_key())
         });
         if !ready {
-            self.watch
-                .complain(format!("{} is told that it has {}, which is {found:?}", self.name, answered.physical_id));
+            self.watch.report(format!(
+                "{}'s response says that {} is ready, but it is {found:?}",
+                self.name, answered.physical_id
+            ));
         }
     }
 
-    /// Deploys the stack; what fails is taken back and tried again.
+    /// Creates the stack. If that fails, CloudFormation rolls back, and the user tries again.
     pub(crate) async fn create(&mut self, properties: &Value) -> Option<Answered> {
         self.properties = properties.clone();
         for _ in 0..12 {
@@ -180,18 +183,19 @@ impl Deployment {
             }
             self.delete().await;
         }
-        self.watch.complain(format!("{} cannot be created", self.name));
+        self.watch.report(format!("{} cannot be created", self.name));
         None
     }
 
-    /// Updates the stack, and cleans up what was replaced. What fails is taken back and tried again.
+    /// Updates the stack, and cleans up what was replaced. If that fails, CloudFormation rolls back, and the user tries
+    /// again.
     pub(crate) async fn update(&mut self, properties: &Value) {
         for _ in 0..12 {
             if self.try_update(properties).await {
                 return;
             }
         }
-        self.watch.complain(format!("{} cannot be updated", self.name));
+        self.watch.report(format!("{} cannot be updated", self.name));
     }
 
     async fn try_update(&mut self, properties: &Value) -> bool {
@@ -207,12 +211,12 @@ impl Deployment {
                 return false;
             }
         }
-        self.watch.complain(format!("{} cannot be rolled back", self.name));
+        self.watch.report(format!("{} cannot be rolled back", self.name));
         false
     }
 
-    /// An update that succeeds and is taken back, because another resource of the stack failed.
-    pub(crate) async fn update_and_back(&mut self, properties: &Value) {
+    /// An update that succeeds and is rolled back, because another resource of the stack fails.
+    pub(crate) async fn update_and_roll_back(&mut self, properties: &Value) {
         let old = self.properties.clone();
         let (before, changed) = (self.physical_id.clone(), self.change(properties, &old).await);
         let new = self.physical_id.clone();
@@ -252,6 +256,6 @@ impl Deployment {
                 return;
             }
         }
-        self.watch.complain(format!("{} cannot be deleted", self.name));
+        self.watch.report(format!("{} cannot be deleted", self.name));
     }
 }

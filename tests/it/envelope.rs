@@ -1,4 +1,4 @@
-//! Whom to answer, and what must never be shown.
+//! The envelope of an event: where the response goes, and what must never be shown.
 
 use crate::cloud::{Cloud, RESPONSE_URL, properties, signed, with};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ const FIFTEEN_MINUTES: SignedDuration = SignedDuration::from_mins(15);
 const ARRIVED: Timestamp = Timestamp::UNIX_EPOCH;
 
 #[test]
-fn an_event_is_read_with_its_properties_unread() {
+fn the_envelope_is_read_without_its_properties() {
     let cloud_event = json!({
         "RequestType": "Update", "ResponseURL": RESPONSE_URL, "StackId": "arn:aws:cloudformation:us-east-1:1:stack/a/b",
         "RequestId": "r", "LogicalResourceId": "TiDB", "ResourceType": "Custom::X", "PhysicalResourceId": "p",
@@ -26,7 +26,7 @@ fn an_event_is_read_with_its_properties_unread() {
 }
 
 #[test]
-fn a_service_timeout_that_cloudformation_would_not_take_is_ignored() {
+fn a_service_timeout_that_cloudformation_does_not_accept_is_ignored() {
     for value in [json!("0"), json!("3601"), json!("-5"), json!("soon"), json!([900]), json!(null), json!(1e300)] {
         let event = json!({
             "RequestType": "Create", "ResponseURL": RESPONSE_URL, "StackId": "s", "RequestId": "r",
@@ -77,7 +77,7 @@ async fn a_late_event_is_answered_in_the_time_that_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_has_a_response_url_is_answered() {
+async fn every_event_with_a_response_url_gets_a_response() {
     let cloud = Cloud::new();
     let good = cloud.stack("orders").event("Create", &properties());
     let broken = [
@@ -90,11 +90,11 @@ async fn whatever_has_a_response_url_is_answered() {
     ];
     for event in broken {
         let Handled::Answer(to, answer, _) = cloud.deliver_raw(&event, FIFTEEN_MINUTES).await else {
-            panic!("no answer to {event}")
+            panic!("no response to {event}")
         };
         let body: Value = serde_json::from_str(&answer.body(&to)).unwrap();
         assert_eq!(body["Status"], "FAILED");
-        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom-resource event"), "{body}");
+        assert!(body["Reason"].as_str().unwrap().contains("not a CloudFormation custom resource event"), "{body}");
         assert!(!body["PhysicalResourceId"].as_str().unwrap().is_empty());
         assert!(!body.to_string().contains("X-Amz-Signature"));
     }
@@ -105,22 +105,22 @@ async fn whatever_has_a_response_url_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_is_cut_to_what_cloudformation_takes() {
+async fn a_reason_is_shortened_to_what_cloudformation_accepts() {
     let cloud = Cloud::new();
     let subnets: Vec<String> = (0..200).map(|n| format!("subnet-€{n}")).collect();
     let failed = cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": subnets }))).await;
     let reason = failed.failed();
-    assert!(reason.contains("200 faults") && reason.ends_with('…'), "{reason}");
-    assert!(reason.len() > ANSWER_BYTES_MAX / 2, "only what must be is cut");
+    assert!(reason.contains("200 errors") && reason.ends_with('…'), "{reason}");
+    assert!(reason.len() > ANSWER_BYTES_MAX / 2, "no more is cut than necessary");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_becomes_an_answer() {
+async fn a_panic_becomes_a_failed_response() {
     let cloud = Cloud::new();
     cloud.sim.on_call(|call| {
         assert!(call.action != "CreateVpcEndpoint", "a bug");
         ec2_sim::Verdict::Proceed
     });
     let reason = cloud.stack("orders").create(&properties()).await.failed();
-    assert!(reason.contains("has a bug") && reason.contains("creating an endpoint"), "{reason}");
+    assert!(reason.contains("internal error (a bug)") && reason.contains("creating an endpoint"), "{reason}");
 }

@@ -1,5 +1,5 @@
-//! Every call of every story meets every fault, one at a time. Then the event comes again or CloudFormation takes the stack
-//! back, the story goes on to its end, and nothing may be left.
+//! Fault injection: every fault at every call of every story, one at a time. Then the event is delivered again, or
+//! CloudFormation rolls the stack back. The story continues to its end, and nothing may be left over.
 
 use crate::cloud::*;
 use crate::deployment::{Deployment, Watch};
@@ -67,9 +67,9 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Story {
     CreateAndDelete,
-    OwnGroup,
+    ManagedGroup,
     WithoutPrivateDns,
-    JoinAndLeave,
+    JoinAndRelease,
     UseForeign,
     UpdateInPlace,
     Replacement,
@@ -79,9 +79,9 @@ enum Story {
 
 const STORIES: [Story; 9] = [
     Story::CreateAndDelete,
-    Story::OwnGroup,
+    Story::ManagedGroup,
     Story::WithoutPrivateDns,
-    Story::JoinAndLeave,
+    Story::JoinAndRelease,
     Story::UseForeign,
     Story::UpdateInPlace,
     Story::Replacement,
@@ -89,12 +89,12 @@ const STORIES: [Story; 9] = [
     Story::DeleteDuringCreate,
 ];
 
-/// Runs a story with a fault at one call; gives the calls and what broke.
+/// Runs a story with a fault at one call. Returns the calls and the violations.
 fn run(story: Story, fault: Fault, at: usize) -> (Vec<String>, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let cloud = Cloud::of(|world| {
-            // Short, so that few looks are alike.
+            // Short, so that few looks are equal.
             world.knobs.create_ms = Span(4_000, 8_000);
             world.knobs.modify_ms = Span(4_000, 8_000);
             world.knobs.delete_ms = Span(4_000, 8_000);
@@ -107,22 +107,22 @@ fn run(story: Story, fault: Fault, at: usize) -> (Vec<String>, Vec<String>) {
             watching.check(call);
             if call.number == at { fault.verdict(&call.action, &killing) } else { Verdict::Proceed }
         });
-        tell(story, &cloud, &watch, &kill).await;
-        // One fault passes, and what is asked again is done. Only a Create whose Delete has come may fail.
+        run_events(story, &cloud, &watch, &kill).await;
+        // The fault happens once, so a retry succeeds. Only a Create that was overtaken by its Delete may fail.
         if story != Story::DeleteDuringCreate {
-            watch.failures.lock().unwrap().iter().for_each(|reason| watch.complain(format!("FAILED: {reason}")));
+            watch.failures.lock().unwrap().iter().for_each(|reason| watch.report(format!("FAILED: {reason}")));
         }
-        (cloud.sim.log().into_iter().map(|call| call.action).collect(), watch.broken())
+        (cloud.sim.log().into_iter().map(|call| call.action).collect(), watch.violations())
     })
 }
 
-async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
+async fn run_events(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
     let mut orders = Deployment::new(cloud, "orders", watch, kill);
     let mut billing = Deployment::new(cloud, "billing", watch, kill);
     let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2 }));
     match story {
         Story::CreateAndDelete => drop(orders.create(&properties()).await),
-        Story::OwnGroup => {
+        Story::ManagedGroup => {
             let plain = with(properties(), json!({ "SecurityGroupIds": null }));
             orders.create(&plain).await;
             orders.update(&with(plain, json!({ "Port": 4001 }))).await;
@@ -130,7 +130,7 @@ async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
         Story::WithoutPrivateDns => {
             drop(orders.create(&with(properties(), json!({ "PrivateDnsEnabled": false }))).await);
         }
-        Story::JoinAndLeave => {
+        Story::JoinAndRelease => {
             orders.create(&properties()).await;
             billing.create(&properties()).await;
             billing.delete().await;
@@ -151,7 +151,7 @@ async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
         }
         Story::Rollback => {
             orders.create(&properties()).await;
-            orders.update_and_back(&elsewhere).await;
+            orders.update_and_roll_back(&elsewhere).await;
         }
         Story::DeleteDuringCreate => return delete_during_create(cloud, watch, &orders).await,
     }
@@ -159,7 +159,7 @@ async fn tell(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notify>) {
     watch.check_end(usize::from(story == Story::UseForeign));
 }
 
-/// CloudFormation deletes what has not answered, under a name of its own.
+/// CloudFormation deletes a resource whose Create has not responded, under a physical ID that it makes up.
 async fn delete_during_create(cloud: &Cloud, watch: &Watch, orders: &Deployment) {
     let event = orders.stack.event("Create", &properties());
     let delete = async {
@@ -167,10 +167,11 @@ async fn delete_during_create(cloud: &Cloud, watch: &Watch, orders: &Deployment)
         orders.delete_id("orders-TiDB-1KJH2LKJ3H4LK").await;
         cloud.sim.log().len()
     };
-    // A Create that is killed would come again when its Delete is long over, and nobody could tell.
+    // A Create that is killed is not delivered again: that would be after its Delete, which cannot be detected.
     let (created, calls) = tokio::join!(orders.send(&event, false), delete);
     cloud.pass(300).await;
-    // The same limit: its first change came only when the Delete had looked for the last time, or less than the lag ago.
+    // Another known limit: the first change of the Create comes after the last look of the Delete, or less than the
+    // read lag before it.
     let log = cloud.sim.log();
     let ended = log.get(calls - 1).map(|call| call.at).unwrap_or_default();
     let writes = |call: &&ec2_sim::Call| matches!(call.action.as_str(), "CreateVpcEndpoint" | "CreateTags");
@@ -181,7 +182,7 @@ async fn delete_during_create(cloud: &Cloud, watch: &Watch, orders: &Deployment)
     watch.check_end(0);
 }
 
-/// The faults for a call. What comes before an effect and what comes after it is the same for a look.
+/// The faults for a call. A look has no effect, so it does not matter whether a fault comes before or after it.
 fn faults(action: &str) -> &'static [Fault] {
     const LOOK: [Fault; 7] = [
         Fault::Throttled,
@@ -195,79 +196,79 @@ fn faults(action: &str) -> &'static [Fault] {
     if action.starts_with("Describe") { &LOOK } else { &FAULTS }
 }
 
-/// Tries every `every`-th fault of the looks, and all of those of the changes.
-fn meet(story: Story, every: usize) -> usize {
-    let (actions, broken) = run(story, Fault::None, 0);
-    assert_eq!(broken, [""; 0], "{story:?} without a fault");
+/// Injects all faults into the changes, and one in `every` into the looks. Returns the number of runs.
+fn inject(story: Story, every: usize) -> usize {
+    let (actions, violations) = run(story, Fault::None, 0);
+    assert_eq!(violations, [""; 0], "{story:?} without a fault");
     let mut runs = 0;
     for (at, action) in actions.iter().enumerate() {
         for (n, fault) in faults(action).iter().enumerate() {
             if action.starts_with("Describe") && !(at + n).is_multiple_of(every) {
                 continue;
             }
-            let (_, broken) = run(story, *fault, at);
-            assert_eq!(broken, [""; 0], "{story:?} with {fault:?} at call {at}, {action}");
+            let (_, violations) = run(story, *fault, at);
+            assert_eq!(violations, [""; 0], "{story:?} with {fault:?} at call {at}, {action}");
             runs += 1;
         }
     }
     runs
 }
 
-/// Of the faults of looks, one in so many is tried.
+/// One fault in this many is injected into the looks.
 const SOME: usize = 8;
 
 #[test]
-fn create_and_delete_meet_every_fault() {
-    assert!(meet(Story::CreateAndDelete, SOME) > 30);
+fn every_fault_in_create_and_delete() {
+    assert!(inject(Story::CreateAndDelete, SOME) > 30);
 }
 
 #[test]
-fn the_products_own_group_meets_every_fault() {
-    assert!(meet(Story::OwnGroup, SOME) > 50);
+fn every_fault_with_the_providers_security_group() {
+    assert!(inject(Story::ManagedGroup, SOME) > 50);
 }
 
 #[test]
-fn create_without_private_dns_meets_every_fault() {
-    assert!(meet(Story::WithoutPrivateDns, SOME) > 30);
+fn every_fault_without_private_dns() {
+    assert!(inject(Story::WithoutPrivateDns, SOME) > 30);
 }
 
 #[test]
-fn joining_and_leaving_meet_every_fault() {
-    assert!(meet(Story::JoinAndLeave, SOME) > 30);
+fn every_fault_while_joining_and_releasing() {
+    assert!(inject(Story::JoinAndRelease, SOME) > 30);
 }
 
 #[test]
-fn using_somebody_elses_endpoint_meets_every_fault() {
-    assert!(meet(Story::UseForeign, SOME) > 8);
+fn every_fault_with_a_foreign_endpoint() {
+    assert!(inject(Story::UseForeign, SOME) > 8);
 }
 
 #[test]
-fn an_update_in_place_meets_every_fault() {
-    assert!(meet(Story::UpdateInPlace, SOME) > 30);
+fn every_fault_in_an_update_in_place() {
+    assert!(inject(Story::UpdateInPlace, SOME) > 30);
 }
 
 #[test]
-fn a_replacement_meets_every_fault() {
-    assert!(meet(Story::Replacement, SOME) > 30);
+fn every_fault_in_a_replacement() {
+    assert!(inject(Story::Replacement, SOME) > 30);
 }
 
 #[test]
-fn a_rollback_meets_every_fault() {
-    assert!(meet(Story::Rollback, SOME) > 30);
+fn every_fault_in_a_rollback() {
+    assert!(inject(Story::Rollback, SOME) > 30);
 }
 
 #[test]
-fn a_delete_during_a_create_meets_every_fault() {
-    assert!(meet(Story::DeleteDuringCreate, SOME) > 30);
+fn every_fault_in_a_delete_during_a_create() {
+    assert!(inject(Story::DeleteDuringCreate, SOME) > 30);
 }
 
-/// Part of `make explore`; minutes.
+/// Part of `make explore`.
 #[test]
-#[ignore = "every fault at every call takes minutes"]
-fn every_call_of_every_story_meets_every_fault() {
+#[ignore = "takes several minutes"]
+fn every_fault_at_every_call_of_every_story() {
     let mut runs = 0;
     for story in STORIES {
-        runs += meet(story, 1);
+        runs += inject(story, 1);
     }
     println!("{} stories, {runs} runs", STORIES.len());
 }

@@ -1,6 +1,7 @@
-//! Figures on EC2's clock for `make bench`: how many calls an event takes, how much time it adds to AWS's own, and what
-//! happens when forty stacks come at once. No promise: those are tested elsewhere. Beside each stands what a function
-//! without the sharing protocol comes to, which looks every five seconds, as CDK's provider framework does.
+//! Measurements on the simulated clock for `make bench`: how many calls an event makes, how much time it adds to that
+//! of AWS, and what happens when forty stacks are created at once. Each is compared with a function without the sharing
+//! protocol that looks every five seconds, as the provider framework of the CDK does. Other tests check what is
+//! promised.
 
 use crate::cloud::*;
 use ec2_sim::{Call, Ec2 as Sim, Span};
@@ -10,17 +11,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often the simple function looks.
+/// How often the simple function looks, in seconds.
 const SIMPLE_POLL: Duration = Duration::from_secs(5);
-/// How many stacks come at once.
+/// How many stacks are created at once.
 const STACKS: usize = 40;
 
 /// `cargo test --test it -- figures::for_the_table --ignored --nocapture`
 #[test]
-#[ignore = "measures; BENCH_CREATES says how many creates"]
-#[expect(clippy::disallowed_methods, reason = "this one is run by people")]
+#[ignore = "measures BENCH_CREATES creates"]
+#[expect(clippy::disallowed_methods, reason = "run manually")]
 fn for_the_table() {
-    let creates: u64 = std::env::var("BENCH_CREATES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+    let creates: u64 = std::env::var("BENCH_CREATES").ok().and_then(|creates| creates.parse().ok()).unwrap_or(1_000);
     let crowds = creates.div_ceil(50);
     let added = |lag, simple| spread(in_threads(creates, move |seed| add(seed, lag, simple)));
     let figures = json!({
@@ -40,7 +41,7 @@ fn on_a_paused_clock<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
-/// A world in which an endpoint takes a known time to become available, between one minute and two.
+/// A world in which an endpoint takes a known time to become available, between one and two minutes.
 fn world(seed: u64, lag_ms: u64) -> (Cloud, SignedDuration) {
     let ready_ms = 60_000 + (seed * 7_919) % 60_000;
     let cloud = Cloud::of(|world| {
@@ -56,7 +57,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// The same for every seed below a number, on as many threads as there are cores.
+/// Runs a function for every seed below a number, on as many threads as there are cores.
 fn in_threads<T: Send>(seeds: u64, work: impl Fn(u64) -> T + Copy + Send) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -72,7 +73,7 @@ fn spread(mut seconds: Vec<f64>) -> Value {
     json!({ "median": at(50), "p99": at(99), "longest": at(100) })
 }
 
-/// The actions that an event asked for, up to and with one.
+/// The actions of an event, up to and including one.
 fn until(log: &[Call], last: &str) -> Value {
     let end = log.iter().position(|call| call.action == last).map_or(log.len(), |position| position + 1);
     let distinct: BTreeSet<_> = log[..end].iter().map(|call| (&call.action, &call.params)).collect();
@@ -80,7 +81,7 @@ fn until(log: &[Call], last: &str) -> Value {
     json!({ "actions": actions, "repeated": end - distinct.len(), "after": log.len() - end })
 }
 
-/// Without the looks that end a wait: all but the first.
+/// Removes all looks but the first, because the others belong to waits.
 fn without_waiting(mut log: Vec<Call>) -> Vec<Call> {
     let mut looks = 0;
     log.retain(|call| {
@@ -90,12 +91,12 @@ fn without_waiting(mut log: Vec<Call>) -> Vec<Call> {
     log
 }
 
-/// What each kind of event asks EC2 for: with a security group of the user's, and with the product's own.
+/// The calls of each kind of event, with a given security group and with the provider's.
 fn calls() -> Value {
-    let told = |wish: Value| {
+    let calls_with = |wanted: Value| {
         on_a_paused_clock(async move {
             let cloud = Cloud::of(|world| {
-                // In zones of the service only, else a join takes one call more, to ask for them.
+                // Only in zones of the service. Otherwise, a join makes one more call to read them.
                 world.subnets.retain(|subnet| subnet.vpc_id != VPC || [SUBNET_AZ1, SUBNET_AZ2].contains(&&*subnet.id));
                 world.knobs.read_lag_ms = Span::exactly(0);
                 world.knobs.group_lag_ms = Span::exactly(0);
@@ -108,10 +109,10 @@ fn calls() -> Value {
                 seen = log.len();
                 new
             };
-            let id = orders.create(&wish).await.succeeded().physical_id;
+            let id = orders.create(&wanted).await.succeeded().physical_id;
             let create = since("CreateVpcEndpoint");
             cloud.pass(60).await;
-            billing.create(&wish).await.succeeded();
+            billing.create(&wanted).await.succeeded();
             let join = since("");
             orders.delete(&id).await.succeeded();
             let release = since("");
@@ -121,15 +122,15 @@ fn calls() -> Value {
             json!({ "create": create, "join": join, "release": release, "delete": delete })
         })
     };
-    json!({ "given_group": told(properties()), "own_group": told(with(properties(), json!({ "SecurityGroupIds": null }))) })
+    json!({ "given_group": calls_with(properties()), "own_group": calls_with(with(properties(), json!({ "SecurityGroupIds": null }))) })
 }
 
-/// How many seconds after the endpoint was available the answer was there.
+/// How many seconds the response comes after the endpoint becomes available.
 fn add(seed: u64, lag_ms: u64, simple: bool) -> f64 {
     on_a_paused_clock(async {
         let (cloud, ready) = world(seed, lag_ms);
         if simple {
-            simple_create(&cloud.sim).await.expect("nobody is in the way");
+            simple_create(&cloud.sim).await.expect("no other stack interferes");
         } else {
             cloud.stack(&format!("app-{seed}")).create(&properties()).await.succeeded();
         }
@@ -137,7 +138,7 @@ fn add(seed: u64, lag_ms: u64, simple: bool) -> f64 {
     })
 }
 
-/// What became of so many times forty stacks at once, the worst of each.
+/// The worst results of forty stacks at once, of this many runs.
 fn crowd_of(times: u64, lag_ms: u64, simple: bool) -> Value {
     let crowds = in_threads(times, move |seed| crowd(seed, lag_ms, simple));
     let worst = |of: fn(&Crowd) -> f64| crowds.iter().map(of).fold(f64::MIN, f64::max);
@@ -154,14 +155,14 @@ fn crowd_of(times: u64, lag_ms: u64, simple: bool) -> Value {
 struct Crowd {
     /// Stacks that did not succeed.
     failed: f64,
-    /// Seconds from available to the last answer.
+    /// Seconds from the endpoint becoming available to the last response.
     last_answer: f64,
     /// Calls to create an endpoint.
     creates: f64,
-    /// Looks at endpoints for each second of waiting, and the most in any one second, once all have come.
+    /// Looks at endpoints for each second of waiting, and the most in any one second, after all stacks have begun.
     looks_a_second: f64,
     looks_in_a_second: f64,
-    /// Calls that EC2 refused because there were too many.
+    /// Calls that EC2 throttled.
     throttled: f64,
 }
 
@@ -169,14 +170,14 @@ fn crowd(seed: u64, lag_ms: u64, simple: bool) -> Crowd {
     on_a_paused_clock(async {
         let (cloud, ready) = world(seed, lag_ms);
         let stacks: Vec<_> = (0..STACKS).map(|n| cloud.stack(&format!("app-{seed}-{n}"))).collect();
-        // With the product's own group, as it is by default.
-        let wish = with(properties(), json!({ "SecurityGroupIds": null }));
+        // With the provider's security group, which is the default.
+        let wanted = with(properties(), json!({ "SecurityGroupIds": null }));
         let began = cloud.sim.now();
         let answered = join_all(stacks.iter().map(|stack| async {
             let succeeded = if simple {
                 simple_create(&cloud.sim).await.is_ok()
             } else {
-                stack.create(&wish).await.reason.is_none()
+                stack.create(&wanted).await.reason.is_none()
             };
             (succeeded, cloud.sim.now())
         }))
@@ -184,7 +185,7 @@ fn crowd(seed: u64, lag_ms: u64, simple: bool) -> Crowd {
         let available = cloud.endpoint().created_at + ready;
         let last = answered.iter().map(|(_, at)| *at).max().unwrap();
         let log = cloud.sim.log();
-        // The first ten seconds are the crowd's arrival.
+        // All stacks begin in the first ten seconds.
         let (from, to) = (Duration::from_secs(10), Duration::from_secs_f64(seconds(began, available)));
         let looks: Vec<Duration> = log
             .iter()
@@ -212,8 +213,8 @@ fn count(number: usize) -> f64 {
     u32::try_from(number).unwrap().into()
 }
 
-/// The same job without the sharing protocol: look, create if nothing is there, and look every five seconds until it is
-/// available.
+/// Does the same without the sharing protocol: looks, creates an endpoint if there is none, and looks every five
+/// seconds until it is available.
 async fn simple_create(sim: &Sim) -> Result<(), String> {
     let look = format!(
         "Action=DescribeVpcEndpoints&Version=2016-11-15&Filter.1.Name=vpc-id&Filter.1.Value.1={VPC}\

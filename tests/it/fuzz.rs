@@ -1,13 +1,13 @@
-//! Whatever JSON arrives as an event, and whatever is changed in one.
+//! Fuzzing with proptest: arbitrary JSON, and mutated events.
 
 use crate::cloud::*;
 use crate::one_answer::check;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Any JSON, with the texts that events are made of and some that nobody expects.
-fn anything() -> impl Strategy<Value = Value> {
-    let text = prop_oneof![
+/// Arbitrary JSON, with strings that events contain, and unusual ones.
+fn any_json() -> impl Strategy<Value = Value> {
+    let string = prop_oneof![
         Just("Create".to_owned()),
         Just("Delete".to_owned()),
         Just(String::new()),
@@ -24,7 +24,7 @@ fn anything() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(|number| json!(number)),
         any::<f64>().prop_map(|number| json!(number)),
-        text.prop_map(Value::String),
+        string.prop_map(Value::String),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
@@ -35,23 +35,23 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A change to an event.
+/// A change of an event.
 #[derive(Debug, Clone)]
 enum Mutation {
     Drop(usize),
     Replace(usize, Value),
     Nest(usize),
     Add(String, Value),
-    /// The same inside of `ResourceProperties`.
+    /// A change of `ResourceProperties`.
     Inside(Box<Mutation>),
 }
 
 fn mutation() -> impl Strategy<Value = Mutation> {
     let plain = prop_oneof![
         any::<usize>().prop_map(Mutation::Drop),
-        (any::<usize>(), anything()).prop_map(|(at, value)| Mutation::Replace(at, value)),
+        (any::<usize>(), any_json()).prop_map(|(at, value)| Mutation::Replace(at, value)),
         any::<usize>().prop_map(Mutation::Nest),
-        (".{0,20}", anything()).prop_map(|(name, value)| Mutation::Add(name, value)),
+        (".{0,20}", any_json()).prop_map(|(name, value)| Mutation::Add(name, value)),
     ];
     plain.prop_recursive(1, 2, 1, |inner| inner.prop_map(|inside| Mutation::Inside(Box::new(inside))))
 }
@@ -97,7 +97,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_mutated_event_gets_one_valid_answer(kind in 0_usize..4, mutations in prop::collection::vec(mutation(), 1..4)) {
+    fn a_mutated_event_gets_one_valid_response(kind in 0_usize..4, mutations in prop::collection::vec(mutation(), 1..4)) {
         check(|cloud| {
             let mut event = event(cloud, kind);
             for mutation in &mutations {
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_gets_an_answer_if_it_has_a_response_url(mut raw in anything(), url in any::<bool>()) {
+    fn any_json_with_a_response_url_gets_one_valid_response(mut raw in any_json(), url in any::<bool>()) {
         check(|_| {
             if let (true, Value::Object(map)) = (url, &mut raw) {
                 map.insert("ResponseURL".to_owned(), json!(RESPONSE_URL));

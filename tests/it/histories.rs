@@ -1,5 +1,5 @@
-//! Random histories: several stacks at once through the real SDK client and the simulated EC2, with lagging reads, faults
-//! and crashes. A seed gives the same history every time, call by call.
+//! Random histories: several stacks at the same time, with the real SDK client and the simulated EC2, lagging reads,
+//! faults, and crashes. A seed determines the history, call by call.
 
 use crate::cloud::*;
 use crate::deployment::{Deployment, Watch};
@@ -9,18 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// A rule that is knocked out on the wire, to see that its loss is noticed. Only what stands in EC2 can be knocked out
-/// here; what the function decides by itself, such as how long it waits, is knocked out on the model, in
-/// `explore/planted.rs`.
+/// A fault that is planted on the wire, to prove that the checks can fail. On the wire, only what is stored in EC2 can
+/// be changed. `explore/planted.rs` changes what the function decides, such as how long it waits, in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Planted {
-    Nothing,
-    /// New endpoints lose the mark of the product.
+enum PlantedFault {
+    None,
+    /// New endpoints are not marked as owned.
     NoOwner,
-    /// Announcements vanish: nobody announces, and nobody heeds.
+    /// Announcements disappear.
     NoAnnouncement,
-    /// Reads lag for a minute: the one assumption does not hold.
-    ReadsLagFar,
+    /// Reads lag for up to a minute, so that assumption 1 does not hold.
+    LongReadLag,
 }
 
 /// `SplitMix64`.
@@ -36,9 +35,9 @@ impl Random {
     }
 }
 
-/// What becomes of a call: mostly nothing special. A function is killed rather at a change than at a look. Nobody can kill
-/// one that is not running, so the number of the stack to kill is drawn too.
-fn fate(random: &mut Random, call: &Call, kills: &[Arc<Notify>]) -> Verdict {
+/// What happens to a call: usually nothing special. Functions are killed more often at a change than at a look. The
+/// stack whose function is killed is random too; if none is running, nothing happens.
+fn verdict(random: &mut Random, call: &Call, kills: &[Arc<Notify>]) -> Verdict {
     let change = !call.action.starts_with("Describe");
     match random.below(100) {
         0..=2 => Verdict::throttled(),
@@ -57,11 +56,11 @@ fn fate(random: &mut Random, call: &Call, kills: &[Arc<Notify>]) -> Verdict {
     }
 }
 
-/// One history: the calls, and what broke.
-fn history(seed: u64, planted: Planted) -> (Vec<Call>, Vec<String>) {
+/// Runs one history. Returns the calls and the violations.
+fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let lag = if planted == Planted::ReadsLagFar { 60_000 } else { 9_500 };
+        let lag = if planted == PlantedFault::LongReadLag { 60_000 } else { 9_500 };
         let cloud = Cloud::of(|world| {
             world.seed = seed;
             world.knobs.read_lag_ms = Span(0, lag);
@@ -74,37 +73,38 @@ fn history(seed: u64, planted: Planted) -> (Vec<Call>, Vec<String>) {
         let stacks = 2 + random.below(2);
         let kills: Vec<Arc<Notify>> = (0..stacks).map(|_| Arc::default()).collect();
         let dns = random.below(4) > 0;
-        // Every other time the first one leaves as soon as it can, and the others come when it is about to delete.
+        // In every other history, the first stack is deleted early, and the others are created when that is about to
+        // happen.
         let chase = seed.is_multiple_of(2);
-        let (leaves, left) = watch::channel(false);
-        let mut leaves = Some(leaves);
+        let (deleting, is_deleting) = watch::channel(false);
+        let mut deleting = Some(deleting);
         let plans: Vec<_> = (0..stacks)
             .map(|n| {
                 let deployment =
                     Deployment::new(&cloud, &format!("app-{n}"), &watch, &kills[usize::try_from(n).unwrap()]);
-                let first = leaves.take();
+                let first = deleting.take();
                 let waits = match (chase, &first) {
                     (true, Some(_)) => [0; 3],
                     (true, None) => [10 + random.below(30), random.below(60), random.below(60)],
                     (false, _) => [random.below(90), random.below(60), random.below(60)],
                 };
                 let update = if chase && first.is_some() { 0 } else { random.below(3) };
-                let (cloud, mut left) = (cloud.clone(), left.clone());
+                let (cloud, mut is_deleting) = (cloud.clone(), is_deleting.clone());
                 async move {
                     if chase && first.is_none() {
-                        // An error: the first one is gone without having left.
-                        let _ = left.wait_for(|left| *left).await;
+                        // An error means that the first stack could not be created.
+                        let _ = is_deleting.wait_for(|is_deleting| *is_deleting).await;
                     }
-                    live(cloud, deployment, waits, update, dns, first).await;
+                    run_stack(cloud, deployment, waits, update, dns, first).await;
                 }
             })
             .collect();
         let watching = watch.clone();
         cloud.sim.on_call(move |call| {
             watching.check(call);
-            fate(&mut random, call, &kills)
+            verdict(&mut random, call, &kills)
         });
-        let knocking_out = async {
+        let planting = async {
             loop {
                 plant(planted, &cloud.sim);
                 cloud.pass(1).await;
@@ -112,47 +112,47 @@ fn history(seed: u64, planted: Planted) -> (Vec<Call>, Vec<String>) {
         };
         tokio::select! {
             _ = futures_util::future::join_all(plans) => {}
-            () = knocking_out => {}
+            () = planting => {}
         }
         cloud.pass(400).await;
         watch.check_end(0);
-        (cloud.sim.log(), watch.broken())
+        (cloud.sim.log(), watch.violations())
     })
 }
 
-/// The life of a stack. Who waits for it to leave is told.
-async fn live(
+/// Creates, updates, and deletes a stack. Notifies those that wait for the deletion.
+async fn run_stack(
     cloud: Cloud,
     mut stack: Deployment,
     waits: [u64; 3],
     update: u64,
     dns: bool,
-    leaves: Option<watch::Sender<bool>>,
+    deleting: Option<watch::Sender<bool>>,
 ) {
-    let wish = with(properties(), json!({ "PrivateDnsEnabled": dns }));
+    let wanted = with(properties(), json!({ "PrivateDnsEnabled": dns }));
     cloud.pass(waits[0]).await;
-    if stack.create(&wish).await.is_none() {
+    if stack.create(&wanted).await.is_none() {
         return;
     }
     cloud.pass(waits[1]).await;
     match update {
         0 => {}
-        1 => stack.update(&with(wish, json!({ "Tags": [{ "Key": "team", "Value": "data" }] }))).await,
-        _ => stack.update(&with(wish, json!({ "ServiceName": SERVICE_2 }))).await,
+        1 => stack.update(&with(wanted, json!({ "Tags": [{ "Key": "team", "Value": "data" }] }))).await,
+        _ => stack.update(&with(wanted, json!({ "ServiceName": SERVICE_2 }))).await,
     }
     cloud.pass(waits[2]).await;
-    if let Some(leaves) = leaves {
-        // An error: nobody waits.
-        let _ = leaves.send(true);
+    if let Some(deleting) = deleting {
+        // An error means that no other stack waits.
+        let _ = deleting.send(true);
     }
     stack.delete().await;
 }
 
-fn plant(planted: Planted, sim: &ec2_sim::Ec2) {
+fn plant(planted: PlantedFault, sim: &ec2_sim::Ec2) {
     let unwanted = match planted {
-        Planted::NoOwner => ":owned",
-        Planted::NoAnnouncement => ":leaving:",
-        Planted::Nothing | Planted::ReadsLagFar => return,
+        PlantedFault::NoOwner => ":owned",
+        PlantedFault::NoAnnouncement => ":leaving:",
+        PlantedFault::None | PlantedFault::LongReadLag => return,
     };
     for endpoint in sim.endpoints() {
         for key in endpoint.tags.keys().filter(|key| key.contains(unwanted)) {
@@ -161,16 +161,16 @@ fn plant(planted: Planted, sim: &ec2_sim::Ec2) {
     }
 }
 
-/// Fails with what broke, and with how to see it again.
+/// Panics with the violations, and the command that replays the history. Returns the number of calls.
 fn check(seed: u64) -> usize {
-    let (log, broken) = history(seed, Planted::Nothing);
-    let again = format!("SEED={seed} cargo test --test it histories::once_more -- --ignored --nocapture");
-    assert_eq!(broken, [""; 0], "again: {again}");
+    let (log, violations) = history(seed, PlantedFault::None);
+    let command = format!("SEED={seed} cargo test --test it histories::replay -- --ignored --nocapture");
+    assert_eq!(violations, [""; 0], "replay: {command}");
     log.len()
 }
 
-/// A history in words, call by call.
-fn text(log: &[Call]) -> String {
+/// The trace of a history, call by call.
+fn trace(log: &[Call]) -> String {
     let line = |call: &Call| format!("{:>12?}  {} {:?} {:?}", call.at, call.action, call.params, call.outcome);
     log.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -183,38 +183,38 @@ fn random_histories_keep_the_contract() {
 }
 
 #[test]
-fn a_seed_gives_the_same_history_again() {
+fn a_seed_always_gives_the_same_history() {
     for seed in [1, 8] {
-        let [one, two] = [(); 2].map(|()| text(&history(seed, Planted::Nothing).0));
+        let [one, two] = [(); 2].map(|()| trace(&history(seed, PlantedFault::None).0));
         assert!(one.lines().count() > 40 && one == two, "seed {seed}");
     }
 }
 
 #[test]
-fn what_is_knocked_out_on_the_wire_is_noticed() {
-    for planted in [Planted::NoOwner, Planted::NoAnnouncement, Planted::ReadsLagFar] {
-        let noticed = (0..100).find(|seed| !history(*seed, planted).1.is_empty());
-        println!("{planted:?}: seed {noticed:?}");
-        assert!(noticed.is_some(), "{planted:?}");
+fn every_planted_fault_is_found() {
+    for planted in [PlantedFault::NoOwner, PlantedFault::NoAnnouncement, PlantedFault::LongReadLag] {
+        let found = (0..100).find(|seed| !history(*seed, planted).1.is_empty());
+        println!("{planted:?}: seed {found:?}");
+        assert!(found.is_some(), "{planted:?}");
     }
 }
 
-/// Tells one history: `SEED=7 cargo test --test it histories::once_more -- --ignored --nocapture`
+/// `SEED=7 cargo test --test it histories::replay -- --ignored --nocapture`
 #[test]
-#[ignore = "tells the history that SEED names"]
-#[expect(clippy::disallowed_methods, reason = "this one is run by people, who say what they want to see")]
-fn once_more() {
+#[ignore = "replays the history that SEED determines"]
+#[expect(clippy::disallowed_methods, reason = "run manually, with the seed given in the environment")]
+fn replay() {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let (log, broken) = history(seed, Planted::Nothing);
-    println!("{}\n{}", text(&log), broken.join("\n"));
+    let (log, violations) = history(seed, PlantedFault::None);
+    println!("{}\n{}", trace(&log), violations.join("\n"));
 }
 
-/// `EXPLORE_SECONDS=600 cargo test --test it histories::for_as_long_as_told -- --ignored --nocapture`
+/// `EXPLORE_SECONDS=600 cargo test --test it histories::for_explore_seconds -- --ignored --nocapture`
 #[test]
-#[ignore = "runs for as long as EXPLORE_SECONDS says"]
-#[expect(clippy::disallowed_methods, reason = "this one is run by people, in real time")]
-fn for_as_long_as_told() {
-    let seconds = std::env::var("EXPLORE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+#[ignore = "runs for EXPLORE_SECONDS"]
+#[expect(clippy::disallowed_methods, reason = "run manually, in real time")]
+fn for_explore_seconds() {
+    let seconds = std::env::var("EXPLORE_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
     let started = std::time::Instant::now();
     let (mut histories, mut calls) = (0, 0);
     for seed in 1_000.. {
@@ -228,11 +228,11 @@ fn for_as_long_as_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forty_stacks_at_the_same_moment_make_one_endpoint() {
+async fn forty_stacks_at_the_same_moment_create_one_endpoint() {
     let cloud = Cloud::new();
     let stacks: Vec<_> = (0..40).map(|n| cloud.stack(&format!("app-{n}"))).collect();
-    let wish = properties();
-    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wish))).await;
+    let wanted = properties();
+    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wanted))).await;
     let id = cloud.endpoint().id;
     for answer in answers {
         assert_eq!(answer.succeeded().physical_id, id);

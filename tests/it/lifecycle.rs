@@ -1,4 +1,4 @@
-//! Stories of one stack: create, update, replace, delete, and what goes wrong in between.
+//! Stories of one stack: create, update, replace, delete, and failures in between.
 
 use crate::cloud::*;
 use jiff::SignedDuration;
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
-async fn create_makes_a_working_endpoint_and_delete_removes_it() {
+async fn create_returns_a_working_endpoint_and_delete_removes_it() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
 
@@ -39,7 +39,11 @@ async fn create_makes_a_working_endpoint_and_delete_removes_it() {
     assert_eq!(data["JdbcUrl"], format!("jdbc:mysql://{PRIVATE_NAME}:4000/test?sslMode=VERIFY_IDENTITY"));
     let command = format!("mysql -h {PRIVATE_NAME} -P 4000 -D test --ssl-mode=VERIFY_IDENTITY --ssl-ca=");
     assert!(data["MysqlCommand"].starts_with(&command), "{}", data["MysqlCommand"]);
-    assert!(data["MysqlCommand"].ends_with(" -p -u"), "neither user name nor password: {}", data["MysqlCommand"]);
+    assert!(
+        data["MysqlCommand"].ends_with(" -p -u"),
+        "it contains neither user name nor password: {}",
+        data["MysqlCommand"]
+    );
 
     stack.delete(&created.physical_id).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);
@@ -47,10 +51,10 @@ async fn create_makes_a_working_endpoint_and_delete_removes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_outside_private_dns_is_the_endpoints_own() {
+async fn without_private_dns_the_host_is_the_endpoints_own_name() {
     let cloud = Cloud::new();
-    let wish = with(properties(), json!({ "PrivateDnsEnabled": false, "Port": 3306 }));
-    let created = cloud.stack("orders").create(&wish).await.succeeded();
+    let wanted = with(properties(), json!({ "PrivateDnsEnabled": false, "Port": 3306 }));
+    let created = cloud.stack("orders").create(&wanted).await.succeeded();
     assert!(!cloud.endpoint().private_dns_enabled);
     assert_eq!(created.data["PrivateDnsName"], "");
     assert_eq!(created.data["Host"], created.data["DnsName"]);
@@ -78,11 +82,15 @@ async fn an_update_changes_the_endpoint_in_place() {
     assert_eq!(updated.data["SubnetIds"], SUBNET_AZ2);
     assert_eq!(updated.data["AvailabilityZoneIds"], "use1-az2");
     assert_eq!(updated.data["Port"], "4001");
-    assert!(updated.data["Warnings"].contains("TCP 4001"), "the group does not open it: {}", updated.data["Warnings"]);
+    assert!(
+        updated.data["Warnings"].contains("TCP port 4001"),
+        "the security group does not allow it: {}",
+        updated.data["Warnings"]
+    );
     let endpoint = cloud.endpoint();
     assert_eq!(endpoint.subnet_ids.iter().collect::<Vec<_>>(), [SUBNET_AZ2]);
     assert_eq!(endpoint.tags["team"], "data");
-    assert!(!endpoint.tags.contains_key("old"), "a tag that the template dropped goes");
+    assert!(!endpoint.tags.contains_key("old"), "a tag that is no longer in the template is removed");
 
     // CloudFormation rolls an update back with another one.
     let back = stack.update(&created.physical_id, &old, &new).await.succeeded();
@@ -93,7 +101,7 @@ async fn an_update_changes_the_endpoint_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subnet_is_swapped_inside_its_zone() {
+async fn a_subnet_is_replaced_by_another_one_in_its_zone() {
     const SIBLING: &str = "subnet-0a1c11111111111c2";
     let cloud = Cloud::of(|world| {
         let mut sibling = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
@@ -152,7 +160,7 @@ async fn a_replacement_is_rolled_back() {
     let replaced = stack.update(&created.physical_id, &moved, &properties()).await.succeeded();
     assert_eq!(replaced.data["VpcId"], VPC_2);
 
-    // A later resource fails: the update is taken back, and then the superseded endpoint is deleted.
+    // A later resource fails: the update is rolled back, and then the new endpoint is deleted.
     let back = stack.update(&replaced.physical_id, &properties(), &moved).await.succeeded();
     assert_eq!(back.physical_id, created.physical_id);
     assert_eq!(back.data["Reused"], "false");
@@ -163,11 +171,11 @@ async fn a_replacement_is_rolled_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_failed_half_way_leaves_nothing_behind() {
+async fn a_failed_update_leaves_nothing_behind() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.succeeded();
-    // The update makes its new endpoint, which then never becomes available.
+    // The update creates a new endpoint, which then fails to become available.
     let sim = cloud.sim.clone();
     cloud.sim.on_call(move |_| {
         for endpoint in sim.endpoints().iter().filter(|endpoint| endpoint.vpc_id == VPC_2) {
@@ -183,7 +191,7 @@ async fn an_update_that_failed_half_way_leaves_nothing_behind() {
 
     cloud.sim.on_call(|_| ec2_sim::Verdict::Proceed);
 
-    // The update that rolls back releases what the failed one left, and so it is deleted.
+    // The rollback releases the endpoint of the failed update, and so it is deleted.
     let back = stack.update(&created.physical_id, &properties(), &moved).await.succeeded();
     assert_eq!(back.physical_id, created.physical_id);
     cloud.pass(300).await;
@@ -191,7 +199,7 @@ async fn an_update_that_failed_half_way_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_vanished_is_made_anew() {
+async fn an_endpoint_that_was_deleted_is_created_again() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.succeeded();
@@ -202,11 +210,11 @@ async fn an_endpoint_that_vanished_is_made_anew() {
     assert_ne!(updated.physical_id, created.physical_id);
     assert_eq!(cloud.endpoint().id, updated.physical_id);
     stack.delete(&created.physical_id).await.succeeded();
-    assert_eq!(cloud.endpoint().id, updated.physical_id, "the clean-up of the old id leaves the new endpoint alone");
+    assert_eq!(cloud.endpoint().id, updated.physical_id, "the cleanup of the old ID does not affect the new endpoint");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_create_names_the_endpoint_so_that_the_delete_finds_it() {
+async fn a_failed_create_returns_the_endpoints_id_so_that_the_delete_finds_it() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let sim = cloud.sim.clone();
@@ -227,13 +235,13 @@ async fn a_failed_create_names_the_endpoint_so_that_the_delete_finds_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_that_runs_out_of_time_says_where_it_was() {
+async fn a_create_that_times_out_reports_what_it_waited_for() {
     let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(3_600_000));
     let stack = cloud.stack("orders");
     let begun = cloud.sim.now();
     let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 300 }))).await;
     let took = cloud.sim.now().duration_since(begun).as_secs();
-    assert!((240..300).contains(&took), "it uses its time, and answers before it is over: {took} s");
+    assert!((240..300).contains(&took), "it uses its time, and responds before the timeout: {took} s");
     assert_eq!(failed.physical_id, cloud.endpoint().id);
     let physical_id = failed.physical_id.clone();
     let reason = failed.failed();
@@ -243,9 +251,9 @@ async fn a_create_that_runs_out_of_time_says_where_it_was() {
     cloud.assert_clean();
 }
 
-/// EC2's Describe bucket is shared with all else in the account, and refills at 20 a second.
+/// The whole account shares EC2's token bucket for Describe calls, which refills at 20 tokens a second.
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_wait_is_seen_soon_and_the_wait_itself_asks_little() {
+async fn the_end_of_the_wait_is_noticed_soon_with_few_calls_during_the_wait() {
     for made_in in [50, 65, 100, 149, 400] {
         let cloud = Cloud::of(|world| {
             world.knobs.create_ms = ec2_sim::Span::exactly(made_in * 1_000);
@@ -255,9 +263,9 @@ async fn the_end_of_the_wait_is_seen_soon_and_the_wait_itself_asks_little() {
         let endpoint = cloud.endpoint();
         let available = endpoint.created_at + SignedDuration::from_secs(made_in.try_into().unwrap());
         let late = cloud.sim.now().duration_since(available).as_millis();
-        // EC2 makes hardly any endpoint in less than a minute.
+        // EC2 hardly ever creates an endpoint in less than a minute.
         let allowed = if made_in < 60 { 10_000 } else { 2_200 };
-        assert!(late < allowed, "{late} ms after an endpoint that took {made_in} s");
+        assert!(late < allowed, "{late} ms late, for an endpoint that took {made_in} s");
 
         let looks = |from: u64, to: u64| {
             let (from, to) = (Duration::from_secs(from), Duration::from_secs(to));
@@ -267,14 +275,17 @@ async fn the_end_of_the_wait_is_seen_soon_and_the_wait_itself_asks_little() {
         for (from, to, in_ten_seconds) in [(0, 50, 4), (60, 400, 10)] {
             for begin in (from..to).step_by(10) {
                 let seen = looks(begin, begin + 10);
-                assert!(seen <= in_ten_seconds, "{seen} looks from {begin} s on, at one that takes {made_in} s");
+                assert!(
+                    seen <= in_ten_seconds,
+                    "{seen} looks in the ten seconds from {begin} s, at an endpoint that takes {made_in} s"
+                );
             }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replacement_which_makes_several_calls_for_a_look_asks_little_too() {
+async fn a_replacement_that_needs_several_calls_per_look_makes_few_calls_too() {
     let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(140_000));
     let (stack, other) = (cloud.stack("orders"), with(properties(), json!({ "ServiceName": SERVICE_2 })));
     let created = stack.create(&properties()).await.succeeded();
@@ -291,26 +302,31 @@ async fn a_replacement_which_makes_several_calls_for_a_look_asks_little_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_begun_that_might_end_after_the_answer() {
+async fn no_call_is_begun_that_might_take_effect_after_the_response() {
     let mut changes = 0;
     for timeout in 20..60 {
         let cloud = Cloud::new();
         let begun = cloud.sim.now();
-        // Its effect comes, and its answer never.
+        // The call takes effect, but its answer is lost.
         cloud.sim.on_call(|call| match call.action.as_str() {
             "CreateVpcEndpoint" => ec2_sim::Verdict::LoseAnswer(ec2_sim::Loss::Silence),
             _ => ec2_sim::Verdict::Proceed,
         });
-        let wish = with(properties(), json!({ "ServiceTimeout": timeout }));
-        cloud.stack("orders").create(&wish).await.failed();
+        let wanted = with(properties(), json!({ "ServiceTimeout": timeout }));
+        cloud.stack("orders").create(&wanted).await.failed();
         let answered = cloud.sim.now().duration_since(begun).unsigned_abs();
         for call in cloud.sim.log().iter().filter(|call| !call.action.starts_with("Describe")) {
             let over = call.at + Duration::from_secs(15);
-            assert!(over <= answered, "with {timeout} s, {} at {:?} is cut off at {answered:?}", call.action, call.at);
+            assert!(
+                over <= answered,
+                "with a timeout of {timeout} s, {} at {:?} is cut off at {answered:?}",
+                call.action,
+                call.at
+            );
             changes += 1;
         }
     }
-    assert!(changes > 20, "there was something to cut off");
+    assert!(changes > 20, "there were calls that might have been cut off");
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,8 +342,7 @@ async fn a_delete_with_an_invented_id_finds_the_endpoint_by_its_reference() {
 #[tokio::test(start_paused = true)]
 async fn a_delete_of_nothing_succeeds_after_a_second_look() {
     let cloud = Cloud::new();
-    // Without an endpoint's id, what carries the reference, what was made for the resource and what is there for its
-    // service are three calls.
+    // Without the endpoint's ID, a look consists of three calls: by the reference, by the owner, and by the service.
     for (physical_id, calls) in [("orders-TiDB-1KJH2LKJ3H4LK", 2 * 3), ("vpce-0123456789abcdef0", 2)] {
         let before = cloud.count("DescribeVpcEndpoints");
         cloud.stack("orders").delete(physical_id).await.succeeded();
@@ -344,9 +359,9 @@ async fn the_delete_after_a_create_that_changed_nothing_looks_once() {
     let begun = cloud.sim.now();
     stack.delete(&failed.physical_id).await.succeeded();
     assert!(cloud.sim.now().duration_since(begun).as_secs() < 2, "{}", failed.physical_id);
-    assert_eq!(cloud.count("DescribeVpcEndpoints"), 2, "one look: by the reference and by the owner mark");
+    assert_eq!(cloud.count("DescribeVpcEndpoints"), 2, "one look: by the reference and by the owner");
 
-    // Where it is not known what became of a call, it looks as long as it must.
+    // If the result of a call is unknown, it looks until the call cannot take effect anymore.
     cloud.sim.on_call(|call| match call.action.as_str() {
         "CreateVpcEndpoint" => ec2_sim::Verdict::LoseAnswer(ec2_sim::Loss::Silence),
         _ => ec2_sim::Verdict::Proceed,
@@ -382,7 +397,7 @@ async fn a_delete_waits_until_subnets_and_groups_are_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_during_a_create_wins() {
+async fn a_delete_during_a_create_takes_precedence() {
     let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(300_000));
     let stack = cloud.stack("orders");
     let create = tokio::spawn({
@@ -391,16 +406,17 @@ async fn a_delete_during_a_create_wins() {
     });
     cloud.pass(30).await;
     assert_eq!(cloud.sim.endpoints().len(), 1);
-    // A sibling failed, and CloudFormation deletes what has not answered yet, under a name of its own.
+    // Another resource failed. CloudFormation deletes this one, which has not responded yet, under an ID that it makes
+    // up.
     stack.delete("orders-TiDB-1KJH2LKJ3H4LK").await.succeeded();
     let reason = create.await.unwrap().failed();
-    assert!(reason.contains("removed while this request ran"), "{reason}");
+    assert!(reason.contains("removed while this request was running"), "{reason}");
     cloud.pass(300).await;
     assert_eq!(cloud.sim.endpoints(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_event_twice_is_the_same_as_once() {
+async fn delivering_an_event_twice_has_the_effect_of_delivering_it_once() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let event = stack.event("Create", &properties());
@@ -421,15 +437,15 @@ async fn the_same_event_twice_is_the_same_as_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retried_deployment_that_reuses_its_request_id_makes_a_new_endpoint() {
-    // EC2 still knows the client token, and answers with the endpoint that is gone; or refuses, because the product's group
-    // is another one now.
-    for wish in [properties(), with(properties(), json!({ "SecurityGroupIds": null }))] {
+async fn a_retried_deployment_that_reuses_its_request_id_creates_a_new_endpoint() {
+    // EC2 still knows the client token. It returns the deleted endpoint, or rejects the call, because the provider's
+    // security group is a different one now.
+    for wanted in [properties(), with(properties(), json!({ "SecurityGroupIds": null }))] {
         let cloud = Cloud::new();
         let stack = cloud.stack("orders");
-        let event = stack.event("Create", &wish);
+        let event = stack.event("Create", &wanted);
         let first = cloud.deliver(&event).await.succeeded();
-        cloud.deliver(&stack.delete_event(&first.physical_id, &wish)).await.succeeded();
+        cloud.deliver(&stack.delete_event(&first.physical_id, &wanted)).await.succeeded();
         cloud.pass(30).await;
         let second = cloud.deliver(&event).await.succeeded();
         assert_ne!(second.physical_id, first.physical_id);
@@ -438,19 +454,19 @@ async fn a_retried_deployment_that_reuses_its_request_id_makes_a_new_endpoint() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ec2_that_is_slow_all_the_time_only_takes_longer() {
+async fn a_slow_ec2_only_makes_it_take_longer() {
     let cloud = Cloud::of(|world| world.knobs.latency_ms = ec2_sim::Span::exactly(1_100));
-    let (stack, wish) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
-    let created = stack.create(&wish).await.succeeded();
-    let named = with(wish.clone(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }));
-    stack.update(&created.physical_id, &named, &wish).await.succeeded();
-    cloud.deliver(&stack.delete_event(&created.physical_id, &wish)).await.succeeded();
+    let (stack, wanted) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
+    let created = stack.create(&wanted).await.succeeded();
+    let named = with(wanted.clone(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }));
+    stack.update(&created.physical_id, &named, &wanted).await.succeeded();
+    cloud.deliver(&stack.delete_event(&created.physical_id, &wanted)).await.succeeded();
     cloud.assert_clean();
 }
 
-/// A function that is killed before it answers gets its event again, and then it has not itself made what is there.
+/// If a function is killed before it responds, the next delivery of its event does not know what it has created.
 #[tokio::test(start_paused = true)]
-async fn what_a_killed_delivery_made_is_taken_back_with_the_refusal_of_the_next() {
+async fn what_a_killed_delivery_created_is_removed_after_the_next_one_fails() {
     let cloud = Cloud::new();
     cloud.sim.on_call(|call| match call.action.as_str() {
         "CreateVpcEndpoint" => {
@@ -459,18 +475,18 @@ async fn what_a_killed_delivery_made_is_taken_back_with_the_refusal_of_the_next(
         _ => ec2_sim::Verdict::Proceed,
     });
     let (stack, groups) = (cloud.stack("orders"), cloud.sim.groups());
-    let wish = with(properties(), json!({ "SecurityGroupIds": null }));
-    let event = stack.event("Create", &wish);
+    let wanted = with(properties(), json!({ "SecurityGroupIds": null }));
+    let event = stack.event("Create", &wanted);
     cloud.deliver(&event).await.failed();
     let failed = cloud.deliver(&event).await;
-    cloud.deliver(&stack.delete_event(&failed.physical_id, &wish)).await.succeeded();
+    cloud.deliver(&stack.delete_event(&failed.physical_id, &wanted)).await.succeeded();
     assert!(failed.failed().contains("VpcEndpointLimitExceeded"));
     assert_eq!(cloud.sim.groups(), groups);
 }
 
-/// All that is asked of EC2 until the endpoint is there: each thing once, and nothing that is not needed.
+/// The calls until the endpoint is created: each once, and none that is not needed.
 #[tokio::test(start_paused = true)]
-async fn a_create_asks_for_each_thing_once() {
+async fn a_create_makes_every_call_once() {
     let up_to = |calls: Vec<String>, last: &str| {
         let end = calls.iter().position(|action| action == last).unwrap();
         let mut calls = calls.into_iter().take(end + 1).collect::<Vec<_>>();
@@ -479,13 +495,13 @@ async fn a_create_asks_for_each_thing_once() {
     };
     let own = with(properties(), json!({ "SecurityGroupIds": null }));
     let named = with(own.clone(), json!({ "AllowedCidrs": ["10.0.0.0/8"] }));
-    for (wish, more) in [
+    for (wanted, more) in [
         (properties(), &["DescribeSecurityGroups"][..]),
         (own, &["CreateSecurityGroup", "DescribeSecurityGroups"]),
         (named, &["AuthorizeSecurityGroupIngress", "CreateSecurityGroup", "DescribeSecurityGroups"]),
     ] {
         let cloud = Cloud::of(|world| world.knobs.group_lag_ms = ec2_sim::Span::exactly(0));
-        cloud.stack("orders").create(&wish).await.succeeded();
+        cloud.stack("orders").create(&wanted).await.succeeded();
         let reads = ["DescribeSubnets", "DescribeVpcEndpointServices", "DescribeVpcEndpoints"];
         let mut expected = [more, &reads].concat();
         expected.sort_unstable();
@@ -494,20 +510,20 @@ async fn a_create_asks_for_each_thing_once() {
     }
 }
 
-/// A join looks before and after it writes its reference, and at what decides who gets in.
+/// A join looks before and after it writes its reference, and reads the security groups.
 #[tokio::test(start_paused = true)]
 async fn a_join_is_five_calls() {
     let own = with(properties(), json!({ "SecurityGroupIds": null }));
-    for wish in [properties(), own] {
+    for wanted in [properties(), own] {
         let cloud = Cloud::of(|world| {
-            // Every zone of the VPC is one of the service's.
+            // The service is in every zone of the VPC.
             world.subnets.retain(|subnet| subnet.vpc_id != VPC || [SUBNET_AZ1, SUBNET_AZ2].contains(&&*subnet.id));
             world.knobs.read_lag_ms = ec2_sim::Span::exactly(0);
         });
-        cloud.stack("orders").create(&wish).await.succeeded();
+        cloud.stack("orders").create(&wanted).await.succeeded();
         cloud.pass(10).await;
         let before = cloud.sim.log().len();
-        cloud.stack("billing").create(&wish).await.succeeded();
+        cloud.stack("billing").create(&wanted).await.succeeded();
         let mut calls = cloud.calls(before);
         calls.sort_unstable();
         let expected =
@@ -516,9 +532,9 @@ async fn a_join_is_five_calls() {
     }
 }
 
-/// Beside the looks that the protocol waits for.
+/// Apart from the looks that the protocol requires.
 #[tokio::test(start_paused = true)]
-async fn a_delete_is_five_calls_and_the_waiting() {
+async fn a_delete_is_five_calls_and_its_looks() {
     let own = with(properties(), json!({ "SecurityGroupIds": null }));
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");

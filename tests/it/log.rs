@@ -1,4 +1,4 @@
-//! The log: what can be followed in it, and what must never be in it.
+//! The log: what it contains, and what it must never contain.
 
 use crate::cloud::*;
 use serde_json::Value;
@@ -35,7 +35,7 @@ impl Lines {
     }
 }
 
-/// A story with troubles in it: throttled once, and a refusal at the end.
+/// A story with failures: one call is throttled, and the last request is rejected.
 async fn story(cloud: &Cloud) {
     let mut throttled = false;
     cloud.sim.on_call(move |call| {
@@ -54,14 +54,14 @@ async fn story(cloud: &Cloud) {
     cloud.deliver(&with(orders.event("Create", &properties()), serde_json::json!({ "RequestType": "Destroy" }))).await;
 }
 
-/// What is logged at all is decided for the whole process, so other tests at the same time would have a say in it.
+/// The log level applies to the whole process, so each of these tests needs a process of its own.
 #[test]
 fn each_in_a_process_of_its_own() {
     for test in [
-        "log::every_line_says_for_whom_and_what",
-        "log::no_secret_is_in_any_line_of_anybody",
-        "metrics::each_delivery_has_one_line_whatever_the_level",
-        "metrics::an_answer_that_nobody_takes_is_counted_as_a_failure",
+        "log::every_line_contains_its_context_and_what_happened",
+        "log::no_line_contains_a_secret",
+        "metrics::each_delivery_has_one_line_at_every_log_level",
+        "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         let output = command.args(["--ignored", "--exact", "--nocapture", test]).output().unwrap();
@@ -76,7 +76,7 @@ fn each_in_a_process_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 #[ignore = "run by each_in_a_process_of_its_own"]
-async fn every_line_says_for_whom_and_what() {
+async fn every_line_contains_its_context_and_what_happened() {
     let (cloud, lines) = (Cloud::new(), Lines::default());
     let subscriber = tidb_private_endpoint::runtime::log::subscriber("", lines.clone());
     {
@@ -97,13 +97,13 @@ async fn every_line_says_for_whom_and_what() {
         }
     }
     assert_eq!(outcomes, ["created", "joined", "released", "deleted", "refused", "unreadable"]);
-    assert!(text.contains("RequestLimitExceeded"), "trouble that was waited out can be seen");
-    assert!(text.lines().count() < 60, "progress, and not every look: {} lines", text.lines().count());
+    assert!(text.contains("RequestLimitExceeded"), "an error that was retried is in the log");
+    assert!(text.lines().count() < 60, "progress, but not every look: {} lines", text.lines().count());
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "run by each_in_a_process_of_its_own"]
-async fn no_secret_is_in_any_line_of_anybody() {
+async fn no_line_contains_a_secret() {
     let (cloud, lines) = (Cloud::new(), Lines::default());
     let everything =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(lines.clone()).finish();
@@ -112,7 +112,7 @@ async fn no_secret_is_in_any_line_of_anybody() {
         story(&cloud).await;
     }
     let text = lines.text();
-    assert!(text.len() > 10_000, "the libraries say a lot");
+    assert!(text.len() > 10_000, "the libraries log a lot");
     for secret in ["X-Amz-Signature=5ec4e7", "5ec4e75ec4e7", "cloudformation-custom-resource-response"] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }

@@ -1,4 +1,4 @@
-//! The function from event to answer, with the real SDK client against the simulated EC2, on a clock of our own.
+//! Tests of the function from event to response, with the real SDK client and the simulated EC2, on a simulated clock.
 
 #![expect(
     clippy::expect_used,
@@ -7,7 +7,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    reason = "a test that panics has said what it has to say, explorers print what they saw, and a story looks at the cases that it is about"
+    reason = "a panic is how a test fails, searches print their coverage, and a story only matches the cases that it is about"
 )]
 
 mod answer;

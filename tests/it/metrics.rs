@@ -1,4 +1,4 @@
-//! The lines for metrics: what CloudWatch wants of them, and that each delivery has one.
+//! The log lines for metrics: CloudWatch can read them, and each delivery has one.
 
 use crate::callback::{Reply, server};
 use crate::cloud::*;
@@ -13,8 +13,8 @@ use tidb_private_endpoint::runtime::clock::Clock;
 use tidb_private_endpoint::runtime::http::Http;
 use tidb_private_endpoint::runtime::log::subscriber;
 
-/// What the specification of the embedded metric format asks of a line; else CloudWatch makes no metrics of it, and
-/// tells nobody. Returns the names of the metrics, each with its dimensions.
+/// Checks a line against the specification of the embedded metric format. CloudWatch silently ignores lines that
+/// violate it. Returns the names of the metrics, each with its dimensions.
 fn embedded_metrics(line: &Value) -> BTreeSet<(String, Vec<String>)> {
     let metadata = &line["_aws"];
     assert!(metadata["Timestamp"].is_u64(), "milliseconds since 1970: {metadata}");
@@ -42,7 +42,7 @@ fn embedded_metrics(line: &Value) -> BTreeSet<(String, Vec<String>)> {
 }
 
 #[test]
-fn a_line_is_what_cloudwatch_makes_metrics_of() {
+fn a_line_conforms_to_the_embedded_metric_format() {
     let (arrived, ended): (Timestamp, Timestamp) =
         ("2026-11-23T09:00:00Z".parse().unwrap(), "2026-11-23T09:01:01.5Z".parse().unwrap());
     let metrics = Metrics { ending: Ending { outcome: "created", failed: false }, arrived, ended, ec2_calls: 17 };
@@ -77,8 +77,8 @@ fn a_line_is_what_cloudwatch_makes_metrics_of() {
     }
 }
 
-/// Serves an event whose answer goes to `url`, and returns its lines for metrics. All lines are JSON, and only those can
-/// be taken for metrics.
+/// Handles an event whose response goes to `url`, and returns its lines for metrics. All lines are JSON, and CloudWatch
+/// does not take any other line for metrics.
 async fn lines_of(cloud: &Cloud, event: &Value, url: &str) -> Vec<Value> {
     let lines = Lines::default();
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -101,7 +101,7 @@ async fn lines_of(cloud: &Cloud, event: &Value, url: &str) -> Vec<Value> {
 
 #[tokio::test]
 #[ignore = "run by log::each_in_a_process_of_its_own"]
-async fn each_delivery_has_one_line_whatever_the_level() {
+async fn each_delivery_has_one_line_at_every_log_level() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let nothing_made = format!("nothing-made-{}", Holder::new(&stack.arn, &stack.logical_id).hash);
@@ -120,18 +120,18 @@ async fn each_delivery_has_one_line_whatever_the_level() {
         embedded_metrics(&lines[0]);
         assert_eq!((&lines[0]["Outcome"], &lines[0]["Failures"]), (&json!(outcome), &json!(failed)));
         assert_eq!(lines[0]["Ec2Calls"], cloud.sim.log().len() - calls, "{outcome}");
-        assert_eq!(lines[0]["level"], "WARN", "the level that Lambda was told");
+        assert_eq!(lines[0]["level"], "WARN", "the log level of the function");
         assert_eq!(lines[0]["FunctionName"], "tidb-private-endpoint");
     }
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "run by log::each_in_a_process_of_its_own"]
-async fn an_answer_that_nobody_takes_is_counted_as_a_failure() {
+async fn a_response_that_cannot_be_delivered_is_counted_as_a_failure() {
     let cloud = Cloud::new();
     let event = cloud.stack("orders").event("Create", &properties());
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let lines = lines_of(&cloud, &event, &format!("http://{nobody}/?X-Amz-Signature=5ec4e7")).await;
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let lines = lines_of(&cloud, &event, &format!("http://{unused}/?X-Amz-Signature=5ec4e7")).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!((&lines[0]["Outcome"], &lines[0]["Failures"]), (&json!("undelivered"), &json!(1)));
     assert_eq!(lines[0]["Ec2Calls"], cloud.sim.log().len());
@@ -139,7 +139,7 @@ async fn an_answer_that_nobody_takes_is_counted_as_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_an_event_ended_has_a_word_of_its_own() {
+async fn every_outcome_has_a_name() {
     let cloud = Cloud::new();
     let outcome = async |event: &Value| match cloud.deliver_raw(event, SignedDuration::from_secs(900)).await {
         tidb_private_endpoint::handler::Handled::Answer(_, answer, _) => (answer.outcome, answer.physical_id),
@@ -150,7 +150,7 @@ async fn how_an_event_ended_has_a_word_of_its_own() {
     let create = orders.event("Create", &properties());
     let (first, id) = outcome(&create).await;
     let (again, _) = outcome(&create).await;
-    assert_eq!((first, again), ("created", "created"), "whichever delivery made it");
+    assert_eq!((first, again), ("created", "created"), "no matter which delivery created it");
     assert_eq!(outcome(&orders.update_event(&id, &wider, &properties())).await.0, "updated");
     assert_eq!(outcome(&orders.update_event(&id, &wider, &properties())).await.0, "unchanged");
     assert_eq!(outcome(&billing.event("Create", &properties())).await.0, "joined");

@@ -1,13 +1,13 @@
-//! Subnets, security groups and names: that the endpoint can be reached, or that it is said why not.
+//! Subnets, security groups, and DNS names: the endpoint is reachable, or a reason or warning says why not.
 
 use crate::cloud::*;
 use ec2_sim::{EndpointSpec, Loss, Rule, Source, Verdict};
 use serde_json::{Value, json};
 
-/// The name of the product's group for the service of most stories.
-const OWN_GROUP: &str = "tidb-private-endpoint-vpce-svc-0a1b2c3d4e5f60718";
+/// The name of the provider's security group for the service of most stories.
+const MANAGED_GROUP: &str = "tidb-private-endpoint-vpce-svc-0a1b2c3d4e5f60718";
 
-/// The properties of somebody who thinks of no group.
+/// Properties without security groups.
 fn plain() -> Value {
     with(properties(), json!({ "SecurityGroupIds": null }))
 }
@@ -17,8 +17,8 @@ impl Cloud {
         self.sim.call(&format!("Version=2016-11-15&{form}")).await.body
     }
 
-    /// The product's groups, as EC2 shows them when it has caught up.
-    async fn own_groups(&self) -> Vec<String> {
+    /// The provider's security groups, after the read lag.
+    async fn managed_groups(&self) -> Vec<String> {
         self.pass(10).await;
         let body = self
             .ask("Action=DescribeSecurityGroups&Filter.1.Name=tag-key&Filter.1.Value.1=tidb-private-endpoint:owned")
@@ -26,7 +26,7 @@ impl Cloud {
         body.split("<groupId>").skip(1).filter_map(|rest| rest.split_once('<')).map(|(id, _)| id.to_owned()).collect()
     }
 
-    /// The rules of a group, as `block:port` in order.
+    /// The sorted rules of a security group, as `block:port`.
     async fn rules(&self, group: &str) -> Vec<String> {
         self.pass(10).await;
         let body = self
@@ -51,23 +51,23 @@ impl Cloud {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_group_the_product_makes_one_that_lets_the_vpc_in() {
+async fn without_security_groups_the_provider_creates_one_that_allows_the_vpc() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
-    let groups = cloud.own_groups().await;
+    let groups = cloud.managed_groups().await;
     assert_eq!(groups.len(), 1);
     assert_eq!(created.data["SecurityGroupIds"], groups[0]);
     assert_eq!(created.data["Warnings"], "");
     assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/16:4000", "100.64.0.0/20:4000"], "every block of the VPC");
 
     stack.delete(&created.physical_id).await.succeeded();
-    assert_eq!(cloud.own_groups().await, [""; 0], "the group goes after the endpoint");
+    assert_eq!(cloud.managed_groups().await, [""; 0], "the security group is deleted after the endpoint");
     cloud.assert_clean();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rule_that_is_there_already_is_no_obstacle() {
+async fn a_rule_that_exists_already_is_accepted() {
     let cloud = Cloud::new();
     let mut first = true;
     cloud.sim.on_call(move |call| {
@@ -78,24 +78,24 @@ async fn a_rule_that_is_there_already_is_no_obstacle() {
     let created = cloud.stack("orders").create(&plain()).await.succeeded();
     assert_eq!(created.data["Warnings"], "");
     assert!(cloud.sim.now().duration_since(begun).as_mins() < 3);
-    assert!(cloud.count("AuthorizeSecurityGroupIngress") < 6, "EC2 is not asked again and again");
+    assert!(cloud.count("AuthorizeSecurityGroupIngress") < 6, "the call is not repeated again and again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn ipv6_blocks_are_let_in_too() {
     let cloud = Cloud::new();
     cloud.stack("orders").create(&json!({ "ServiceName": SERVICE, "VpcId": VPC_2 })).await.succeeded();
-    let groups = cloud.own_groups().await;
+    let groups = cloud.managed_groups().await;
     assert_eq!(cloud.rules(&groups[0]).await, ["10.3.0.0/16:4000", "2600:1f18:aa00:4d00::/56:4000"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_groups_rules_follow_the_properties() {
+async fn the_rules_of_the_security_group_follow_the_properties() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
-    let group = cloud.own_groups().await.remove(0);
-    // A rule that a person adds is that person's.
+    let group = cloud.managed_groups().await.remove(0);
+    // A rule that was added manually is kept.
     cloud.ask(&format!(
         "Action=AuthorizeSecurityGroupIngress&GroupId={group}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=22&\
          IpPermissions.1.ToPort=22&IpPermissions.1.IpRanges.1.CidrIp=192.168.0.0/16"
@@ -109,55 +109,55 @@ async fn the_groups_rules_follow_the_properties() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stacks_share_the_group_and_only_add_to_it() {
+async fn stacks_share_the_security_group_and_only_add_rules() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let first = orders.create(&with(plain(), json!({ "AllowedCidrs": ["10.0.0.0/20"] }))).await.succeeded();
     let second = billing.create(&with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }))).await.succeeded();
-    let groups = cloud.own_groups().await;
+    let groups = cloud.managed_groups().await;
     assert_eq!(groups.len(), 1);
     assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/20:4000", "10.0.16.0/20:4000"]);
     orders.delete(&first.physical_id).await.succeeded();
-    assert_eq!(cloud.own_groups().await, groups, "billing still needs it");
+    assert_eq!(cloud.managed_groups().await, groups, "billing still needs it");
     billing.delete(&second.physical_id).await.succeeded();
-    assert_eq!(cloud.own_groups().await, [""; 0]);
+    assert_eq!(cloud.managed_groups().await, [""; 0]);
     cloud.assert_clean();
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_stacks_at_the_same_moment_make_one_group() {
+async fn many_stacks_at_the_same_moment_create_one_security_group() {
     let cloud = Cloud::new();
     let stacks: Vec<_> = (0..8).map(|n| cloud.stack(&format!("app-{n}"))).collect();
-    let wish = plain();
-    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wish))).await;
+    let wanted = plain();
+    let answers = futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wanted))).await;
     let ids: Vec<String> = answers.into_iter().map(|answer| answer.succeeded().physical_id).collect();
-    assert_eq!(cloud.own_groups().await.len(), 1);
+    assert_eq!(cloud.managed_groups().await.len(), 1);
     let answers = futures_util::future::join_all(stacks.iter().zip(&ids).map(|(stack, id)| stack.delete(id))).await;
     for answer in answers {
         answer.succeeded();
     }
-    assert_eq!(cloud.own_groups().await, [""; 0]);
+    assert_eq!(cloud.managed_groups().await, [""; 0]);
     assert_eq!(cloud.sim.endpoints(), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_is_given_taken_back_and_given_again() {
+async fn an_update_switches_between_given_and_managed_security_groups() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
     let given = stack.update(&created.physical_id, &properties(), &plain()).await.succeeded();
     assert_eq!(given.data["SecurityGroupIds"], GROUP);
-    assert_eq!(cloud.own_groups().await, [""; 0], "nobody needs the product's group now");
+    assert_eq!(cloud.managed_groups().await, [""; 0], "the provider's security group is no longer needed");
     let again = stack.update(&created.physical_id, &plain(), &properties()).await.succeeded();
-    assert_eq!(again.data["SecurityGroupIds"], cloud.own_groups().await[0]);
+    assert_eq!(again.data["SecurityGroupIds"], cloud.managed_groups().await[0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_between_group_and_endpoint_leaves_nothing_behind() {
+async fn a_crash_between_security_group_and_endpoint_leaves_nothing_behind() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     for action in ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "CreateVpcEndpoint"] {
-        // The function dies at that call; CloudFormation gives up and deletes under a name of its own.
+        // The function dies at that call. CloudFormation gives up and deletes under an ID that it makes up.
         cloud.sim.on_call(move |call| {
             if call.action == action { Verdict::LoseAnswer(ec2_sim::Loss::Silence) } else { Verdict::Proceed }
         });
@@ -166,17 +166,17 @@ async fn a_crash_between_group_and_endpoint_leaves_nothing_behind() {
         cloud.sim.on_call(|_| Verdict::Proceed);
         let event = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &plain());
         cloud.deliver(&event).await.succeeded();
-        assert_eq!(cloud.own_groups().await, [""; 0], "{action}");
+        assert_eq!(cloud.managed_groups().await, [""; 0], "{action}");
         assert_eq!(cloud.sim.endpoints(), [], "{action}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_that_something_else_uses_is_left() {
+async fn a_security_group_that_something_else_uses_is_kept() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
-    let group = cloud.own_groups().await.remove(0);
+    let group = cloud.managed_groups().await.remove(0);
     let (service_name, subnet_ids) = (SERVICE_2.to_owned(), vec![SUBNET_AZ2.to_owned()]);
     cloud.sim.create_foreign_endpoint(EndpointSpec {
         service_name,
@@ -185,25 +185,25 @@ async fn a_group_that_something_else_uses_is_left() {
         ..foreign()
     });
     stack.delete(&created.physical_id).await.succeeded();
-    assert_eq!(cloud.own_groups().await, [group]);
+    assert_eq!(cloud.managed_groups().await, [group]);
     assert_eq!(cloud.sim.endpoints().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_of_somebody_elses_with_that_name_is_not_touched() {
+async fn a_foreign_security_group_with_that_name_is_not_changed() {
     let cloud = Cloud::new();
-    cloud.ask(&format!("Action=CreateSecurityGroup&VpcId={VPC}&GroupName={OWN_GROUP}&GroupDescription=mine")).await;
+    cloud.ask(&format!("Action=CreateSecurityGroup&VpcId={VPC}&GroupName={MANAGED_GROUP}&GroupDescription=mine")).await;
     cloud.pass(10).await;
     let reason = cloud.stack("orders").create(&plain()).await.failed();
-    assert!(reason.contains(OWN_GROUP) && reason.contains("was not made by this product"), "{reason}");
+    assert!(reason.contains(MANAGED_GROUP) && reason.contains("the provider did not create it"), "{reason}");
     assert_eq!(cloud.sim.endpoints(), []);
 }
 
 /// Protocol, first port, last port, source.
 type Ingress = (&'static str, Option<i32>, Option<i32>, Source);
 
-/// Warnings of a stack that joins an endpoint with a group of these rules.
-async fn warned(rules: &[Ingress], wish: &Value) -> String {
+/// The warnings of a stack that joins an endpoint whose security group has these rules.
+async fn warnings_for(rules: &[Ingress], wanted: &Value) -> String {
     let cloud = Cloud::of(|world| {
         let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();
         group.ingress = rules
@@ -222,11 +222,11 @@ async fn warned(rules: &[Ingress], wish: &Value) -> String {
     let subnet_ids = vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()];
     cloud.sim.create_foreign_endpoint(EndpointSpec { subnet_ids, ..foreign() });
     cloud.pass(10).await;
-    cloud.stack("orders").create(wish).await.succeeded().data["Warnings"].clone()
+    cloud.stack("orders").create(wanted).await.succeeded().data["Warnings"].clone()
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_that_keep_the_clients_out_are_warned_of() {
+async fn security_groups_that_block_the_clients_lead_to_a_warning() {
     let block = |text: &str| Source::Cidr(text.to_owned());
     let closed: [&[Ingress]; 5] = [
         &[],
@@ -236,7 +236,7 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
         &[("tcp", Some(4000), Some(4000), Source::Ipv6Cidr("::/0".to_owned()))],
     ];
     for rules in closed {
-        let warnings = warned(rules, &plain()).await;
+        let warnings = warnings_for(rules, &plain()).await;
         let command = format!(
             "aws ec2 authorize-security-group-ingress --group-id {GROUP} --protocol tcp --port 4000 --cidr 10.0.0.0/16"
         );
@@ -253,16 +253,16 @@ async fn groups_that_keep_the_clients_out_are_warned_of() {
         &[("tcp", Some(22), Some(22), block("0.0.0.0/0")), ("tcp", Some(4000), Some(4000), block("10.0.0.0/16"))],
     ];
     for rules in open {
-        assert_eq!(warned(rules, &plain()).await, "", "{rules:?}");
+        assert_eq!(warnings_for(rules, &plain()).await, "", "{rules:?}");
     }
-    // Who is named counts, not the whole VPC.
+    // The given sources count, not the whole VPC.
     let named = with(plain(), json!({ "AllowedCidrs": ["10.0.128.0/20"], "Port": 3306 }));
     let elsewhere: &[Ingress] = &[("tcp", Some(3306), Some(3306), block("10.0.0.0/20"))];
-    assert!(warned(elsewhere, &named).await.contains("10.0.128.0/20 reach TCP 3306"));
+    assert!(warnings_for(elsewhere, &named).await.contains("TCP port 3306 from 10.0.128.0/20"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
+async fn an_endpoint_that_is_managed_by_an_aws_service_is_rejected_at_once() {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(EndpointSpec { requester_managed: true, ..foreign() });
     cloud.pass(10).await;
@@ -274,7 +274,7 @@ async fn an_endpoint_that_an_aws_service_made_for_itself_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
+async fn warnings_say_what_a_foreign_endpoint_lacks_and_what_to_do() {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
@@ -283,9 +283,9 @@ async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
     let off = with(plain(), json!({ "PrivateDnsEnabled": false }));
     let updated = stack.update(&id, &off, &plain()).await.succeeded();
     for (warnings, says) in [
-        (&joined.data["Warnings"], "no subnet in use1-az2; add one there"),
+        (&joined.data["Warnings"], "no subnet in use1-az2; add one"),
         (&joined.data["Warnings"], "stays ipv4 instead of dualstack"),
-        (&updated.data["Warnings"], "stays on, because it is shared or was not made by this product"),
+        (&updated.data["Warnings"], "stays on, because the endpoint is shared or was not created by the provider"),
     ] {
         assert!(warnings.contains(says) && warnings.contains(&id), "'{says}' is not in: {warnings}");
     }
@@ -293,11 +293,11 @@ async fn what_an_adopted_endpoint_lacks_is_said_with_its_cure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quotas_are_named_with_what_to_do() {
+async fn exceeded_quotas_are_reported_with_what_to_do() {
     for (action, code, cure) in [
-        ("CreateSecurityGroup", "SecurityGroupLimitExceeded", "a group of your own in SecurityGroupIds"),
-        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "Name fewer sources"),
-        ("CreateVpcEndpoint", "VpcEndpointLimitExceeded", "ask for a higher quota"),
+        ("CreateSecurityGroup", "SecurityGroupLimitExceeded", "your own security group in SecurityGroupIds"),
+        ("AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded", "Specify fewer sources"),
+        ("CreateVpcEndpoint", "VpcEndpointLimitExceeded", "request a quota increase"),
         ("CreateVpcEndpoint", "TagLimitExceeded", "let one stack own the resource"),
     ] {
         let cloud = Cloud::new();
@@ -309,14 +309,14 @@ async fn quotas_are_named_with_what_to_do() {
         let failed = stack.create(&plain()).await;
         cloud.sim.on_call(|_| Verdict::Proceed);
         stack.delete(&failed.physical_id).await.succeeded();
-        assert_eq!(cloud.own_groups().await, [""; 0], "{code}");
+        assert_eq!(cloud.managed_groups().await, [""; 0], "{code}");
         let reason = failed.failed();
         assert!(reason.contains(code) && reason.contains("The maximum number") && reason.contains(cure), "{reason}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_kind_of_addresses_changes_in_place() {
+async fn the_ip_address_type_changes_in_place() {
     let cloud = Cloud::of(|world| {
         let service = world.services.iter_mut().find(|service| service.name == SERVICE).unwrap();
         service.ip_address_types = ["ipv4".to_owned(), "ipv6".to_owned()].into();
@@ -333,7 +333,7 @@ async fn the_kind_of_addresses_changes_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
+async fn the_oldest_of_several_endpoints_in_the_region_is_joined() {
     let cloud = Cloud::new();
     let spec = |vpc: &str, subnet: &str| EndpointSpec {
         vpc_id: vpc.to_owned(),
@@ -349,7 +349,7 @@ async fn of_several_endpoints_of_the_region_the_oldest_is_joined() {
     let anywhere = with(plain(), json!({ "ReuseScope": "Region" }));
     let joined = cloud.stack("orders").create(&anywhere).await.succeeded();
     assert_eq!(joined.physical_id, oldest);
-    for words in [VPC_2, "route to its addresses", "TLS verification"] {
+    for words in [VPC_2, "add a route to it", "TLS verification"] {
         assert!(joined.data["Warnings"].contains(words), "'{words}' is not in: {}", joined.data["Warnings"]);
     }
     cloud.stack("orders").delete(&joined.physical_id).await.succeeded();
@@ -372,15 +372,19 @@ async fn the_subnet_with_the_most_free_addresses_is_chosen_and_kept() {
     });
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.succeeded();
-    assert_eq!(created.data["SubnetIds"], format!("subnet-0a1c111111111dd01,{SUBNET_AZ2}"), "ties by id");
-    // By now the other one has more addresses free; that is no reason to move.
+    assert_eq!(
+        created.data["SubnetIds"],
+        format!("subnet-0a1c111111111dd01,{SUBNET_AZ2}"),
+        "of equal subnets, the lowest ID"
+    );
+    // Now the other subnet has more free addresses, but that is no reason to move.
     let updated =
         stack.update(&created.physical_id, &with(plain(), json!({ "Port": 4001 })), &plain()).await.succeeded();
     assert_eq!(updated.data["SubnetIds"], created.data["SubnetIds"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_subnets_are_avoided_and_said() {
+async fn full_subnets_are_avoided_and_reported() {
     let full = |ids: &'static [&str]| {
         Cloud::of(move |world| {
             world
@@ -394,25 +398,31 @@ async fn full_subnets_are_avoided_and_said() {
     let created = cloud.stack("orders").create(&plain()).await.succeeded();
     assert_eq!(created.data["SubnetIds"], SUBNET_AZ2);
     assert!(
-        created.data["Warnings"].contains("No subnet in use1-az1 has a free address"),
+        created.data["Warnings"].contains("No subnet in use1-az1 has a free IP address"),
         "{}",
         created.data["Warnings"]
     );
 
     let cloud = full(&[SUBNET_AZ1, SUBNET_AZ2]);
     let reason = cloud.stack("orders").create(&plain()).await.failed();
-    assert!(reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free address"), "{reason}");
+    assert!(
+        reason.contains(SUBNET_AZ1) && reason.contains(SUBNET_AZ2) && reason.contains("free IP address"),
+        "{reason}"
+    );
     let given = with(plain(), json!({ "SubnetIds": [SUBNET_AZ1] }));
     let reason = cloud.stack("orders").create(&given).await.failed();
-    assert!(reason.contains("InsufficientFreeAddressesInSubnet") && reason.contains("Free an address"), "{reason}");
-    assert_eq!(cloud.own_groups().await.len(), 1, "until the Delete that follows");
+    assert!(
+        reason.contains("InsufficientFreeAddressesInSubnet") && reason.contains("Free up an IP address"),
+        "{reason}"
+    );
+    assert_eq!(cloud.managed_groups().await.len(), 1, "until the Delete that follows");
     let event = cloud.stack("orders").delete_event("orders-TiDB-1KJH2LKJ3H4LK", &given);
     cloud.deliver(&event).await.succeeded();
-    assert_eq!(cloud.own_groups().await, [""; 0]);
+    assert_eq!(cloud.managed_groups().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn subnets_come_in_pages_and_zones_by_name_where_there_are_no_ids() {
+async fn subnets_are_read_in_pages_and_zones_by_name_if_ec2_returns_no_ids() {
     let cloud = Cloud::of(|world| {
         world.knobs.service_zone_ids = false;
         world.knobs.page_size = 1;

@@ -1,4 +1,4 @@
-//! What documents and layout promise, held against the code.
+//! The documentation and the layout of the project, compared with the code.
 
 use crate::cloud::*;
 use crate::tables::{self, file, first_cells};
@@ -48,7 +48,7 @@ fn every_part_has_the_same_version() {
 fn the_readme_has_every_property_and_every_attribute() {
     let documented: Vec<String> = tables::properties().into_iter().map(|row| row.name).collect();
     assert_eq!(documented, PROPERTIES.map(|property| property.name));
-    // As the answer serializes them.
+    // As they are serialized in the response.
     let answer = serde_json::to_string(&Attributes::default()).unwrap();
     let names: Vec<&str> =
         answer.split('"').filter(|part| part.starts_with(|c: char| c.is_ascii_uppercase())).collect();
@@ -97,7 +97,7 @@ fn the_documentation_has_the_settings_of_the_function() {
     }
 }
 
-/// Where sentences are that are neither refusals nor warnings.
+/// The files with sentences that are neither refusals nor warnings.
 const OTHERS: [&str; 5] = [
     "src/answer/failure.rs",
     "src/request/property.rs",
@@ -107,7 +107,7 @@ const OTHERS: [&str; 5] = [
 ];
 
 #[test]
-fn the_failures_in_the_readme_are_what_the_code_says() {
+fn the_failures_in_the_readme_are_those_of_the_code() {
     let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
     let refusals = ["src/decision/refusal.rs", "src/decision/warning.rs"].map(words).join(" ");
     let code = OTHERS.map(words).join(" ") + &refusals;
@@ -115,12 +115,12 @@ fn the_failures_in_the_readme_are_what_the_code_says() {
     assert!(cells.len() >= 10);
     for cell in cells {
         for piece in cell.split('…').map(str::trim).filter(|piece| !piece.is_empty()) {
-            assert!(code.contains(piece), "no sentence of the code has '{piece}' in it");
+            assert!(code.contains(piece), "no sentence in the code contains '{piece}'");
         }
     }
 }
 
-/// Every sentence of a source file as people read it, with an ellipsis for what is filled in.
+/// Every sentence of a source file as users read it, with an ellipsis for each placeholder.
 fn sentences(source: &str, from: &str, each: &str) -> Vec<String> {
     let (_, code) = source.split_once(from).unwrap();
     let arms = code.split(each).skip(1);
@@ -141,12 +141,12 @@ fn sentences(source: &str, from: &str, each: &str) -> Vec<String> {
 fn troubleshooting_has_every_sentence_and_no_other() {
     let guide = file("docs/troubleshooting.md");
     let headings = [
-        "The properties",
-        "The service and the VPC",
+        "Properties",
+        "Endpoint service and VPC",
         "Zones and subnets",
         "Security groups",
-        "Permissions, quotas and other refusals of EC2",
-        "While it waits",
+        "Permissions, quotas, and other EC2 errors",
+        "Waiting and time-outs",
         "Sharing",
         "Warnings",
     ];
@@ -177,12 +177,15 @@ fn troubleshooting_has_every_sentence_and_no_other() {
     let others = OTHERS.map(file).join(" ");
     let others = others.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>().join(" ");
     for row in &rows {
-        assert!(said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others), "nothing says: {row}");
+        assert!(
+            said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others),
+            "no sentence in the code fits the row: {row}"
+        );
     }
 }
 
 #[test]
-fn the_sample_events_are_what_their_names_say() {
+fn the_sample_events_match_their_names() {
     let request = |name: &str| Request::read(&Event::read(&sample(name)).unwrap());
     assert!(matches!(request("create").unwrap().verb, Verb::Create(_)));
     for name in ["update-in-place", "update-replacement"] {
@@ -194,7 +197,7 @@ fn the_sample_events_are_what_their_names_say() {
     let Verb::Delete { endpoint: None, .. } = request("delete-invented-id").unwrap().verb else { panic!("invented") };
     assert_eq!(request("create-bad-properties").unwrap_err().0.len(), 6);
     let count = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).unwrap().count();
-    assert_eq!(count, 6, "a new sample event wants a line here");
+    assert_eq!(count, 6, "a new sample event needs a line in this test");
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,13 +215,13 @@ async fn the_sample_events_run() {
     cloud.deliver(&named("delete", &updated.physical_id)).await.succeeded();
     cloud.deliver(&sample("delete-invented-id")).await.succeeded();
     let reason = cloud.deliver(&sample("create-bad-properties")).await.failed();
-    assert!(reason.contains("6 faults"), "{reason}");
+    assert!(reason.contains("6 errors"), "{reason}");
     assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();
 }
 
 #[test]
-fn an_endpoint_id_is_told_from_what_cloudformation_invents() {
+fn an_endpoint_id_is_distinguished_from_an_id_that_cloudformation_makes_up() {
     for id in ["vpce-0123456789abcdef0", "vpce-01234567"] {
         assert!(EndpointId::from_physical_id(id).is_some(), "{id}");
     }

@@ -1,4 +1,4 @@
-//! What the reader of properties accepts, and every fault that it names.
+//! The reading of properties: what is accepted, and what is reported as invalid.
 
 use crate::cloud::{GROUP, SERVICE, SUBNET_AZ1, SUBNET_AZ2, VPC, with};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn faults(over: Value) -> Vec<String> {
     faults.iter().map(ToString::to_string).collect()
 }
 
-/// One fault, in the property `property`, with `says` in its sentence.
+/// Checks that there is one fault, in the property `property`, whose sentence contains `says`.
 fn fault(over: &Value, property: &str, says: &str) {
     let faults = faults(over.clone());
     assert_eq!(faults.len(), 1, "{over}: {faults:?}");
@@ -24,7 +24,7 @@ fn fault(over: &Value, property: &str, says: &str) {
 }
 
 #[test]
-fn everything_is_read_as_text_or_as_what_it_is() {
+fn every_property_is_read_from_strings_or_typed_values() {
     let typed = json!({
         "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:f", "ServiceTimeout": 900,
         "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2, SUBNET_AZ1], "AvailabilityZoneIds": ["use1-az1", "usw2-lax1-az1"],
@@ -32,7 +32,7 @@ fn everything_is_read_as_text_or_as_what_it_is() {
         "Port": 3306, "PrivateDnsEnabled": false, "IpAddressType": "dualstack", "ReuseScope": "Region",
         "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": 7 }],
     });
-    let texts = json!({
+    let strings = json!({
         "ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:f", "ServiceTimeout": "900",
         "SubnetIds": format!("{SUBNET_AZ1}, {SUBNET_AZ2}"), "AvailabilityZoneIds": "use1-az1,usw2-lax1-az1",
         "AllowedCidrs": ["10.0.0.0/8", " 2001:db8::/32 "], "AllowedSecurityGroupIds": [GROUP],
@@ -40,7 +40,7 @@ fn everything_is_read_as_text_or_as_what_it_is() {
         "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": "7" }],
     });
     let from_typed = EndpointSpec::read(&with(minimal(), typed)).unwrap();
-    assert_eq!(EndpointSpec::read(&with(minimal(), texts)).unwrap(), from_typed);
+    assert_eq!(EndpointSpec::read(&with(minimal(), strings)).unwrap(), from_typed);
     assert_eq!(from_typed.subnet_ids, [SUBNET_AZ1.into(), SUBNET_AZ2.into()], "a repetition counts once");
     assert_eq!((from_typed.port, from_typed.private_dns), (3306, false));
     assert_eq!(
@@ -51,13 +51,13 @@ fn everything_is_read_as_text_or_as_what_it_is() {
 }
 
 #[test]
-fn what_a_template_leaves_empty_is_not_given() {
+fn an_empty_property_counts_as_not_given() {
     let empty = json!({ "SubnetIds": [""], "SecurityGroupIds": "", "Port": "", "AllowedCidrs": [], "Tags": null, "IpAddressType": "not-specified" });
     assert_eq!(EndpointSpec::read(&with(minimal(), empty)), EndpointSpec::read(&minimal()));
 }
 
 #[test]
-fn every_kind_of_fault_has_its_sentence() {
+fn every_kind_of_fault_has_a_sentence() {
     fault(&json!({ "ServiceName": null }), "ServiceName", "is missing");
     fault(&json!({ "ServiceName": "  " }), "ServiceName", "is missing");
     fault(
@@ -67,7 +67,7 @@ fn every_kind_of_fault_has_its_sentence() {
     );
     fault(&json!({ "ServiceName": "vpce-0123456789abcdef0" }), "ServiceName", "it is the ID of an endpoint");
     fault(&json!({ "ServiceName": "com.amazonaws.us-east-1.s3" }), "ServiceName", "TiDB Cloud shows");
-    fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope Region");
+    fault(&json!({ "VpcId": null }), "VpcId", "ReuseScope is Region");
     fault(&json!({ "VpcId": "vpc-0A11111111111111a" }), "VpcId", "vpc-0123456789abcdef0");
     fault(&json!({ "VpcId": [VPC] }), "VpcId", "must be a single value, not a list");
     fault(&json!({ "SubnetIds": ["subnet-x"] }), "SubnetIds", "'subnet-x'");
@@ -77,7 +77,11 @@ fn every_kind_of_fault_has_its_sentence() {
     fault(&json!({ "SecurityGroupIds": ["default"] }), "SecurityGroupIds", "sg-0123456789abcdef0");
     fault(&json!({ "AllowedCidrs": ["10.0.0.0"] }), "AllowedCidrs", "'10.0.0.0'");
     fault(&json!({ "AllowedCidrs": ["10.0.0.0/33"] }), "AllowedCidrs", "not a CIDR block");
-    fault(&json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }), "AllowedCidrs", "your own group");
+    fault(
+        &json!({ "AllowedCidrs": ["10.0.0.0/8"], "SecurityGroupIds": [GROUP] }),
+        "AllowedCidrs",
+        "your own security group",
+    );
     for port in ["0", "65536", "-1", "4000.0", "mysql"] {
         fault(&json!({ "Port": port }), "Port", "from 1 to 65535");
     }
@@ -88,7 +92,7 @@ fn every_kind_of_fault_has_its_sentence() {
     fault(&json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
     fault(&json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
     fault(&json!({ "Tags": [{ "Key": "tidb-private-endpoint:owned", "Value": "" }] }), "Tags", "reserved");
-    fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "twice");
+    fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "more than once");
     fault(&json!({ "Tags": [{ "Key": "k".repeat(128), "Value": "1" }] }), "Tags", "127");
     fault(&json!({ "Tags": [{ "Key": "k", "Value": "v".repeat(256) }] }), "Tags", "255");
     let many: Vec<Value> = (0..41).map(|n| json!({ "Key": format!("k{n}"), "Value": "" })).collect();
@@ -96,17 +100,17 @@ fn every_kind_of_fault_has_its_sentence() {
 }
 
 #[test]
-fn a_misspelt_name_gets_the_nearest_one() {
+fn for_a_misspelled_name_the_nearest_one_is_suggested() {
     for (wrong, right) in
         [("VpcID", "VpcId"), ("SubnetId", "SubnetIds"), ("privateDnsEnabled", "PrivateDnsEnabled"), ("Ports", "Port")]
     {
         fault(&json!({ wrong: "" }), wrong, &format!("did you mean {right}?"));
     }
-    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the properties are ServiceName, VpcId");
+    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the supported properties are ServiceName, VpcId");
 }
 
 #[test]
-fn hostile_input_is_neither_repeated_in_full_nor_raw() {
+fn hostile_input_is_shortened_and_escaped() {
     let long = "x".repeat(100_000);
     for faults in
         [faults(json!({ "VpcId": long })), faults(json!({ long: 1 })), faults(json!({ "VpcId": "a\u{0}b\nc" }))]
@@ -127,7 +131,7 @@ fn the_table_has_every_name_once() {
     assert_eq!(names.len(), PROPERTIES.len());
     for name in names {
         let sentences = faults(json!({ name: { "not": "this" } })).join(" ");
-        assert!(!sentences.contains("is not a property"), "{name} is known to the reader: {sentences}");
+        assert!(!sentences.contains("is not a supported property"), "{name} is known to the reader: {sentences}");
         assert!(sentences.contains(&format!("{name} must be")), "{name} is read: {sentences}");
     }
 }

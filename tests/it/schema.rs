@@ -1,6 +1,6 @@
-//! The schema of the resource in the format of the CloudFormation registry, for linters and editors. It is generated from
-//! the reader's table of properties, which has their shapes, and the README's tables, which say what they mean.
-//! `UPDATE_SCHEMA=1 cargo test --test it schema` writes it.
+//! The schema of the resource in the format of the CloudFormation registry, for linters and editors. It is generated
+//! from `PROPERTIES`, which has the shapes of properties, and the tables in the README, which have their descriptions.
+//! `UPDATE_SCHEMA=1 cargo test --test it schema` updates it.
 
 use crate::cloud::{GROUP, SERVICE, SUBNET_AZ1, SUBNET_AZ2, VPC};
 use crate::tables::{self, PropertyRow};
@@ -14,7 +14,7 @@ use tidb_private_endpoint::request::spec::EndpointSpec;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/Custom-TiDBCloudPrivateEndpoint.json");
 
-/// A blank string counts as not given, so it fits every pattern.
+/// A blank string counts as not given, so every pattern accepts it.
 fn pattern(pattern: Pattern) -> String {
     format!("^({})?$", pattern.regex)
 }
@@ -56,11 +56,11 @@ fn schema() -> Value {
         properties.insert(name.clone(), described(json!({ "type": "string" }), meaning));
     }
     let of_cloudformation = [
-        ("ServiceToken", json!({ "type": "string" }), "the function that answers CloudFormation"),
+        ("ServiceToken", json!({ "type": "string" }), "the service token of the provider"),
         (
             "ServiceTimeout",
             json!({ "type": "integer", "minimum": 1, "maximum": 3_600 }),
-            "how many seconds CloudFormation waits for the answer",
+            "how many seconds CloudFormation waits for the response",
         ),
     ];
     for (name, schema, meaning) in of_cloudformation {
@@ -71,7 +71,7 @@ fn schema() -> Value {
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
-        "description": "One interface endpoint for TiDB Cloud in a VPC, shared between stacks",
+        "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
         "definitions": {
             "Tag": {
                 "type": "object",
@@ -83,7 +83,7 @@ fn schema() -> Value {
                 "additionalProperties": false,
             },
             "Attribute": {
-                "description": "What !GetAtt may name. Some have the names of properties and so cannot be read-only here.",
+                "description": "Attribute names for !GetAtt. Those that are also property names cannot be read-only here.",
                 "type": "string",
                 "enum": attributes,
             },
@@ -93,38 +93,38 @@ fn schema() -> Value {
         "required": required,
         "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }],
         "createOnlyProperties": updated("replacement"),
-        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is then out of scope"),
+        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is outside the new scope"),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
         "primaryIdentifier": [pointer("EndpointId")],
     })
 }
 
 #[test]
-fn the_schema_is_that_of_the_tables() {
+fn the_schema_is_up_to_date() {
     let text = format!("{:#}\n", schema());
-    #[expect(clippy::disallowed_methods, reason = "this is how one asks for a new file")]
+    #[expect(clippy::disallowed_methods, reason = "run manually to update the file")]
     if std::env::var("UPDATE_SCHEMA").is_ok() {
         fs::write(FILE, &text).unwrap();
     }
     let file = fs::read_to_string(FILE).unwrap_or_default();
-    assert!(file == text, "if the change is wanted, run `UPDATE_SCHEMA=1 cargo test --test it schema`");
+    assert!(file == text, "if the change is intended, run `UPDATE_SCHEMA=1 cargo test --test it schema`");
 }
 
 #[test]
-fn every_word_of_the_tables_has_its_place_in_the_schema() {
+fn the_schema_can_express_every_cell_of_the_tables() {
     let rows = tables::properties();
     for PropertyRow { name, required, update, .. } in &rows {
         assert!(
             ["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required.as_str()),
             "{name}: {required}"
         );
-        let updates = ["in place", "replacement", "replacement if the endpoint is then out of scope"];
+        let updates = ["in place", "replacement", "replacement if the endpoint is outside the new scope"];
         assert!(updates.contains(&update.as_str()), "{name}: {update}");
     }
     assert!(rows.iter().all(|row| (row.required.len() > 3) == (row.name == "VpcId")));
 }
 
-/// Whether a value is within a shape, as a linter sees it, which takes a text for what it says.
+/// Whether a linter accepts a value for a shape. Linters accept strings for numbers and booleans.
 fn fits(shape: Shape, value: &Value) -> bool {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let matches = |form: Pattern, text: &str| Regex::new(&pattern(form)).unwrap().is_match(text);
@@ -141,10 +141,10 @@ fn fits(shape: Shape, value: &Value) -> bool {
     }
 }
 
-/// A linter that finds fault with what works would be switched off; one that finds none would be no use.
+/// A linter that rejects what works would be turned off, and one that accepts everything would be useless.
 #[test]
-fn a_shape_holds_what_the_reader_takes_and_little_else() {
-    let texts = [
+fn a_shape_accepts_what_the_provider_accepts_and_little_else() {
+    let strings = [
         SERVICE,
         VPC,
         GROUP,
@@ -196,16 +196,16 @@ fn a_shape_holds_what_the_reader_takes_and_little_else() {
     ];
     let mut refused = 0;
     for Property { name, shape, .. } in PROPERTIES.into_iter().filter(|property| property.name != "Tags") {
-        for text in texts {
+        for text in strings {
             let value = if matches!(shape, Shape::List(_)) { json!([text]) } else { json!(text) };
             let faults = EndpointSpec::read(&json!({ name: value })).err().unwrap_or_default();
             let taken = !faults.iter().any(|fault| fault.property == name && !fault.what.starts_with("is missing"));
-            assert!(!taken || fits(shape, &value), "{name} may be {text}, and its shape says it may not");
+            assert!(!taken || fits(shape, &value), "{name} may be {text}, but the schema rejects it");
             refused += usize::from(!fits(shape, &value));
-            assert!(taken || !fits(shape, &value), "{name} may not be {text}, and its shape says it may");
+            assert!(taken || !fits(shape, &value), "{name} may not be {text}, but the schema accepts it");
         }
         if matches!(shape, Shape::String(_) | Shape::List(_)) {
-            assert!(fits(shape, &json!("")), "{name}: what a template leaves empty is not given");
+            assert!(fits(shape, &json!("")), "{name}: an empty string counts as not given");
         }
     }
     assert!(refused > 300, "{refused}");

@@ -1,4 +1,4 @@
-//! Stories of several stacks on one endpoint.
+//! Stories of several stacks that share an endpoint.
 
 use crate::cloud::*;
 use ec2_sim::{EndpointSpec, Span, State, Verdict};
@@ -16,34 +16,34 @@ async fn the_second_stack_joins_and_the_last_one_deletes() {
     assert_eq!((second.data["Reused"].as_str(), second.data["Ownership"].as_str()), ("true", "Owned"));
     assert_eq!(second.data["SharedWith"], "1");
     assert_eq!(cloud.count("CreateVpcEndpoint"), 1);
-    assert_eq!(cloud.endpoint().tags[&billing.ref_key()], "billing/TiDB", "people can read who holds it");
+    assert_eq!(cloud.endpoint().tags[&billing.ref_key()], "billing/TiDB", "the value says who the holder is");
 
     orders.delete(&first.physical_id).await.succeeded();
-    assert_eq!(cloud.endpoint().state, State::Available, "the maker goes, the endpoint stays");
+    assert_eq!(cloud.endpoint().state, State::Available, "the endpoint stays without the stack that created it");
     billing.delete(&second.physical_id).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();
 }
 
-/// Forty stacks that come at once, and go at once. EC2 makes endpoints from a bucket of four calls, and lists them up to
-/// three seconds late.
-async fn forty(wish: &Value, seed: u64) -> Cloud {
-    let making = 60_000 + seed * 7_919;
+/// Forty stacks are created at the same moment, and deleted at the same moment. EC2's token bucket for creating
+/// endpoints holds four, and endpoints are listed up to three seconds late.
+async fn forty_stacks(wanted: &Value, seed: u64) -> Cloud {
+    let create_ms = 60_000 + seed * 7_919;
     let cloud = Cloud::of(|world| {
         world.seed = seed;
-        world.knobs.create_ms = Span::exactly(making);
+        world.knobs.create_ms = Span::exactly(create_ms);
     });
     let stacks: Vec<_> = (0..40).map(|n| cloud.stack(&format!("app-{n}"))).collect();
-    let answers = join_all(stacks.iter().map(async |stack| (stack.create(wish).await, cloud.sim.now()))).await;
+    let answers = join_all(stacks.iter().map(async |stack| (stack.create(wanted).await, cloud.sim.now()))).await;
     let endpoint = cloud.endpoint();
     for (answer, _) in &answers {
         assert_eq!(answer.clone().succeeded().physical_id, endpoint.id);
     }
     assert_eq!(endpoint.tags.keys().filter(|key| key.contains(":ref:")).count(), 40);
     let last = answers.iter().map(|(_, at)| *at).max().unwrap();
-    let available = endpoint.created_at + SignedDuration::from_millis(making.try_into().unwrap());
+    let available = endpoint.created_at + SignedDuration::from_millis(create_ms.try_into().unwrap());
     let late = last.duration_since(available).as_secs();
-    assert!(late <= 10, "the last answer came {late} s after the endpoint was available");
+    assert!(late <= 10, "the last response came {late} s after the endpoint was available");
 
     let answers = join_all(stacks.iter().map(|stack| stack.delete(&endpoint.id))).await;
     for answer in answers {
@@ -55,46 +55,46 @@ async fn forty(wish: &Value, seed: u64) -> Cloud {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forty_stacks_at_the_same_moment_make_one_endpoint() {
+async fn forty_stacks_at_the_same_moment_create_one_endpoint() {
     let own = with(properties(), json!({ "SecurityGroupIds": null }));
     for seed in 0..3 {
-        let cloud = forty(&own, seed).await;
+        let cloud = forty_stacks(&own, seed).await;
         let creates = cloud.count("CreateVpcEndpoint");
-        assert!(creates <= 4, "seed {seed}: {creates} calls to make an endpoint");
+        assert!(creates <= 4, "seed {seed}: {creates} calls to create an endpoint");
     }
-    forty(&properties(), 0).await;
+    forty_stacks(&properties(), 0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_elses_endpoint_is_used_and_left_as_it_is() {
+async fn a_foreign_endpoint_is_used_and_not_changed() {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
     let before = cloud.endpoint();
     let stack = cloud.stack("orders");
-    let wish = with(
+    let wanted = with(
         properties(),
         json!({ "Tags": [{ "Key": "team", "Value": "web" }], "SecurityGroupIds": [GROUP, "sg-0a1def1111111111a"] }),
     );
 
-    let joined = stack.create(&wish).await.succeeded();
+    let joined = stack.create(&wanted).await.succeeded();
     assert_eq!(joined.physical_id, id);
     assert_eq!((joined.data["Reused"].as_str(), joined.data["Ownership"].as_str()), ("true", "Foreign"));
     let warnings = &joined.data["Warnings"];
-    for words in ["no subnet in use1-az2", "sg-0a1def1111111111a is not attached", "tags team are not written"] {
+    for words in ["no subnet in use1-az2", "does not use sg-0a1def1111111111a", "tags team are not added"] {
         assert!(warnings.contains(words), "'{words}' is not in: {warnings}");
     }
-    let narrower = with(wish.clone(), json!({ "SubnetIds": [SUBNET_AZ2], "PrivateDnsEnabled": false }));
-    let updated = stack.update(&id, &narrower, &wish).await.succeeded();
+    let narrower = with(wanted.clone(), json!({ "SubnetIds": [SUBNET_AZ2], "PrivateDnsEnabled": false }));
+    let updated = stack.update(&id, &narrower, &wanted).await.succeeded();
     assert!(updated.data["Warnings"].contains("Private DNS"), "{}", updated.data["Warnings"]);
     stack.delete(&id).await.succeeded();
 
-    assert_eq!(cloud.endpoint(), before, "not a tag, not a subnet is different");
+    assert_eq!(cloud.endpoint(), before, "no tag and no subnet has changed");
     assert_eq!(cloud.changes(), ["CreateTags", "DeleteTags"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_wants_private_dns_leaves_an_endpoint_that_has_none() {
+async fn an_update_that_requires_private_dns_moves_away_from_an_endpoint_without_it() {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(EndpointSpec { private_dns_enabled: false, ..foreign() });
     cloud.pass(10).await;
@@ -110,7 +110,7 @@ async fn an_update_that_wants_private_dns_leaves_an_endpoint_that_has_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shared_only_grows() {
+async fn a_shared_endpoint_only_grows() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let narrow =
@@ -121,8 +121,11 @@ async fn what_is_shared_only_grows() {
         json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2], "Tags": [{ "Key": "team", "Value": "billing" }] }),
     );
     let second = billing.create(&wide).await.succeeded();
-    assert_eq!(second.data["AvailabilityZoneIds"], "use1-az1,use1-az2", "the second stack gets the zone that it needs");
-    assert!(second.data["Warnings"].contains("keeps its own values of the tags team"), "{}", second.data["Warnings"]);
+    assert_eq!(
+        second.data["AvailabilityZoneIds"], "use1-az1,use1-az2",
+        "the zone that the second stack needs is added"
+    );
+    assert!(second.data["Warnings"].contains("keeps its values of the tags team"), "{}", second.data["Warnings"]);
 
     let elsewhere = with(
         properties(),
@@ -138,7 +141,7 @@ async fn what_is_shared_only_grows() {
         assert!(updated.data["Warnings"].contains(words), "'{words}' is not in: {}", updated.data["Warnings"]);
     }
 
-    // Alone again, it becomes what is asked.
+    // With a single holder, the endpoint becomes what that holder specifies.
     billing.delete(&second.physical_id).await.succeeded();
     let alone = orders.update(&first.physical_id, &narrow, &elsewhere).await.succeeded();
     assert_eq!(alone.data["SubnetIds"], SUBNET_AZ1);
@@ -147,7 +150,7 @@ async fn what_is_shared_only_grows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endpoints_that_will_not_do_are_left_alone() {
+async fn unsuitable_endpoints_are_not_changed() {
     let cloud = Cloud::new();
     for (state, requester_managed, service) in
         [(State::Rejected, false, SERVICE), (State::Available, true, SERVICE), (State::Available, false, SERVICE_2)]
@@ -175,7 +178,7 @@ async fn endpoints_that_will_not_do_are_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_that_is_going_away_is_waited_for_and_replaced() {
+async fn a_create_waits_for_an_endpoint_that_is_being_deleted() {
     let cloud = Cloud::of(|world| world.knobs.zone_release_ms = Span::exactly(180_000));
     let id = cloud.sim.create_foreign_endpoint(foreign());
     cloud.pass(10).await;
@@ -187,7 +190,7 @@ async fn an_endpoint_that_is_going_away_is_waited_for_and_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_means_look_again_for_another_stack_was_faster() {
+async fn a_create_that_loses_the_race_for_the_dns_name_joins() {
     let cloud = Cloud::new();
     let sim = cloud.sim.clone();
     let mut faster = None;
@@ -203,13 +206,13 @@ async fn a_conflict_means_look_again_for_another_stack_was_faster() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_endpoints_made_at_once_become_the_older_one() {
+async fn of_two_endpoints_that_are_created_at_once_the_older_one_remains() {
     let cloud = Cloud::new();
-    let wish = with(properties(), json!({ "PrivateDnsEnabled": false }));
+    let wanted = with(properties(), json!({ "PrivateDnsEnabled": false }));
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
-    let (one, two) = tokio::join!(orders.create(&wish), billing.create(&wish));
+    let (one, two) = tokio::join!(orders.create(&wanted), billing.create(&wanted));
     let (one, two) = (one.succeeded(), two.succeeded());
-    assert_eq!(cloud.count("CreateVpcEndpoint"), 2, "both made one");
+    assert_eq!(cloud.count("CreateVpcEndpoint"), 2, "both created one");
     assert_eq!(one.physical_id, two.physical_id);
     cloud.pass(600).await;
     assert_eq!(cloud.endpoint().id, one.physical_id);
@@ -217,26 +220,26 @@ async fn two_endpoints_made_at_once_become_the_older_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_joiner_saves_the_endpoint_from_the_leaver() {
+async fn a_stack_that_joins_prevents_an_announced_deletion() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let first = orders.create(&properties()).await.succeeded();
-    let leave = tokio::spawn({
+    let release = tokio::spawn({
         let (orders, id) = (orders.clone(), first.physical_id.clone());
         async move { orders.delete(&id).await }
     });
-    // Past the leaver's first settling, so that its announcement stands on the endpoint.
+    // Long enough for the announcement to be written.
     cloud.pass(15).await;
     assert_eq!(cloud.leaving().len(), 1);
     let second = billing.create(&properties()).await.succeeded();
-    leave.await.unwrap().succeeded();
+    release.await.unwrap().succeeded();
     assert_eq!(second.physical_id, first.physical_id);
     assert_eq!(cloud.endpoint().state, State::Available);
     assert_eq!(cloud.leaving(), [""; 0], "the announcement is withdrawn");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_announcement_of_a_leaver_that_crashed_holds_nobody_up_for_long() {
+async fn the_announcement_of_a_crashed_function_delays_others_only_until_it_expires() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let first = orders.create(&properties()).await.succeeded();
@@ -247,12 +250,12 @@ async fn the_announcement_of_a_leaver_that_crashed_holds_nobody_up_for_long() {
     let second = billing.create(&properties()).await.succeeded();
     assert_eq!(second.physical_id, first.physical_id);
     let took = cloud.sim.now().duration_since(begun).as_secs();
-    assert!((70..90).contains(&took), "a minute or so, not a function's lifetime: {took} s");
+    assert!((70..90).contains(&took), "until it expires, not for the time limit of the event: {took} s");
     assert_eq!(cloud.leaving(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_crashed_at_any_point_is_finished_by_the_next_one() {
+async fn a_delete_that_crashed_at_any_point_is_completed_by_the_next_delivery() {
     for marks in [vec![], vec!["leaving"]] {
         let cloud = Cloud::new();
         let stack = cloud.stack("orders");
@@ -268,7 +271,7 @@ async fn a_delete_that_crashed_at_any_point_is_finished_by_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_does_not_know_the_id_and_crashed_leaves_nothing_over_that_was_made_for_another() {
+async fn a_delete_without_the_id_that_crashed_leaves_no_endpoint_of_another_resource_behind() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let id = orders.create(&properties()).await.succeeded().physical_id;
@@ -276,14 +279,17 @@ async fn a_delete_that_does_not_know_the_id_and_crashed_leaves_nothing_over_that
     orders.delete(&id).await.succeeded();
     let event = billing.delete_event("billing-TiDB-1KJH2LKJ3H4LK", &properties());
     assert!(cloud.deliver_raw_for(&event, 8).await.is_none());
-    assert!(!cloud.endpoint().tags.contains_key(&billing.ref_key()), "it was killed after it removed its reference");
+    assert!(
+        !cloud.endpoint().tags.contains_key(&billing.ref_key()),
+        "it was killed after it had removed its reference"
+    );
     cloud.pass(60).await;
     cloud.deliver(&event).await.succeeded();
     cloud.assert_clean();
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_room_for_another_reference() {
+async fn an_endpoint_without_room_for_another_reference() {
     let cloud = Cloud::new();
     let first = cloud.stack("orders").create(&properties()).await.succeeded();
     for n in 0..48 {
@@ -297,7 +303,7 @@ async fn no_room_for_another_reference() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_of_another_vpc_of_the_region_is_joined_if_that_is_allowed() {
+async fn with_reuse_scope_region_an_endpoint_of_another_vpc_is_joined() {
     let cloud = Cloud::new();
     let first = cloud.stack("orders").create(&properties()).await.succeeded();
     let before = cloud.endpoint();
@@ -314,7 +320,7 @@ async fn an_endpoint_of_another_vpc_of_the_region_is_joined_if_that_is_allowed()
 
     let here = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] });
     let moved = stack.update(&joined.physical_id, &here, &anywhere).await.succeeded();
-    assert_ne!(moved.physical_id, joined.physical_id, "out of scope now");
+    assert_ne!(moved.physical_id, joined.physical_id, "it is out of scope now");
     assert_eq!(moved.data["VpcId"], VPC_2);
     stack.delete(&joined.physical_id).await.succeeded();
     assert_eq!(cloud.sim.endpoints().len(), 2);
@@ -345,8 +351,8 @@ async fn an_endpoint_of_another_vpc_is_kept_when_one_appears_in_the_own_vpc() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_in_the_region_to_join() {
+async fn no_endpoint_to_join_in_the_region() {
     let reason =
         Cloud::new().stack("orders").create(&json!({ "ServiceName": SERVICE, "ReuseScope": "Region" })).await.failed();
-    assert!(reason.contains(SERVICE) && reason.contains("Give a VpcId"), "{reason}");
+    assert!(reason.contains(SERVICE) && reason.contains("Specify VpcId"), "{reason}");
 }

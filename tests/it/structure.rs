@@ -1,4 +1,4 @@
-//! The directions of imports that `src/lib.rs` states.
+//! The structure of the source code that `src/lib.rs` describes.
 
 use crate::tables::{file, rows};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The folders of `src/` and what each may use, from the table in `src/lib.rs`.
 fn allowed() -> BTreeMap<String, Vec<String>> {
-    let lib: String = file("src/lib.rs").lines().map(|line| format!("{}\n", line.trim_start_matches("//! "))).collect();
+    let lib = file("src/lib.rs").replace("//! ", "");
     let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let table = rows(&lib, "# Where things are");
     table.iter().map(|row| (names(&row[0]).remove(0), names(&row[2]))).collect()
@@ -37,9 +37,9 @@ fn imports_go_only_where_lib_rs_allows() {
         .filter(|path| path.is_dir())
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert_eq!(folders.len(), allowed.len(), "the table has every folder: {folders:?}");
+    assert_eq!(folders.len(), allowed.len(), "the table in lib.rs lists every folder: {folders:?}");
     for folder in folders {
-        let uses = allowed.get(&folder).unwrap_or_else(|| panic!("the table in lib.rs has {folder}"));
+        let uses = allowed.get(&folder).unwrap_or_else(|| panic!("the table in lib.rs does not list {folder}"));
         for path in sources(&src().join(&folder)) {
             let source = fs::read_to_string(&path).unwrap();
             for name in used(&source) {
@@ -47,24 +47,24 @@ fn imports_go_only_where_lib_rs_allows() {
             }
         }
     }
-    // The loop, below the handler.
+    // The handler calls the loop, not the other way around.
     assert!(!used(&file("src/reconcile.rs")).contains(&"handler"));
 }
 
 #[test]
-fn the_pure_half_is_pure_and_each_effect_has_one_door() {
+fn pure_folders_are_pure_and_each_effect_is_in_one_place() {
     for path in sources(&src()) {
         let source = fs::read_to_string(&path).unwrap();
         let place = path.strip_prefix(src()).unwrap().to_str().unwrap();
-        for (word, doors) in [
+        for (word, places) in [
             ("aws_sdk_ec2", &["ec2/", "main.rs"][..]),
             ("reqwest", &["runtime/http.rs", "runtime/callback.rs"]),
             ("std::env", &["main.rs"]),
             ("SystemTime", &[]),
             ("Timestamp::now", &["main.rs"]),
         ] {
-            let has_door = doors.iter().any(|door| place.starts_with(door));
-            assert!(has_door || !source.contains(word), "{word} is used in {place}");
+            let is_allowed = places.iter().any(|allowed| place.starts_with(allowed));
+            assert!(is_allowed || !source.contains(word), "{word} is used in {place}");
         }
         let is_pure = ["model/", "request/", "decision/", "answer/"].iter().any(|folder| place.starts_with(folder));
         for word in ["tokio", "async ", ".await", "tracing"] {
@@ -74,7 +74,7 @@ fn the_pure_half_is_pure_and_each_effect_has_one_door() {
 }
 
 #[test]
-fn no_file_is_longer_than_a_reader_bears() {
+fn no_file_has_more_than_300_lines() {
     for path in sources(&src()) {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 300, "{} has {lines} lines", path.display());

@@ -1,9 +1,9 @@
-//! Tables of the documentation, for tests that hold them against the code or generate something from them.
+//! Reads tables of the documentation, for tests that compare them with the code or generate files from them.
 
 use std::fs;
 use std::path::Path;
 
-/// A file of the project.
+/// The contents of a file of the project.
 pub(crate) fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -1,9 +1,10 @@
-//! CloudFormation's side: what stacks want, when their events are sent, and what their answers lead to.
+//! CloudFormation: what it does with each stack, when it sends an event, and what the response leads to.
 
-use super::decision::request;
+use super::choices::{Choices, OpenMoment};
 use super::ec2::{Moment, timestamp};
-use super::search::{Choices, Open};
-use super::world::{Delivery, Due, Scenario, Verdict, World};
+use super::provider::request;
+use super::scenario::Scenario;
+use super::state::{Checked, Delivery, NextStep, State};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -15,104 +16,105 @@ use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::tags::Holder;
 use tidb_private_endpoint::request::Verb;
 
-/// What a template asks for.
+/// The properties in a template, as far as the model needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Wish {
+pub(super) struct Spec {
     pub(super) service: u8,
     pub(super) private_dns: bool,
     pub(super) group: usize,
 }
 
-pub(super) const WISH: Wish = Wish { service: 1, private_dns: true, group: 0 };
+pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, group: 0 };
 
-/// What CloudFormation does next with a stack.
+/// What CloudFormation does with the resource of a stack: one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Act {
-    Create(Wish),
-    Update(Wish),
-    /// An update that succeeds and is taken back, because another resource failed.
-    UpdateAndBack(Wish),
-    /// Delete of the resource.
+pub(super) enum Operation {
+    Create(Spec),
+    Update(Spec),
+    /// An update that succeeds and is rolled back, because another resource of the stack fails.
+    UpdateAndRollBack(Spec),
     Delete,
-    /// Delete of what an update has replaced.
+    /// The Delete of the physical ID that an update has replaced.
     CleanUp(String),
 }
 
-impl Act {
-    pub(super) fn wish(&self) -> Option<Wish> {
+impl Operation {
+    pub(super) fn spec(&self) -> Option<Spec> {
         match self {
-            Self::Create(wish) | Self::Update(wish) | Self::UpdateAndBack(wish) => Some(*wish),
+            Self::Create(spec) | Self::Update(spec) | Self::UpdateAndRollBack(spec) => Some(*spec),
             Self::Delete | Self::CleanUp(_) => None,
         }
     }
 }
 
-/// An act, and when.
+/// An operation, and when it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Planned {
-    pub(super) act: Act,
-    /// The moments that it may be done, in seconds after the answer to the act before it.
+    pub(super) operation: Operation,
+    /// When it may begin, in seconds after the response to the operation before it.
     pub(super) after: Vec<Moment>,
-    /// Done without waiting for that answer, counted from the start of the act before it: CloudFormation deletes what has
-    /// not answered, under a physical id of its own.
+    /// It does not wait for that response, and `after` counts from the start of the operation before it: CloudFormation
+    /// deletes a resource whose Create has not responded, under a physical ID that CloudFormation makes up.
     pub(super) overtakes: bool,
-    /// The event is delivered a second time, so many seconds later.
-    pub(super) again: Vec<Moment>,
+    /// When the event is delivered a second time, in seconds after the first; empty if it is not.
+    pub(super) duplicated_after: Vec<Moment>,
 }
 
-pub(super) fn plan(act: Act, after: &[Moment]) -> Planned {
-    Planned { act, after: after.to_vec(), overtakes: false, again: Vec::new() }
+pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
+    Planned { operation, after: after.to_vec(), overtakes: false, duplicated_after: Vec::new() }
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Stack {
     pub(super) plan: VecDeque<Planned>,
-    /// When the next act begins.
-    pub(super) starts: Option<Open>,
-    /// Counts acts, so that an answer that CloudFormation no longer waits for is told.
-    pub(super) acts: u32,
-    pub(super) wish: Option<Wish>,
+    /// When the next event is sent.
+    pub(super) next_event: Option<OpenMoment>,
+    /// The number of operations so far. Identifies the current one, so that responses to earlier ones are ignored.
+    pub(super) operations: u32,
+    pub(super) spec: Option<Spec>,
     pub(super) physical_id: Option<String>,
-    /// The endpoint that a success has promised.
+    /// The endpoint of the last successful response.
     pub(super) promised: Option<EndpointId>,
-    /// Endpoints whose reference was written and after that no leaver seen: from here on nobody may take them away.
+    /// The endpoints that it has joined: its reference was written, and a later look showed no announcement. From then
+    /// on, no other stack may take them away.
     pub(super) joined: BTreeSet<EndpointId>,
-    /// Whether the current act has its answer.
-    pub(super) answered: bool,
-    /// Whether the stack's Delete has succeeded.
-    pub(super) gone: bool,
-    /// Whether its Delete has taken its reference away.
+    /// Whether the current operation has its response.
+    pub(super) responded: bool,
+    /// Whether the Delete has succeeded.
+    pub(super) deleted: bool,
+    /// Whether the Delete has removed the reference.
     pub(super) released: bool,
-    /// When an event of the stack's last wrote a reference, alone or with a new endpoint.
-    pub(super) wrote: Moment,
+    /// When an event of the stack last wrote a reference, alone or with a new endpoint.
+    pub(super) last_join: Moment,
 }
 
 impl Stack {
     pub(super) fn new(plan: &[Planned]) -> Self {
         let mut stack = Self {
             plan: plan.iter().cloned().collect(),
-            starts: None,
-            acts: 0,
-            wish: None,
+            next_event: None,
+            operations: 0,
+            spec: None,
             physical_id: None,
             promised: None,
             joined: BTreeSet::new(),
-            answered: false,
-            gone: false,
+            responded: false,
+            deleted: false,
             released: false,
-            wrote: Moment::MIN,
+            last_join: Moment::MIN,
         };
         stack.schedule(0);
         stack
     }
 
-    /// Leaves open when the next act begins, if there is one, counted from a moment.
+    /// Schedules the next operation of the plan, if there is one, relative to a moment.
     fn schedule(&mut self, from: Moment) {
-        self.starts = self.plan.front().map(|planned| Open::new(from, &planned.after));
+        self.next_event = self.plan.front().map(|planned| OpenMoment::new(from, &planned.after));
     }
 
-    fn ahead(&mut self, act: Act) {
-        self.plan.push_front(plan(act, &[0]));
+    /// Inserts an operation that begins at once.
+    fn insert(&mut self, operation: Operation) {
+        self.plan.push_front(plan(operation, &[0]));
     }
 }
 
@@ -130,62 +132,62 @@ pub(super) fn name(stack: usize) -> &'static str {
     ["A", "B", "C", "D"][stack]
 }
 
-impl World {
-    /// CloudFormation sends an event, if not later.
-    pub(super) fn start(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) {
+impl State {
+    /// CloudFormation sends the next event of a stack, or does so later.
+    pub(super) fn send_event(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) {
         let now = self.now;
         let stack = &mut self.stacks[number];
-        if !stack.starts.as_mut().is_some_and(|open| open.happens(choices)) {
+        if !stack.next_event.as_mut().is_some_and(|open| open.happens(choices)) {
             return;
         }
         let Some(planned) = stack.plan.pop_front() else { return };
-        stack.acts += 1;
-        (stack.starts, stack.answered) = (None, false);
-        let physical_id = match &planned.act {
-            Act::Create(_) => None,
-            Act::CleanUp(id) => Some(id.clone()),
-            Act::Update(_) | Act::UpdateAndBack(_) | Act::Delete => {
+        stack.operations += 1;
+        (stack.next_event, stack.responded) = (None, false);
+        let physical_id = match &planned.operation {
+            Operation::Create(_) => None,
+            Operation::CleanUp(id) => Some(id.clone()),
+            Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::Delete => {
                 Some(stack.physical_id.clone().unwrap_or_else(|| "made-up-by-CloudFormation".to_owned()))
             }
         };
-        match &planned.act {
-            Act::Create(_) => (stack.gone, stack.released) = (false, false),
-            Act::Delete => {
+        match &planned.operation {
+            Operation::Create(_) => (stack.deleted, stack.released) = (false, false),
+            Operation::Delete => {
                 stack.promised = None;
                 stack.joined.clear();
             }
-            Act::CleanUp(id) => drop(stack.joined.remove(&EndpointId::from(id.as_str()))),
-            Act::Update(_) | Act::UpdateAndBack(_) => {}
+            Operation::CleanUp(id) => drop(stack.joined.remove(&EndpointId::from(id.as_str()))),
+            Operation::Update(_) | Operation::UpdateAndRollBack(_) => {}
         }
-        let request_id = format!("{number}-{}", stack.acts);
-        let request = Rc::new(request(number, &planned.act, stack.wish, physical_id.clone(), request_id));
+        let request_id = format!("{number}-{}", stack.operations);
+        let request = Rc::new(request(number, &planned.operation, stack.spec, physical_id.clone(), request_id));
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
             stack: number,
-            act: planned.act.clone(),
-            number: stack.acts,
+            operation: planned.operation.clone(),
+            number: stack.operations,
             request,
             started: now,
-            journal: Rc::new(Journal::new((scenario.planted.arrive)(timestamp(now + skew)))),
-            next: Due::Look(now),
+            journal: Rc::new(Journal::new((scenario.planted.arrival)(timestamp(now + skew)))),
+            next: NextStep::Look(now),
             retries: Retries::default(),
             looks: 0,
             skew,
-            second: false,
+            duplicate: false,
         };
-        if !planned.again.is_empty() {
-            let next = Due::Again(Open::new(now, &planned.again));
-            self.deliveries.push(Delivery { next, second: true, ..delivery.clone() });
+        if !planned.duplicated_after.is_empty() {
+            let next = NextStep::Redelivery(OpenMoment::new(now, &planned.duplicated_after));
+            self.deliveries.push(Delivery { next, duplicate: true, ..delivery.clone() });
         }
         self.deliveries.push(delivery);
         if stack.plan.front().is_some_and(|next| next.overtakes) {
             stack.schedule(now);
         }
-        self.tell(|| format!("{}: {:?} {}", name(number), planned.act, physical_id.unwrap_or_default()));
+        self.trace(|| format!("{}: {:?} {}", name(number), planned.operation, physical_id.unwrap_or_default()));
     }
 
-    /// The event is answered, and CloudFormation goes on.
-    pub(super) fn answer(&mut self, number: usize, result: &Result<Outcome, String>) -> Verdict<()> {
+    /// A delivery responds, and CloudFormation continues with the stack.
+    pub(super) fn respond(&mut self, number: usize, result: &Result<Outcome, String>) -> Checked<()> {
         let now = self.now;
         let delivery = self.deliveries.remove(number);
         let stack = delivery.stack;
@@ -202,82 +204,83 @@ impl World {
             }
             _ => self.stacks[stack].physical_id.clone(),
         };
-        self.tell(|| {
-            let told = match result {
+        self.trace(|| {
+            let response = match result {
                 Ok(outcome) => format!("SUCCESS, {}, {}", outcome.name(), physical_id.as_deref().unwrap_or("-")),
-                Err(refusal) => format!("FAILED, {refusal}"),
+                Err(reason) => format!("FAILED, {reason}"),
             };
-            format!("{}: {:?} is answered: {told}", name(stack), delivery.act)
+            format!("{}: {:?} responds: {response}", name(stack), delivery.operation)
         });
         let same_event = |other: &Delivery| other.stack == stack && other.number == delivery.number;
         if !self.deliveries.iter().any(same_event) {
             self.ec2.forget_tokens(&delivery.request);
         }
-        // CloudFormation has given up on it, or this is the second delivery's answer.
-        if self.stacks[stack].acts != delivery.number || self.stacks[stack].answered {
+        // CloudFormation no longer waits for this operation, or the other delivery has responded already.
+        if self.stacks[stack].operations != delivery.number || self.stacks[stack].responded {
             return Ok(());
         }
-        self.stacks[stack].answered = true;
-        if let (Ok(outcome), Some(wish)) = (result, delivery.act.wish()) {
-            self.check_ready(stack, wish, outcome)?;
+        self.stacks[stack].responded = true;
+        if let (Ok(outcome), Some(spec)) = (result, delivery.operation.spec()) {
+            self.check_ready(stack, spec, outcome)?;
         }
-        self.go_on(stack, &delivery.act, result, physical_id)?;
+        self.continue_stack(stack, &delivery.operation, result, physical_id)?;
         self.stacks[stack].schedule(now);
         Ok(())
     }
 
-    fn go_on(
+    /// What CloudFormation makes of a response: rollbacks and cleanups come before the rest of the plan.
+    fn continue_stack(
         &mut self,
         number: usize,
-        act: &Act,
+        operation: &Operation,
         result: &Result<Outcome, String>,
         physical_id: Option<String>,
-    ) -> Verdict<()> {
+    ) -> Checked<()> {
         let stack = &mut self.stacks[number];
         let endpoint = physical_id.as_deref().and_then(EndpointId::from_physical_id);
-        let before = stack.physical_id.clone();
-        let wish_before = stack.wish;
-        match (act, result) {
-            (Act::Delete, Ok(outcome)) => {
-                stack.gone = true;
-                // It has found nothing of this resource's, though without an id it may have deleted what others left over.
+        let old_id = stack.physical_id.clone();
+        let old_spec = stack.spec;
+        match (operation, result) {
+            (Operation::Delete, Ok(outcome)) => {
+                stack.deleted = true;
+                // It has found nothing of this resource. Without an ID, it may have deleted what others left behind.
                 if *outcome == Outcome::Absent || (stack.physical_id.is_none() && !stack.released) {
-                    self.excuse(number);
+                    self.check_known_limit(number);
                 }
             }
-            (Act::CleanUp(_), Ok(_)) => {}
-            (Act::Delete | Act::CleanUp(_), Err(refusal)) => {
-                return Err(format!("{}'s Delete fails: {refusal}", name(number)));
+            (Operation::CleanUp(_), Ok(_)) => {}
+            (Operation::Delete | Operation::CleanUp(_), Err(reason)) => {
+                return Err(format!("{}'s Delete fails: {reason}", name(number)));
             }
-            (Act::Create(wish), Ok(_)) => {
-                (stack.physical_id, stack.promised, stack.wish) = (physical_id, endpoint, Some(*wish));
-                // One that was about to be overtaken has made it in time.
+            (Operation::Create(spec), Ok(_)) => {
+                (stack.physical_id, stack.promised, stack.spec) = (physical_id, endpoint, Some(*spec));
+                // A Delete that was to overtake the Create did not: it waits for its turn like any other.
                 if let Some(next) = stack.plan.front_mut() {
                     next.overtakes = false;
                 }
             }
-            // CloudFormation takes the stack back.
-            (Act::Create(_), Err(_)) => {
+            // CloudFormation rolls the stack back.
+            (Operation::Create(_), Err(_)) => {
                 stack.physical_id = physical_id;
                 stack.plan.clear();
-                stack.ahead(Act::Delete);
+                stack.insert(Operation::Delete);
             }
-            (Act::Update(wish) | Act::UpdateAndBack(wish), Ok(_)) => {
-                (stack.promised, stack.wish) = (endpoint, Some(*wish));
+            (Operation::Update(spec) | Operation::UpdateAndRollBack(spec), Ok(_)) => {
+                (stack.promised, stack.spec) = (endpoint, Some(*spec));
                 stack.physical_id.clone_from(&physical_id);
-                let back = matches!(act, Act::UpdateAndBack(_));
-                match (back, wish_before) {
-                    (true, Some(old)) => stack.ahead(Act::Update(old)),
+                let rolls_back = matches!(operation, Operation::UpdateAndRollBack(_));
+                match (rolls_back, old_spec) {
+                    (true, Some(old)) => stack.insert(Operation::Update(old)),
                     _ => {
-                        if let Some(replaced) = before.filter(|before| Some(before) != physical_id.as_ref()) {
-                            stack.ahead(Act::CleanUp(replaced));
+                        if let Some(replaced) = old_id.filter(|old_id| Some(old_id) != physical_id.as_ref()) {
+                            stack.insert(Operation::CleanUp(replaced));
                         }
                     }
                 }
             }
-            (Act::Update(_) | Act::UpdateAndBack(_), Err(_)) => match wish_before {
-                Some(old) => stack.ahead(Act::Update(old)),
-                None => return Err(format!("{} has no way back", name(number))),
+            (Operation::Update(_) | Operation::UpdateAndRollBack(_), Err(_)) => match old_spec {
+                Some(old) => stack.insert(Operation::Update(old)),
+                None => return Err(format!("{} has nothing to roll back to", name(number))),
             },
         }
         Ok(())

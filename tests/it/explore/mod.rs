@@ -1,53 +1,90 @@
-//! The sharing protocol, explored by machine: the real decision of every event, on a model of EC2 whose reads lag, in
-//! every order and with every delay that the scenario leaves open.
+//! A model checker for the sharing protocol ([`docs/sharing.md`](../../../docs/sharing.md)). It runs the provider's own
+//! decision against a model of EC2 whose reads lag, and explores every schedule that a scenario allows.
 //!
-//! * `ec2`, `versions`: the model of EC2, and what a look may show.
-//! * `cloudformation`: stacks, their events and what the answers lead to.
-//! * `decision`: the product's side.
-//! * `world`: the state of a history, and its next step.
-//! * `rules`: what holds at every moment.
-//! * `same`, `reduction`: when two states are the same, and that they are.
-//! * `search`: the ways through, all of them or some by seed.
-//! * `telling`: a history in words.
-//! * `scenarios`: who does what.
-//! * `planted`: rules knocked out one by one, each of which the exploration has to miss.
+//! **State** (`state.rs`): the endpoints and tags in EC2, with the older values that a read may still show (`ec2.rs`,
+//! `endpoint.rs`, `versions.rs`); where CloudFormation is with each stack (`cloudformation.rs`); and the deliveries of
+//! events in progress, each with the journal and the retries of its function. Time is part of the state, and jumps from
+//! one moment at which something happens to the next.
+//!
+//! **Action** (`transition.rs`), one per step: CloudFormation sends an event; a function looks and decides; the call
+//! that it decided on takes effect; an event is delivered again. Between a look and the effect of the call, other
+//! functions run.
+//!
+//! **Schedule** (`choices.rs`): the list of all choices that the scenario leaves open. Choices are when an event is
+//! sent, how long a look and its call take, which of several effects at one moment comes first, which values a look
+//! shows, and whether a failure happens: a crash before or after a call, a lost answer, a failed call, or an outage. A
+//! schedule determines a history.
+//!
+//! **Search** (`search.rs`): depth first through all schedules, each state once, with the reduction that
+//! `fingerprint.rs` describes and `reduction.rs` tests; or random walks, each determined by a seed.
+//!
+//! **Invariants** (`invariants.rs`): no stack that has joined loses the endpoint or its reference, no foreign endpoint
+//! is changed, a successful response is true, and when a history ends, nothing is left over. In place of liveness: no
+//! history returns to a state on its own path, and no event needs more than its deadline or 75 looks. A history that
+//! reaches the known limit of the protocol (assumption 6) ends there and is counted as exempt.
+//!
+//! **What runs unchanged** (`provider.rs`): `decision::next`, the queries, the journal (`observe`, `record`,
+//! `leftovers`), the retry policy (`Retries`, `after_refusal`), and the reading of properties. `transition.rs` calls
+//! them in the order of the loop in `src/reconcile.rs`.
+//!
+//! **What is not modeled**: the loop itself, the SDK, and HTTP; facts, which are all known from the start; the
+//! provider's security group, because every spec has its own; jitter, the reuse of looks, and the end of an event at
+//! its deadline; rate limits; errors of EC2 other than a taken name, a missing endpoint, and transient ones; more than
+//! one VPC. The stories on the wire and `faults.rs` and `histories.rs` cover most of these.
+//!
+//! **Scenarios** (`scenarios/`) say which stacks there are and what CloudFormation does with each. Each has coarser
+//! variants with fewer schedules (`scenario.rs`). **Planted faults** (`planted.rs`) prove that the invariants can fail.
+//!
+//! **Replay**: a violation prints its trace (`trace.rs`) and the command that runs the same history again, for example:
+//!
+//! ```text
+//! SCENARIO="both release" SEED=7 cargo test --test it explore::replay -- --ignored --nocapture
+//! ```
+//!
+//! `SCENARIO` is the title, `SEED` or `CHOICES` determines the schedule, and `PLANTED` names a planted fault.
 
+mod choices;
 mod cloudformation;
-mod decision;
 mod ec2;
+mod endpoint;
+mod fingerprint;
+mod invariants;
 mod planted;
+mod provider;
 mod reduction;
-mod rules;
-mod same;
+mod scenario;
 mod scenarios;
 mod search;
-mod telling;
+mod state;
+mod trace;
+mod transition;
 mod versions;
-mod world;
 
-use planted::Planted;
-use search::{Broken, Seen, Way, exhaust, retell, wander};
+use planted::PlantedFault;
+use scenario::{Scenario, coarse, without_failures};
+use scenarios::three_stacks_and_a_failure;
+use search::{Coverage, Path, Violation, explore_all, random_walk, run};
 use std::time::{Duration, Instant};
-use world::Scenario;
 
-/// A history that breaks the contract, in words, and how to see it again.
-fn told(scenario: &Scenario, broken: &Broken) -> String {
-    let (history, _) = retell(scenario, &broken.way);
+/// Describes a violation: what it violates, its trace, and how to replay it.
+fn describe(scenario: &Scenario, violation: &Violation) -> String {
+    let (trace, _) = run(scenario, &violation.path);
     let (title, planted) = (scenario.title(), scenario.planted.name);
-    let planted = if planted == planted::NONE.name { String::new() } else { format!(" PLANTED='{planted}'") };
-    let again = format!(
-        "SCENARIO='{title}'{planted} {} cargo test --test it explore::once_more -- --ignored --nocapture",
-        broken.way
+    let planted = if planted == planted::NONE.name { String::new() } else { format!(" PLANTED=\"{planted}\"") };
+    let command = format!(
+        "SCENARIO=\"{title}\"{planted} {} cargo test --test it explore::replay -- --ignored --nocapture",
+        violation.path
     );
-    format!("{title}: {}\n{}\nAgain: {again}", broken.what, history.join("\n"))
+    format!("{title}: {}\n{}\nReplay: {command}", violation.what, trace.join("\n"))
 }
 
-/// Goes through all the schedules of the scenarios.
-fn to_the_end(scenarios: impl IntoIterator<Item = Scenario>) {
+/// Explores all the schedules of some scenarios.
+fn explore_completely(scenarios: impl IntoIterator<Item = Scenario>) {
     for scenario in scenarios {
-        let seen = exhaust(&scenario, |_| false).unwrap_or_else(|broken| panic!("{}", told(&scenario, &broken)));
-        println!("{}: {seen}", scenario.title());
-        assert!(seen.complete && seen.ends > seen.excused, "{}: {seen}", scenario.title());
+        let coverage =
+            explore_all(&scenario, |_| false).unwrap_or_else(|found| panic!("{}", describe(&scenario, &found)));
+        println!("{}: {coverage}", scenario.title());
+        assert!(coverage.complete && coverage.ends > coverage.exempt, "{}: {coverage}", scenario.title());
     }
 }
 
@@ -58,124 +95,126 @@ fn named(names: &[&str]) -> Vec<Scenario> {
 }
 
 #[test]
-fn every_schedule_of_two_calm_holders() {
-    let names = ["one leaves while the other joins", "the joiner's clock is ahead", "both leave"];
-    to_the_end(named(&names).into_iter().map(scenarios::calm));
+fn every_schedule_of_two_holders_without_failures() {
+    let names = ["one releases while the other joins", "the joiner's clock is ahead", "both release"];
+    explore_completely(named(&names).into_iter().map(without_failures));
 }
 
 #[test]
-fn every_schedule_of_two_holders_and_a_crash() {
-    let names = ["both create", "both leave", "one leaves while the other joins"];
-    to_the_end(named(&names).into_iter().map(scenarios::coarse));
+fn every_schedule_of_two_holders_and_a_failure() {
+    let names = ["both create", "both release", "one releases while the other joins"];
+    explore_completely(named(&names).into_iter().map(coarse));
 }
 
 #[test]
-fn every_schedule_of_a_replacement_and_a_crash() {
-    to_the_end(named(&["one moves to another service while the other joins"]).into_iter().map(scenarios::coarse));
+fn every_schedule_of_a_replacement_and_a_failure() {
+    explore_completely(named(&["one moves to another service while the other joins"]).into_iter().map(coarse));
 }
 
 #[test]
-fn every_schedule_of_three_calm_holders() {
-    to_the_end(named(&["two leave while the third joins"]).into_iter().map(scenarios::coarse).map(scenarios::calm));
+fn every_schedule_of_three_holders_without_failures() {
+    explore_completely(named(&["two release while the third joins"]).into_iter().map(coarse).map(without_failures));
 }
 
 #[test]
-fn every_schedule_of_three_holders_and_a_crash() {
-    to_the_end(scenarios::three_and_a_crash());
+fn every_schedule_of_three_holders_and_a_failure() {
+    explore_completely(three_stacks_and_a_failure());
 }
 
 #[test]
 fn some_schedules_of_every_scenario() {
     for scenario in scenarios::all() {
-        if let Err(broken) = exhaust(&scenario, |seen| seen.states >= 3_000) {
-            panic!("{}", told(&scenario, &broken));
+        if let Err(violation) = explore_all(&scenario, |coverage| coverage.states >= 3_000) {
+            panic!("{}", describe(&scenario, &violation));
         }
         for seed in 0..60 {
-            if let Err(broken) = wander(&scenario, seed) {
-                panic!("{}", told(&scenario, &broken));
+            if let Err(violation) = random_walk(&scenario, seed) {
+                panic!("{}", describe(&scenario, &violation));
             }
         }
     }
 }
 
-/// Going through all the schedules of one scenario finds it; and the history can be had again, to the letter.
+/// Exploring all the schedules of one scenario finds it, and the history can be replayed exactly.
 #[test]
 fn every_planted_fault_is_found() {
     for fault in planted::ALL {
-        let scenario = scenarios::titled(fault.shows_in).unwrap_or_else(|| panic!("{}", fault.shows_in));
+        let scenario = scenarios::titled(fault.found_in).unwrap_or_else(|| panic!("{}", fault.found_in));
         let scenario = Scenario { planted: fault, ..scenario };
-        let Err(broken) = exhaust(&scenario, |_| false) else {
-            panic!("the exploration is blind for this: {}", scenario.planted.name)
+        let Err(violation) = explore_all(&scenario, |_| false) else {
+            panic!("the search does not find: {}", scenario.planted.name)
         };
-        let (history, verdict) = retell(&scenario, &broken.way);
-        assert_eq!(verdict, Err(broken.what.clone()));
-        assert_eq!(retell(&scenario, &broken.way).0, history);
+        let (trace, result) = run(&scenario, &violation.path);
+        assert_eq!(result, Err(violation.what.clone()));
+        assert_eq!(run(&scenario, &violation.path).0, trace);
     }
 }
 
-/// And so do random histories, in whatever scenario.
+/// Random walks through all scenarios find it too.
 #[test]
-fn every_planted_fault_is_found_by_chance() {
-    let caught = |fault: &Planted| {
+fn every_planted_fault_is_found_by_random_walks() {
+    let is_found = |fault: &PlantedFault| {
         let planted = |scenario| Scenario { planted: fault.clone(), ..scenario };
-        let tries = (0..2_000).flat_map(|seed| scenarios::all().into_iter().map(move |scenario| (seed, scenario)));
-        tries.map(|(seed, scenario)| (seed, planted(scenario))).any(|(seed, scenario)| wander(&scenario, seed).is_err())
+        let walks = (0..2_000).flat_map(|seed| scenarios::all().into_iter().map(move |scenario| (seed, scenario)));
+        walks
+            .map(|(seed, scenario)| (seed, planted(scenario)))
+            .any(|(seed, scenario)| random_walk(&scenario, seed).is_err())
     };
-    let missed: Vec<&str> = planted::ALL.iter().filter(|fault| !caught(fault)).map(|fault| fault.name).collect();
-    assert_eq!(missed, [""; 0], "the exploration is blind for these");
+    let missed: Vec<&str> = planted::ALL.iter().filter(|fault| !is_found(fault)).map(|fault| fault.name).collect();
+    assert_eq!(missed, [""; 0], "random walks do not find these");
 }
 
 #[test]
-fn a_seed_gives_the_same_history_again() {
+fn a_seed_always_gives_the_same_history() {
     for scenario in scenarios::all() {
-        let [one, two, other] = [7, 7, 8].map(|seed| retell(&scenario, &Way::Seed(seed)).0);
+        let [one, two, other] = [7, 7, 8].map(|seed| run(&scenario, &Path::Seed(seed)).0);
         assert!(one.len() > 5 && one == two && one != other, "{}", scenario.title());
     }
 }
 
-/// Tells one history: `SCENARIO='both leave' SEED=7 cargo test --test it explore::once_more -- --ignored --nocapture`
+/// `SCENARIO="both release" SEED=7 cargo test --test it explore::replay -- --ignored --nocapture`
 #[test]
-#[ignore = "tells the history that SCENARIO and SEED or PICKS name"]
-#[expect(clippy::disallowed_methods, reason = "this one is run by people, who say what they want to see")]
-fn once_more() {
+#[ignore = "replays the history that SCENARIO and SEED or CHOICES determine"]
+#[expect(clippy::disallowed_methods, reason = "run manually, with the history given in the environment")]
+fn replay() {
     let given = |name: &str| std::env::var(name).ok();
     let title = given("SCENARIO").unwrap_or_default();
     let fault = given("PLANTED").unwrap_or_else(|| planted::NONE.name.to_owned());
     let scenario = scenarios::titled(&title).unwrap_or_else(|| panic!("there is no scenario '{title}'"));
-    let fault = planted::ALL.into_iter().chain([planted::NONE]).find(|planted| planted.name == fault);
-    let scenario = Scenario { planted: fault.expect("there is such a fault"), ..scenario };
-    let number = |text: String| text.parse().expect("SEED and PICKS are numbers");
-    let way = match given("PICKS") {
-        Some(picks) => Way::Picks(picks.split(',').map(|pick| pick.parse().expect("PICKS are numbers")).collect()),
-        None => Way::Seed(given("SEED").map_or(0, number)),
+    let planted = planted::ALL.into_iter().chain([planted::NONE]).find(|planted| planted.name == fault);
+    let planted = planted.unwrap_or_else(|| panic!("there is no planted fault '{fault}'"));
+    let scenario = Scenario { planted, ..scenario };
+    let path = match given("CHOICES") {
+        Some(list) => Path::Choices(list.split(',').map(|n| n.parse().expect("CHOICES are numbers")).collect()),
+        None => Path::Seed(given("SEED").map_or(0, |seed| seed.parse().expect("SEED is a number"))),
     };
-    let (history, verdict) = retell(&scenario, &way);
-    println!("{}\n{verdict:?}", history.join("\n"));
+    let (trace, result) = run(&scenario, &path);
+    println!("{}\n{result:?}", trace.join("\n"));
 }
 
-/// `EXPLORE_SECONDS=600 cargo test --test it explore::for_as_long_as_told -- --ignored --nocapture`
+/// `EXPLORE_SECONDS=600 cargo test --test it explore::for_explore_seconds -- --ignored --nocapture`
 #[test]
-#[ignore = "runs for as long as EXPLORE_SECONDS says"]
-#[expect(clippy::disallowed_methods, reason = "this one is run by people, in real time")]
-fn for_as_long_as_told() {
-    let seconds = std::env::var("EXPLORE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+#[ignore = "runs for EXPLORE_SECONDS"]
+#[expect(clippy::disallowed_methods, reason = "run manually, in real time")]
+fn for_explore_seconds() {
+    let seconds = std::env::var("EXPLORE_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
     let (started, time) = (Instant::now(), Duration::from_secs(seconds));
-    // Most of the time for all the schedules, in steps of five seconds first; what one scenario leaves over is shared by
-    // those that come after it. Then single histories.
-    let coarse = || scenarios::all().into_iter().map(scenarios::coarse);
+    // Three quarters of the time are for exploring all schedules, beginning with the variants that have the fewest.
+    // What one scenario does not use, those after it share. The rest of the time is for random walks.
+    let coarse = || scenarios::all().into_iter().map(coarse);
     let scenarios: Vec<Scenario> =
-        coarse().map(scenarios::calm).chain(coarse()).chain(scenarios::all()).filter(unless_known()).collect();
-    let (mut total, mut complete) = (Seen::default(), 0);
+        coarse().map(without_failures).chain(coarse()).chain(scenarios::all()).filter(first_with_its_title()).collect();
+    let (mut total, mut complete) = (Coverage::default(), 0);
     for (n, scenario) in scenarios.iter().enumerate() {
         let left = (time * 3 / 4).saturating_sub(started.elapsed());
         let until = Instant::now() + left / u32::try_from(scenarios.len() - n).unwrap_or(1) * 2;
-        let seen = exhaust(scenario, |seen| seen.transitions.is_multiple_of(64) && Instant::now() > until)
-            .unwrap_or_else(|broken| panic!("{}", told(scenario, &broken)));
-        println!("{}: {seen}", scenario.title());
-        complete += usize::from(seen.complete);
-        total.states += seen.states;
-        total.transitions += seen.transitions;
-        total.ends += seen.ends;
+        let coverage = explore_all(scenario, |seen| seen.transitions.is_multiple_of(64) && Instant::now() > until)
+            .unwrap_or_else(|violation| panic!("{}", describe(scenario, &violation)));
+        println!("{}: {coverage}", scenario.title());
+        complete += usize::from(coverage.complete);
+        total.states += coverage.states;
+        total.transitions += coverage.transitions;
+        total.ends += coverage.ends;
     }
     let mut histories = 0_u64;
     for seed in 1_000_000_u64.. {
@@ -183,21 +222,21 @@ fn for_as_long_as_told() {
             break;
         }
         for scenario in scenarios::all() {
-            if let Err(broken) = wander(&scenario, seed) {
-                panic!("{}", told(&scenario, &broken));
+            if let Err(violation) = random_walk(&scenario, seed) {
+                panic!("{}", describe(&scenario, &violation));
             }
             histories += 1;
         }
     }
-    let Seen { states, transitions, ends, .. } = total;
+    let Coverage { states, transitions, ends, .. } = total;
     let count = scenarios.len();
     println!(
         "{count} scenarios, {complete} of them complete: {states} states, {transitions} transitions, {ends} ends; and {histories} random histories",
     );
 }
 
-/// Leaves out what was there already: of a calm scenario there is no calmer one.
-fn unless_known() -> impl FnMut(&Scenario) -> bool {
+/// Leaves out duplicates: the variant without failures of a scenario that has none is the scenario itself.
+fn first_with_its_title() -> impl FnMut(&Scenario) -> bool {
     let mut known = std::collections::BTreeSet::new();
     move |scenario| known.insert(scenario.title())
 }

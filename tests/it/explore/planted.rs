@@ -1,5 +1,5 @@
-//! Faults that are planted between the world and the decision, one rule of the protocol knocked out by each. The
-//! exploration has to find them all; one that it does not find is a hole in it.
+//! Planted faults (mutations), to prove that the checks can fail. Each removes one rule of the protocol, by changing
+//! what the decision receives or returns. The search has to find a violation for every one of them.
 
 use jiff::{SignedDuration, Timestamp};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
@@ -10,35 +10,34 @@ use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
 use tidb_private_endpoint::model::tags::{self, OWNED};
 use tidb_private_endpoint::request::Request;
 
-/// A fault: what the decision is shown of the world and of its own past, and what becomes of what it decides.
 #[derive(Clone)]
-pub(super) struct Planted {
+pub(super) struct PlantedFault {
     pub(super) name: &'static str,
-    /// The scenario, in steps of five seconds, whose schedules are gone through to find it.
-    pub(super) shows_in: &'static str,
-    /// What the journal takes for the event's arrival.
-    pub(super) arrive: fn(Timestamp) -> Timestamp,
-    /// What the decision sees.
-    pub(super) see: fn(&mut Observed, &Journal, &Request),
-    /// Whether the decision is given an empty journal.
-    pub(super) forgets: fn(&Request) -> bool,
-    /// What is done in place of what was decided.
-    pub(super) take: fn(Next, &Journal) -> Next,
-    /// Whether the action is taken for done without EC2's doing it.
-    pub(super) swallow: fn(&Action) -> bool,
-    /// When the journal notes that an action was done.
-    pub(super) remember: fn(&Action, Timestamp) -> Timestamp,
+    /// The title of a scenario in which the fault leads to a violation.
+    pub(super) found_in: &'static str,
+    /// When the journal begins.
+    pub(super) arrival: fn(Timestamp) -> Timestamp,
+    /// Changes what the decision sees.
+    pub(super) view: fn(&mut Observed, &Journal, &Request),
+    /// Whether the decision gets an empty journal.
+    pub(super) journal_lost: fn(&Request) -> bool,
+    /// Replaces the decision.
+    pub(super) decision: fn(Next, &Journal) -> Next,
+    /// Whether the action is recorded as successful without EC2 executing it.
+    pub(super) skipped: fn(&Action) -> bool,
+    /// When an action is recorded in the journal.
+    pub(super) recorded_at: fn(&Action, Timestamp) -> Timestamp,
 }
 
-pub(super) const NONE: Planted = Planted {
+pub(super) const NONE: PlantedFault = PlantedFault {
     name: "none",
-    shows_in: "",
-    arrive: |at| at,
-    see: |_, _, _| {},
-    forgets: |_| false,
-    take: |next, _| next,
-    swallow: |_| false,
-    remember: |_, at| at,
+    found_in: "",
+    arrival: |at| at,
+    view: |_, _, _| {},
+    journal_lost: |_| false,
+    decision: |next, _| next,
+    skipped: |_| false,
+    recorded_at: |_, at| at,
 };
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
@@ -51,42 +50,42 @@ fn is_leaving(key: &str) -> bool {
     key.starts_with("tidb-private-endpoint:leaving:")
 }
 
-/// The moment of an announcement, earlier than it was.
-fn announced_earlier(action: &Action, at: Timestamp, by: SignedDuration) -> Timestamp {
+/// Backdates an announcement.
+fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> Timestamp {
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [Planted; 15] = [
-    Planted {
-        name: "the leaver does not wait after its announcement",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        remember: |action, at| announced_earlier(action, at, ANNOUNCEMENT_SETTLE),
+pub(super) const ALL: [PlantedFault; 15] = [
+    PlantedFault {
+        name: "no wait after the announcement",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        recorded_at: |action, at| backdate_announcement(action, at, ANNOUNCEMENT_SETTLE),
         ..NONE
     },
-    Planted {
-        name: "the leaver waits for the lag only once after its announcement",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        remember: |action, at| announced_earlier(action, at, READ_LAG),
+    PlantedFault {
+        name: "a wait of only one read lag after the announcement",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        recorded_at: |action, at| backdate_announcement(action, at, READ_LAG),
         ..NONE
     },
-    Planted {
-        name: "the leaver does not wait after it has removed its reference",
-        shows_in: "both leave, calm, in steps of 5 s",
-        remember: |action, at| {
+    PlantedFault {
+        name: "no wait after the reference is removed",
+        found_in: "both release, without failures, in steps of 5 s",
+        recorded_at: |action, at| {
             if matches!(action, Action::Tag(_, TagAction::Release)) { at - READ_LAG } else { at }
         },
         ..NONE
     },
-    Planted {
-        name: "the leaver does not announce",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        swallow: |action| matches!(action, Action::Tag(_, TagAction::Announce(_))),
+    PlantedFault {
+        name: "no announcement",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        skipped: |action| matches!(action, Action::Tag(_, TagAction::Announce(_))),
         ..NONE
     },
-    Planted {
-        name: "the leaver deletes without a last look",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        see: |observed, journal, _| {
+    PlantedFault {
+        name: "no last look before the deletion",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        view: |observed, journal, _| {
             let mut announced = journal.endpoints().filter_map(|(_, record)| record.announced);
             if announced.any(|announced| observed.at >= announced.written + ANNOUNCEMENT_SETTLE) {
                 without(observed, |key| key.starts_with("tidb-private-endpoint:ref:"));
@@ -94,10 +93,10 @@ pub(super) const ALL: [Planted; 15] = [
         },
         ..NONE
     },
-    Planted {
-        name: "the leaver forgets the moment that it has announced",
-        shows_in: "one leaves while the other joins, in steps of 5 s",
-        take: |next, journal| match next {
+    PlantedFault {
+        name: "the moment of the announcement is forgotten",
+        found_in: "one releases while the other joins, in steps of 5 s",
+        decision: |next, journal| match next {
             Next::Act(Action::Tag(id, TagAction::Announce(_))) if journal.endpoint(&id).announced.is_some() => {
                 Next::Act(Action::DeleteEndpoint(id))
             }
@@ -105,30 +104,30 @@ pub(super) const ALL: [Planted; 15] = [
         },
         ..NONE
     },
-    Planted {
-        name: "the joiner does not heed leavers",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        see: |observed, _, request| {
+    PlantedFault {
+        name: "the joiner ignores announcements",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        view: |observed, _, request| {
             if request.spec().is_some() {
                 without(observed, is_leaving);
             }
         },
         ..NONE
     },
-    Planted {
-        name: "the joiner looks for leavers before it writes and not after",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        see: |observed, journal, request| {
+    PlantedFault {
+        name: "the joiner ignores announcements after it has written its reference",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        view: |observed, journal, request| {
             if request.spec().is_some() && journal.endpoints().any(|(_, record)| record.referenced.is_some()) {
                 without(observed, is_leaving);
             }
         },
         ..NONE
     },
-    Planted {
-        name: "the joiner takes every announcement for a crashed leaver's",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        see: |observed, _, request| {
+    PlantedFault {
+        name: "the joiner considers every announcement expired",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        view: |observed, _, request| {
             if request.spec().is_some() {
                 for endpoint in &mut observed.endpoints {
                     let keys = std::mem::take(&mut endpoint.tags).into_iter();
@@ -140,16 +139,16 @@ pub(super) const ALL: [Planted; 15] = [
         },
         ..NONE
     },
-    Planted {
-        name: "a reference that was removed is written again",
-        shows_in: "one leaves while the other joins, calm, in steps of 5 s",
-        forgets: |request| request.spec().is_some(),
+    PlantedFault {
+        name: "a removed reference is written again",
+        found_in: "one releases while the other joins, without failures, in steps of 5 s",
+        journal_lost: |request| request.spec().is_some(),
         ..NONE
     },
-    Planted {
+    PlantedFault {
         name: "a new endpoint is not marked as owned",
-        shows_in: "both come and go, calm, in steps of 5 s",
-        take: |next, _| match next {
+        found_in: "both create and release, without failures, in steps of 5 s",
+        decision: |next, _| match next {
             Next::Act(Action::CreateEndpoint(mut new)) => {
                 new.tags.remove(OWNED);
                 Next::Act(Action::CreateEndpoint(new))
@@ -158,20 +157,20 @@ pub(super) const ALL: [Planted; 15] = [
         },
         ..NONE
     },
-    Planted {
-        name: "every endpoint counts as owned",
-        shows_in: "both use somebody else's endpoint, calm, in steps of 5 s",
-        see: |observed, _, _| {
+    PlantedFault {
+        name: "every endpoint is considered owned",
+        found_in: "both use a foreign endpoint, without failures, in steps of 5 s",
+        view: |observed, _, _| {
             for endpoint in &mut observed.endpoints {
-                endpoint.tags.insert(OWNED.to_owned(), "somebody".to_owned());
+                endpoint.tags.insert(OWNED.to_owned(), "another resource".to_owned());
             }
         },
         ..NONE
     },
-    Planted {
-        name: "what a filter should have kept out is taken for what was asked for",
-        shows_in: "one moves to another service while the other joins, calm, in steps of 5 s",
-        see: |observed, _, request| {
+    PlantedFault {
+        name: "an endpoint of another service is considered a match",
+        found_in: "one moves to another service while the other joins, without failures, in steps of 5 s",
+        view: |observed, _, request| {
             if let Some(spec) = request.spec() {
                 for endpoint in &mut observed.endpoints {
                     endpoint.service_name = spec.service_name.clone();
@@ -180,16 +179,16 @@ pub(super) const ALL: [Planted; 15] = [
         },
         ..NONE
     },
-    Planted {
+    PlantedFault {
         name: "a Delete looks only once",
-        shows_in: "both use somebody else's endpoint, calm, in steps of 5 s",
-        arrive: |at| at - READ_LAG,
+        found_in: "both use a foreign endpoint, without failures, in steps of 5 s",
+        arrival: |at| at - READ_LAG,
         ..NONE
     },
-    Planted {
-        name: "a Delete with an unknown id passes by what nobody holds",
-        shows_in: "a Delete overtakes the Create, which joins, in steps of 5 s",
-        see: |observed, journal, request| {
+    PlantedFault {
+        name: "a Delete without the endpoint's ID ignores endpoints without a holder",
+        found_in: "a Delete overtakes the Create, which joins, in steps of 5 s",
+        view: |observed, journal, request| {
             if request.spec().is_none() && request.current().is_none() {
                 let own = |endpoint: &Endpoint| {
                     request.holder.is_in(&endpoint.tags)

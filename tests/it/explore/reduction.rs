@@ -1,70 +1,76 @@
-//! The search takes states for the same whose futures are the same. Whoever takes only those for the same that are, to the
-//! last detail, finds neither another end nor another fault.
+//! Checks the reduction in `fingerprint.rs`: a search that considers only identical states equal finds the same ends
+//! and the same violations.
 
-use super::planted::{ALL, NONE, Planted};
-use super::same::Same;
-use super::search::{Broken, Visitor, exhaust_with};
-use super::world::{Scenario, World};
-use super::{named, scenarios};
+use super::fingerprint::Equivalence;
+use super::named;
+use super::planted::{ALL, NONE, PlantedFault};
+use super::scenario::{Scenario, coarse, without_failures};
+use super::search::{Violation, Visitor, explore_with};
+use super::state::State;
 use std::collections::BTreeSet;
 
-/// All that a search comes to.
+/// Everything that a search finds.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     ends: BTreeSet<String>,
-    faults: BTreeSet<String>,
+    violations: BTreeSet<String>,
 }
 
 impl Visitor for Found {
-    fn ended(&mut self, world: &World) {
-        self.ends.insert(world.at_rest());
+    fn ended(&mut self, state: &State) {
+        self.ends.insert(state.summary());
     }
 
-    fn broke(&mut self, broken: &Broken) -> bool {
-        self.faults.insert(broken.what.clone());
+    fn violated(&mut self, violation: &Violation) -> bool {
+        self.violations.insert(violation.what.clone());
         true
     }
 }
 
-fn found(scenario: &Scenario, same: Same) -> (Found, usize) {
+fn search(scenario: &Scenario, equivalence: Equivalence) -> (Found, usize) {
     let mut found = Found::default();
-    let seen = exhaust_with(scenario, same, |_| false, &mut found).expect("it goes on after a fault");
-    (found, seen.states)
+    let coverage = explore_with(scenario, equivalence, |_| false, &mut found).expect("it continues after a violation");
+    (found, coverage.states)
 }
 
-fn planted(name: &str) -> Planted {
+fn planted(name: &str) -> PlantedFault {
     ALL.into_iter().find(|fault| fault.name == name).unwrap_or_else(|| panic!("there is no fault '{name}'"))
 }
 
-/// Small enough to be gone through without the reduction.
+/// Small enough to be explored completely without the reduction.
 fn small(name: &'static str) -> Scenario {
-    let mut scenario = scenarios::coarse(named(&[name]).remove(0));
-    for act in scenario.stacks.iter_mut().flatten() {
-        act.after = act.after.iter().copied().step_by(3).take(3).collect();
+    let mut scenario = coarse(named(&[name]).remove(0));
+    for planned in scenario.stacks.iter_mut().flatten() {
+        planned.after = planned.after.iter().copied().step_by(3).take(3).collect();
     }
     Scenario { delays: vec![0, 10], ..scenario }
 }
 
-/// One schedule, but for its crash.
-fn crashing(name: &'static str) -> Scenario {
+/// All events at fixed times, and one failure.
+fn with_one_failure(name: &'static str) -> Scenario {
     let mut scenario = Scenario { delays: vec![0], ..small(name) };
-    scenario.stacks.iter_mut().flatten().for_each(|act| act.after.truncate(1));
+    scenario.stacks.iter_mut().flatten().for_each(|planned| planned.after.truncate(1));
     scenario
 }
 
 #[test]
-fn states_that_are_taken_for_the_same_have_the_same_future() {
-    let joining = "one leaves while the other joins";
+fn states_with_the_same_fingerprint_have_the_same_future() {
+    let joining = "one releases while the other joins";
     for (scenario, fault) in [
-        (scenarios::calm(small(joining)), NONE),
-        (scenarios::calm(small(joining)), planted("the joiner looks for leavers before it writes and not after")),
-        (crashing("both use somebody else's endpoint"), NONE),
-        (crashing("both create"), NONE),
+        (without_failures(small(joining)), NONE),
+        (
+            without_failures(small(joining)),
+            planted("the joiner ignores announcements after it has written its reference"),
+        ),
+        (with_one_failure("both use a foreign endpoint"), NONE),
+        (with_one_failure("both create"), NONE),
     ] {
         let scenario = Scenario { planted: fault, ..scenario };
-        let ((reduced, few), (exact, many)) = (found(&scenario, Same::Future), found(&scenario, Same::Exactly));
-        println!("{}, {}: {few} states for {many}", scenario.title(), scenario.planted.name);
+        let (reduced, few) = search(&scenario, Equivalence::SameFuture);
+        let (exact, many) = search(&scenario, Equivalence::Identical);
+        println!("{}, {}: {few} states instead of {many}", scenario.title(), scenario.planted.name);
         assert_eq!(reduced, exact, "{}", scenario.title());
-        assert!(few < many && (reduced.faults.is_empty() == (scenario.planted.name == NONE.name)), "{reduced:?}");
+        assert!(few < many, "{}", scenario.title());
+        assert_eq!(reduced.violations.is_empty(), scenario.planted.name == NONE.name, "{reduced:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! What the role must not be able to do, tried with its permissions and without the product's own care.
+//! Attacks: calls with the permissions of the role that the provider itself never makes, and that the role must not
+//! allow.
 
 use super::{policy, sid, statements, template};
 use crate::cloud::*;
@@ -8,10 +9,10 @@ use serde_json::Value;
 const OWNED: &str = "tidb-private-endpoint:owned";
 const REF: &str = "tidb-private-endpoint:ref:000000000000000000000000";
 const DEFAULT_GROUP: &str = "sg-0a1def1111111111a";
-/// A service of AWS's own.
+/// A service of AWS.
 const AWS_SERVICE: &str = "com.amazonaws.us-east-1.secretsmanager";
 
-/// An endpoint and a group of the product's, and somebody else's beside them.
+/// An owned endpoint and security group, and foreign ones.
 struct Scene {
     cloud: Cloud,
     owned: String,
@@ -28,7 +29,7 @@ impl Scene {
             service.private_dns_name = None;
             world.services.push(service);
             let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();
-            group.tags.insert("Name".to_owned(), "by hand".to_owned());
+            group.tags.insert("Name".to_owned(), "created manually".to_owned());
         });
         let (endpoint, group) = ("ResourceType=vpc-endpoint", "ResourceType=security-group");
         let made = |kind: &str, key: &str| format!("&TagSpecification.1.{kind}&TagSpecification.1.Tag.1.Key={key}");
@@ -48,7 +49,7 @@ impl Scene {
         rest.split_once('<').unwrap().0.to_owned()
     }
 
-    /// The status, and the code of what was refused, be it all or an item.
+    /// The status, and the error code of the call or of one of its items.
     async fn call(&self, form: &str) -> (u16, String) {
         let reply = self.cloud.sim.call(&format!("Version=2016-11-15&{form}")).await;
         let code = reply.body.split_once("<code>").or_else(|| reply.body.split_once("<Code>"));
@@ -59,7 +60,7 @@ impl Scene {
         (self.cloud.sim.endpoints(), self.cloud.sim.groups())
     }
 
-    /// Every attack, by what it would do.
+    /// Every attack, with what it would do.
     fn attacks(&self) -> Vec<(&'static str, String)> {
         let Self { owned, foreign, owned_group, .. } = self;
         let tag = |action: &str, id: &str, key: &str| format!("Action={action}&ResourceId.1={id}&Tag.1.Key={key}");
@@ -79,14 +80,20 @@ impl Scene {
             ("change a foreign endpoint's policy", modify("ResetPolicy=true")),
             ("delete a foreign endpoint", delete(&[foreign])),
             ("delete a foreign endpoint behind an owned one", delete(&[owned, foreign])),
-            ("own a foreign endpoint", tag("CreateTags", foreign, OWNED)),
-            ("own a foreign endpoint beside a reference", tag("CreateTags", foreign, REF) + "&Tag.2.Key=" + OWNED),
+            ("mark a foreign endpoint as owned", tag("CreateTags", foreign, OWNED)),
+            (
+                "mark a foreign endpoint as owned while writing a reference",
+                tag("CreateTags", foreign, REF) + "&Tag.2.Key=" + OWNED,
+            ),
             ("tag a foreign endpoint", tag("CreateTags", foreign, "team")),
             (
-                "tag a foreign endpoint as about to be deleted",
+                "write an announcement to a foreign endpoint",
                 tag("CreateTags", foreign, "tidb-private-endpoint:leaving:000000000000000000000000"),
             ),
-            ("tag a foreign endpoint almost with a reference", tag("CreateTags", foreign, "tidb-private-endpoint:ref")),
+            (
+                "write a tag that is almost a reference to a foreign endpoint",
+                tag("CreateTags", foreign, "tidb-private-endpoint:ref"),
+            ),
             ("tag a foreign endpoint with a longer key", tag("CreateTags", foreign, &format!("x{REF}"))),
             (
                 "tag a foreign endpoint along with an owned one",
@@ -94,27 +101,30 @@ impl Scene {
             ),
             ("remove a tag of a foreign endpoint", tag("DeleteTags", foreign, "Name")),
             ("remove all tags of a foreign endpoint", format!("Action=DeleteTags&ResourceId.1={foreign}")),
-            ("own a foreign group", tag("CreateTags", GROUP, OWNED)),
-            ("refer to a group", tag("CreateTags", GROUP, REF)),
-            ("tag an owned group", tag("CreateTags", owned_group, "team")),
-            ("remove the mark of an owned group", tag("DeleteTags", owned_group, OWNED)),
-            ("refer to a subnet", tag("CreateTags", SUBNET_AZ1, REF)),
-            ("own a VPC", tag("CreateTags", VPC, OWNED)),
-            ("refer to a VPC along with an endpoint", tag("CreateTags", foreign, REF) + "&ResourceId.2=" + VPC),
+            ("mark a foreign security group as owned", tag("CreateTags", GROUP, OWNED)),
+            ("write a reference to a security group", tag("CreateTags", GROUP, REF)),
+            ("tag an owned security group", tag("CreateTags", owned_group, "team")),
+            ("remove the owner of an owned security group", tag("DeleteTags", owned_group, OWNED)),
+            ("write a reference to a subnet", tag("CreateTags", SUBNET_AZ1, REF)),
+            ("mark a VPC as owned", tag("CreateTags", VPC, OWNED)),
+            (
+                "write a reference to a VPC along with an endpoint",
+                tag("CreateTags", foreign, REF) + "&ResourceId.2=" + VPC,
+            ),
             ("remove a tag of a subnet", tag("DeleteTags", SUBNET_AZ1, "Name")),
-            ("make an endpoint without tags", create(SERVICE_2)),
-            ("make an endpoint without the mark", create(SERVICE_2) + &made("Name")),
-            ("make an endpoint of a service of AWS", create(AWS_SERVICE) + &made(OWNED)),
-            ("make a group without tags", create_group("theirs")),
-            ("make a group without the mark", create_group("theirs") + group_made),
-            ("open a foreign group", rule("AuthorizeSecurityGroupIngress", GROUP, 22)),
-            ("close a foreign group", rule("RevokeSecurityGroupIngress", GROUP, 4000)),
-            ("delete a foreign group", format!("Action=DeleteSecurityGroup&GroupId={GROUP}")),
+            ("create an endpoint without tags", create(SERVICE_2)),
+            ("create an endpoint without an owner", create(SERVICE_2) + &made("Name")),
+            ("create an endpoint for a service of AWS", create(AWS_SERVICE) + &made(OWNED)),
+            ("create a security group without tags", create_group("theirs")),
+            ("create a security group without an owner", create_group("theirs") + group_made),
+            ("add a rule to a foreign security group", rule("AuthorizeSecurityGroupIngress", GROUP, 22)),
+            ("remove a rule from a foreign security group", rule("RevokeSecurityGroupIngress", GROUP, 4000)),
+            ("delete a foreign security group", format!("Action=DeleteSecurityGroup&GroupId={GROUP}")),
             ("tag a rule", rule("AuthorizeSecurityGroupIngress", owned_group, 22) + rule_made),
             ("delete a subnet", format!("Action=DeleteSubnet&SubnetId={SUBNET_AZ4}")),
             ("change a VPC", format!("Action=ModifyVpcAttribute&VpcId={VPC}&EnableDnsSupport.Value=false")),
-            ("look at network interfaces", "Action=DescribeNetworkInterfaces".to_owned()),
-            ("look at all tags", "Action=DescribeTags".to_owned()),
+            ("describe network interfaces", "Action=DescribeNetworkInterfaces".to_owned()),
+            ("describe all tags", "Action=DescribeTags".to_owned()),
         ]
     }
 }
@@ -137,7 +147,7 @@ fn rule(action: &str, group: &str, port: u16) -> String {
     )
 }
 
-/// The attacks that a policy lets through, each on a scene of its own.
+/// The attacks that succeed with a policy, each in a new scene.
 async fn successes(policy: Option<&Policy>) -> Vec<&'static str> {
     let mut successes = Vec::new();
     let count = Scene::new().await.attacks().len();
@@ -154,13 +164,13 @@ async fn successes(policy: Option<&Policy>) -> Vec<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_attacks_are_real() {
+async fn without_a_policy_every_attack_succeeds() {
     let all: Vec<&str> = Scene::new().await.attacks().into_iter().map(|(name, _)| name).collect();
     assert_eq!(successes(None).await, all, "with every permission");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_role_withstands_every_attack() {
+async fn the_role_prevents_every_attack() {
     let scene = Scene::new().await;
     scene.cloud.sim.set_policy(Some(policy(&template::policies())));
     for (name, form) in scene.attacks() {
@@ -168,7 +178,7 @@ async fn the_role_withstands_every_attack() {
         assert_eq!(scene.call(&form).await, (403, "UnauthorizedOperation".to_owned()), "{name}");
         assert_eq!(scene.state(), before, "{name}");
     }
-    // What is the product's, or a reference, is not refused by mistake.
+    // The same calls on an owned endpoint, or with a reference, are allowed.
     let tag = format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key=team", scene.owned);
     assert_eq!(scene.call(&tag).await.0, 200);
     let refer = format!("Action=CreateTags&ResourceId.1={}&Tag.1.Key={REF}", scene.foreign);
@@ -176,7 +186,7 @@ async fn the_role_withstands_every_attack() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_of_its_conditions_some_attack_gets_through() {
+async fn without_any_of_its_conditions_an_attack_succeeds() {
     let documents = template::policies();
     let mut conditions = 0;
     for (d, s) in statements(&documents) {
@@ -196,9 +206,9 @@ async fn without_any_of_its_conditions_some_attack_gets_through() {
     assert!(conditions > 5);
 }
 
-/// What the role can reach is only what it names: this account and this region.
+/// The role covers only this account and this Region.
 #[test]
-fn no_resource_is_wider_than_it_has_to_be() {
+fn no_resource_is_wider_than_necessary() {
     let documents = template::policies();
     let everywhere: Vec<Value> = statements(&documents)
         .iter()
@@ -206,7 +216,7 @@ fn no_resource_is_wider_than_it_has_to_be() {
         .filter(|statement| statement["Resource"] == "*")
         .collect();
     for statement in &everywhere {
-        // EC2 knows no resource for its Describe actions, and Route 53's zone is AWS's own.
+        // Describe actions do not support resources, and the hosted zone in Route 53 belongs to AWS.
         let actions = statement["Action"].as_array().cloned().unwrap_or_else(|| vec![statement["Action"].clone()]);
         let fits = |action: &Value| {
             let action = action.as_str().unwrap();

@@ -1,4 +1,4 @@
-//! What the product does in its life, told so that a failure is an answer and not a panic.
+//! Stories that cover everything that the provider does. A failure is returned, not a panic.
 
 use crate::cloud::*;
 use ec2_sim::{EndpointSpec, Loss, State, Verdict};
@@ -6,39 +6,39 @@ use serde_json::{Value, json};
 use std::future::Future;
 use std::pin::Pin;
 
-/// `Err` has the reason that CloudFormation shows.
+/// `Err` contains the reason that CloudFormation shows.
 type Ending = Result<(), String>;
 
 /// A story.
 pub(super) struct Story {
     pub(super) name: &'static str,
-    pub(super) tell: fn(Cloud) -> Pin<Box<dyn Future<Output = Ending>>>,
+    pub(super) run: fn(Cloud) -> Pin<Box<dyn Future<Output = Ending>>>,
 }
 
 macro_rules! stories {
     ($($name:ident),* $(,)?) => {
         pub(super) const STORIES: &[Story] = &[
-            $(Story { name: stringify!($name), tell: |cloud| Box::pin($name(cloud)) }),*
+            $(Story { name: stringify!($name), run: |cloud| Box::pin($name(cloud)) }),*
         ];
     };
 }
 
 stories![
-    a_group_of_its_own,
-    a_group_that_is_given,
+    a_managed_security_group,
+    a_given_security_group,
     no_private_dns,
     private_dns_off_and_on,
     an_update_in_place,
     an_endpoint_of_another_stack,
-    an_endpoint_of_somebody_else,
+    a_foreign_endpoint,
     an_endpoint_of_another_vpc,
     a_replacement,
     a_replacement_that_is_rolled_back,
     a_create_that_crashed,
     a_delete_that_crashed,
-    a_leaver_that_crashed,
+    a_release_that_crashed,
     many_at_once,
-    an_announcement_on_somebody_elses_endpoint,
+    an_announcement_on_a_foreign_endpoint,
 ];
 
 fn plain() -> Value {
@@ -51,14 +51,14 @@ impl Answered {
     }
 }
 
-/// Nothing is left: no endpoint, and no group but those that were there.
+/// Nothing is left over: no endpoint, and no security group of the provider.
 fn assert_gone(cloud: &Cloud) {
     assert_eq!(cloud.sim.endpoints(), []);
     let made: Vec<_> = cloud.sim.groups().into_iter().filter(|group| !group.tags.is_empty()).collect();
     assert_eq!(made, []);
 }
 
-async fn a_group_of_its_own(cloud: Cloud) -> Ending {
+async fn a_managed_security_group(cloud: Cloud) -> Ending {
     let stack = cloud.stack("orders");
     let created = stack.create(&plain()).await.or_reason()?;
     let named = with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"], "AllowedSecurityGroupIds": [GROUP] }));
@@ -69,7 +69,7 @@ async fn a_group_of_its_own(cloud: Cloud) -> Ending {
     Ok(())
 }
 
-async fn a_group_that_is_given(cloud: Cloud) -> Ending {
+async fn a_given_security_group(cloud: Cloud) -> Ending {
     let stack = cloud.stack("orders");
     let created = stack.create(&properties()).await.or_reason()?;
     stack.delete(&created.physical_id).await.or_reason()?;
@@ -110,7 +110,7 @@ async fn an_update_in_place(cloud: Cloud) -> Ending {
     let new = with(properties(), change);
     stack.update(&created.physical_id, &new, &old).await.or_reason()?;
     assert_eq!((cloud.endpoint().tags["team"].as_str(), cloud.endpoint().tags.get("old")), ("data", None));
-    // From a given group to the product's, and back.
+    // From a given security group to the provider's, and back.
     stack.update(&created.physical_id, &plain(), &new).await.or_reason()?;
     stack.update(&created.physical_id, &old, &plain()).await.or_reason()?;
     assert_eq!(cloud.endpoint().group_ids, [GROUP]);
@@ -132,24 +132,24 @@ async fn an_endpoint_of_another_stack(cloud: Cloud) -> Ending {
     Ok(())
 }
 
-fn by_hand(vpc: &str, subnet: &str, group: &str) -> EndpointSpec {
+fn created_manually(vpc: &str, subnet: &str, group: &str) -> EndpointSpec {
     EndpointSpec {
         vpc_id: vpc.to_owned(),
         subnet_ids: vec![subnet.to_owned()],
         group_ids: vec![group.to_owned()],
-        tags: [("Name".to_owned(), "by hand".to_owned())].into(),
+        tags: [("Name".to_owned(), "created manually".to_owned())].into(),
         ..foreign()
     }
 }
 
-async fn an_endpoint_of_somebody_else(cloud: Cloud) -> Ending {
-    cloud.sim.create_foreign_endpoint(by_hand(VPC, SUBNET_AZ1, GROUP));
+async fn a_foreign_endpoint(cloud: Cloud) -> Ending {
+    cloud.sim.create_foreign_endpoint(created_manually(VPC, SUBNET_AZ1, GROUP));
     cloud.pass(10).await;
     let before = cloud.endpoint();
     let stack = cloud.stack("orders");
-    let wish = with(plain(), json!({ "Tags": [{ "Key": "team", "Value": "web" }], "SubnetIds": [SUBNET_AZ2] }));
-    let joined = stack.create(&wish).await.or_reason()?;
-    let updated = stack.update(&joined.physical_id, &properties(), &wish).await.or_reason()?;
+    let wanted = with(plain(), json!({ "Tags": [{ "Key": "team", "Value": "web" }], "SubnetIds": [SUBNET_AZ2] }));
+    let joined = stack.create(&wanted).await.or_reason()?;
+    let updated = stack.update(&joined.physical_id, &properties(), &wanted).await.or_reason()?;
     assert_eq!((&updated.physical_id, updated.data["Ownership"].as_str()), (&before.id, "Foreign"));
     stack.delete(&joined.physical_id).await.or_reason()?;
     assert_eq!(cloud.endpoint(), before);
@@ -157,7 +157,7 @@ async fn an_endpoint_of_somebody_else(cloud: Cloud) -> Ending {
 }
 
 async fn an_endpoint_of_another_vpc(cloud: Cloud) -> Ending {
-    cloud.sim.create_foreign_endpoint(by_hand(VPC_2, "subnet-0d4c44444444444c4", GROUP_2));
+    cloud.sim.create_foreign_endpoint(created_manually(VPC_2, "subnet-0d4c44444444444c4", GROUP_2));
     cloud.pass(10).await;
     let before = cloud.endpoint();
     let stack = cloud.stack("orders");
@@ -230,8 +230,8 @@ async fn a_delete_that_crashed(cloud: Cloud) -> Ending {
     Ok(())
 }
 
-/// Its announcement stands on the endpoint until the next stack that joins removes it.
-async fn a_leaver_that_crashed(cloud: Cloud) -> Ending {
+/// Its announcement stays on the endpoint until the next stack that joins removes it.
+async fn a_release_that_crashed(cloud: Cloud) -> Ending {
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let first = orders.create(&properties()).await.or_reason()?;
     cloud.sim.remove_tag(&first.physical_id, &orders.ref_key());
@@ -247,9 +247,9 @@ async fn a_leaver_that_crashed(cloud: Cloud) -> Ending {
 
 async fn many_at_once(cloud: Cloud) -> Ending {
     let stacks: Vec<_> = (0..4).map(|n| cloud.stack(&format!("app-{n}"))).collect();
-    let wish = plain();
+    let wanted = plain();
     let mut ids = Vec::new();
-    for answer in futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wish))).await {
+    for answer in futures_util::future::join_all(stacks.iter().map(|stack| stack.create(&wanted))).await {
         ids.push(answer.or_reason()?.physical_id);
     }
     for answer in futures_util::future::join_all(stacks.iter().zip(&ids).map(|(stack, id)| stack.delete(id))).await {
@@ -259,9 +259,9 @@ async fn many_at_once(cloud: Cloud) -> Ending {
     Ok(())
 }
 
-/// Whoever wrote it there, it is nothing to wait for and nothing that the role may remove.
-async fn an_announcement_on_somebody_elses_endpoint(cloud: Cloud) -> Ending {
-    let id = cloud.sim.create_foreign_endpoint(by_hand(VPC, SUBNET_AZ1, GROUP));
+/// An announcement on a foreign endpoint is ignored, and the role may not remove it.
+async fn an_announcement_on_a_foreign_endpoint(cloud: Cloud) -> Ending {
+    let id = cloud.sim.create_foreign_endpoint(created_manually(VPC, SUBNET_AZ1, GROUP));
     cloud.sim.set_tag(&id, "tidb-private-endpoint:leaving:000000000000000000000000", "2026-11-23T08:00:00Z");
     cloud.pass(10).await;
     let before = cloud.endpoint();

@@ -1,4 +1,4 @@
-//! The role's policies, as CloudFormation would hand them to IAM.
+//! The policies of the role, as CloudFormation passes them to IAM.
 
 use crate::cloud::{ACCOUNT, REGION};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
@@ -18,20 +18,20 @@ pub(super) fn policies() -> Vec<Value> {
     let resources = &template["Resources"];
     let function = resources["Function"]["Properties"].as_object().unwrap();
     assert_eq!(function["Role"], json!({ "!GetAtt": "Role.Arn" }), "the function has this role");
-    assert!(!function.contains_key("Policies"), "and AWS SAM adds nothing to it");
+    assert!(!function.contains_key("Policies"), "AWS SAM adds no policies");
     let role = resources["Role"]["Properties"].as_object().unwrap();
     let others: Vec<&String> = role
         .keys()
         .filter(|key| !["Description", "AssumeRolePolicyDocument", "Policies"].contains(&key.as_str()))
         .collect();
-    assert_eq!(others, [""; 0], "everything that the role may do stands in Policies");
+    assert_eq!(others, [""; 0], "all permissions of the role are in Policies");
     let policies = role["Policies"].as_array().unwrap();
-    // One that is there under a condition counts as there.
+    // A conditional policy counts as present.
     let policy = |entry: &Value| entry.get("!If").map_or(entry.clone(), |choice| choice[1].clone());
     policies.iter().map(|entry| resolve(&policy(entry)["PolicyDocument"])).collect()
 }
 
-/// Puts in what the functions of CloudFormation stand for, as far as policies need them.
+/// Resolves the intrinsic functions that the policies use.
 fn resolve(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -42,7 +42,7 @@ fn resolve(value: &Value) -> Value {
                 Some(("!GetAtt", Value::String(text))) if text == "LogGroup.Arn" => {
                     json!(format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/provider:*"))
                 }
-                Some((name, argument)) => panic!("{name} of {argument} is not known here"),
+                Some((name, argument)) => panic!("{name} of {argument} is not supported here"),
             }
         }
         Value::Array(items) => items.iter().map(resolve).collect(),
@@ -53,11 +53,11 @@ fn resolve(value: &Value) -> Value {
 fn substitute(text: &str) -> String {
     let pseudo = [("AWS::Partition", "aws"), ("AWS::Region", REGION), ("AWS::AccountId", ACCOUNT)];
     let text = pseudo.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
-    assert!(!text.contains("${"), "{text} has something in it that is not known here");
+    assert!(!text.contains("${"), "{text} contains something that is not supported here");
     text
 }
 
-/// Reads YAML. A short-form function becomes an object of one field, `{"!Sub": "…"}`; a scalar stays a text, but for
+/// Reads YAML. A short-form function becomes an object with one field, `{"!Sub": "…"}`. Scalars are strings, except for
 /// `true` and `false` without quotes.
 fn read(yaml: &str) -> Value {
     let events =
@@ -88,14 +88,14 @@ fn node<'e>(event: Event<'e>, rest: &mut impl Iterator<Item = Event<'e>>) -> Val
         Event::MappingStart(_, tag) => {
             let mut map = Map::new();
             while let Some(event) = rest.next().filter(|event| *event != Event::MappingEnd) {
-                let Value::String(key) = node(event, rest) else { panic!("a key that is no text") };
+                let Value::String(key) = node(event, rest) else { panic!("a key that is not a string") };
                 let event = rest.next().unwrap();
                 let value = node(event, rest);
-                assert!(map.insert(key.clone(), value).is_none(), "{key} is there twice");
+                assert!(map.insert(key.clone(), value).is_none(), "{key} is defined twice");
             }
             called(tag, Value::Object(map))
         }
-        Event::Alias(_) => panic!("CloudFormation knows no aliases"),
+        Event::Alias(_) => panic!("CloudFormation does not support aliases"),
         Event::Nothing
         | Event::StreamStart
         | Event::StreamEnd
@@ -112,7 +112,7 @@ fn called(tag: Option<Cow<'_, Tag>>, value: Value) -> Value {
 }
 
 #[test]
-fn yaml_with_short_forms_becomes_what_cloudformation_makes_of_it() {
+fn short_form_functions_are_read_and_resolved() {
     let yaml = "
         A: !Sub 'arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc/*'
         'Null': { 'aws:TagKeys': 'false', B: [true, 'x', !GetAtt LogGroup.Arn] }

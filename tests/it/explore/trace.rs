@@ -1,21 +1,21 @@
-//! A history in words.
+//! What a trace shows of a look and the decision that follows it.
 
 use super::cloudformation::{holder, name};
 use tidb_private_endpoint::decision::refusal::Refusal;
 use tidb_private_endpoint::decision::view::{Next, Observed};
 
-/// A look in words.
-pub(super) fn told(stack: usize, observed: &Observed, decided: &Result<Next, Refusal>) -> String {
+pub(super) fn describe_look(stack: usize, observed: &Observed, decided: &Result<Next, Refusal>) -> String {
     let endpoints: Vec<String> = observed
         .endpoints
         .iter()
         .map(|endpoint| {
             let short = |key: &str| key.trim_start_matches("tidb-private-endpoint:").to_owned();
-            let name_of = |key: &String| {
+            // The name of the stack instead of the hash.
+            let readable = |key: &String| {
                 let found = (0..4).find(|n| key.contains(&holder(*n).hash)).map(name);
                 found.map_or(short(key), |name| format!("{}:{name}", short(key).split(':').next().unwrap_or_default()))
             };
-            let tags: Vec<String> = endpoint.tags.keys().map(name_of).collect();
+            let tags: Vec<String> = endpoint.tags.keys().map(readable).collect();
             format!("{} {} [{}]", endpoint.id, endpoint.state, tags.join(" "))
         })
         .collect();

@@ -1,9 +1,10 @@
-//! The product's side: the real decision, and the requests and the surroundings that it is given.
+//! The provider in the model: its own queries and decision, and the requests and facts that they receive.
 
-use super::cloudformation::{Act, WISH, Wish, holder, stack_id};
+use super::cloudformation::{Operation, SPEC, Spec, holder, stack_id};
 use super::ec2::Ec2;
-use super::planted::{NONE, Planted};
-use super::world::Delivery;
+use super::planted::{NONE, PlantedFault};
+use super::scenario::Existing;
+use super::state::Delivery;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use tidb_private_endpoint::decision;
@@ -33,37 +34,38 @@ pub(super) fn service(number: u8) -> String {
     format!("com.amazonaws.vpce.{REGION}.vpce-svc-{number:017}")
 }
 
-/// Puts an endpoint that has been there for long into EC2.
-pub(super) fn place(ec2: &mut Ec2, holders: &[usize], owned: bool, wish: Wish) -> EndpointId {
+/// Adds an endpoint that has existed for a long time.
+pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
+    let Existing { holders, owned, spec } = endpoint;
     let mut tags: Tags = holders.iter().map(|n| (holder(*n).ref_key(), holder(*n).name.clone())).collect();
-    if owned {
-        tags.insert(OWNED.to_owned(), "somebody".to_owned());
+    if *owned {
+        tags.insert(OWNED.to_owned(), "another resource".to_owned());
     }
     ec2.place(&NewEndpoint {
-        service_name: service(wish.service).into(),
+        service_name: service(spec.service).into(),
         vpc_id: VPC.into(),
         subnet_ids: vec![SUBNET.into()],
-        group_ids: vec![GROUPS[wish.group].into()],
-        private_dns: wish.private_dns,
+        group_ids: vec![GROUPS[spec.group].into()],
+        private_dns: spec.private_dns,
         ip_address_type: None,
         tags,
         client_token: String::new(),
     })
 }
 
-/// Leaves of a look what the product's own queries find.
-pub(super) fn look_filter(delivery: &Delivery, observed: &mut Observed) {
+/// Reduces a look to what the provider's queries find.
+pub(super) fn filter(delivery: &Delivery, observed: &mut Observed) {
     let queries: Vec<EndpointQuery> = queries(&delivery.request, &delivery.journal);
     observed.endpoints.retain(|endpoint| queries.iter().any(|query| query.matches(endpoint)));
 }
 
-/// An error of EC2's, as its door would word it.
+/// An error of EC2, as the provider's client returns it.
 pub(super) fn error(kind: ErrorKind) -> Ec2Error {
     Ec2Error { kind, ..Ec2Error::no_answer("", String::new(), "") }
 }
 
-/// The real decision, with a fault planted before or behind it.
-pub(super) fn decide(planted: &Planted, delivery: &Delivery, observed: &Observed) -> Result<Next, Refusal> {
+/// The provider's decision. A planted fault changes what the decision receives, or what it returns.
+pub(super) fn decide(planted: &PlantedFault, delivery: &Delivery, observed: &Observed) -> Result<Next, Refusal> {
     static HOME: LazyLock<Home> = LazyLock::new(|| Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() });
     static FACTS: LazyLock<Facts> = LazyLock::new(facts);
     let (request, journal) = (&*delivery.request, &*delivery.journal);
@@ -71,14 +73,14 @@ pub(super) fn decide(planted: &Planted, delivery: &Delivery, observed: &Observed
         return decision::next(request, &HOME, View { observed, facts: &FACTS, journal });
     }
     let mut seen = observed.clone();
-    (planted.see)(&mut seen, journal, request);
+    (planted.view)(&mut seen, journal, request);
     let empty = Journal::new(journal.started());
-    let known = if (planted.forgets)(request) { &empty } else { journal };
+    let known = if (planted.journal_lost)(request) { &empty } else { journal };
     let decided = decision::next(request, &HOME, View { observed: &seen, facts: &FACTS, journal: known });
-    decided.map(|next| (planted.take)(next, journal))
+    decided.map(|next| (planted.decision)(next, journal))
 }
 
-/// Everything is known from the start: reading is not what the protocol is about.
+/// All facts are known from the start, because the sharing protocol does not depend on when they are read.
 fn facts() -> Facts {
     let gateway = Service {
         acceptance_required: false,
@@ -110,35 +112,35 @@ fn facts() -> Facts {
     facts
 }
 
-/// A group that lets everybody in, so that nothing about groups is left to decide.
+/// A security group that allows all traffic, so that the decision has nothing to object to.
 fn group(id: &str) -> SecurityGroup {
     let anywhere = Source::Block("0.0.0.0/0".parse().unwrap());
     let rule = Rule { protocol: "-1".to_owned(), ports: None, source: anywhere, is_ours: false };
     SecurityGroup { id: id.into(), vpc_id: VPC.into(), name: id.to_owned(), tags: Tags::new(), rules: vec![rule] }
 }
 
-fn properties(wish: Wish) -> Value {
+fn properties(spec: Spec) -> Value {
     json!({
-        "ServiceName": service(wish.service),
+        "ServiceName": service(spec.service),
         "VpcId": VPC,
-        "SecurityGroupIds": [GROUPS[wish.group]],
-        "PrivateDnsEnabled": wish.private_dns.to_string(),
+        "SecurityGroupIds": [GROUPS[spec.group]],
+        "PrivateDnsEnabled": spec.private_dns.to_string(),
     })
 }
 
 pub(super) fn request(
     stack: usize,
-    act: &Act,
-    old: Option<Wish>,
+    operation: &Operation,
+    old: Option<Spec>,
     physical_id: Option<String>,
     request_id: String,
 ) -> Request {
     let old_properties = old.map(properties).unwrap_or_default();
-    let wish = act.wish().or(old).unwrap_or(WISH);
-    let request_type = match act {
-        Act::Create(_) => RequestType::Create,
-        Act::Update(_) | Act::UpdateAndBack(_) => RequestType::Update { old_properties },
-        Act::Delete | Act::CleanUp(_) => RequestType::Delete,
+    let spec = operation.spec().or(old).unwrap_or(SPEC);
+    let request_type = match operation {
+        Operation::Create(_) => RequestType::Create,
+        Operation::Update(_) | Operation::UpdateAndRollBack(_) => RequestType::Update { old_properties },
+        Operation::Delete | Operation::CleanUp(_) => RequestType::Delete,
     };
     let reply_to = ReplyTo {
         response_url: ResponseUrl::new("https://example.com/"),
@@ -147,5 +149,5 @@ pub(super) fn request(
         logical_id: "TiDB".to_owned(),
         physical_id,
     };
-    Request::read(&Event { reply_to, request_type, properties: properties(wish) }).expect("the properties are valid")
+    Request::read(&Event { reply_to, request_type, properties: properties(spec) }).expect("the properties are valid")
 }

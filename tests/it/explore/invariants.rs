@@ -1,0 +1,124 @@
+//! The invariants: what holds at every moment, when a stack gets a successful response, and when a history has ended.
+
+use super::cloudformation::{Spec, Stack, holder, name};
+use super::ec2::LAG;
+use super::endpoint::Lifecycle;
+use super::provider::service;
+use super::state::{Checked, LEAVING, REFERENCE, State};
+use tidb_private_endpoint::decision::action::{Action, TagAction};
+use tidb_private_endpoint::decision::outcome::Outcome;
+use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::tags::{self, Tags};
+
+impl State {
+    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a Create that CloudFormation has given up
+    /// on writes for the first time after the last look of the Delete, or so shortly before it that the look does not
+    /// show it. The history is exempt from further checks and ends here.
+    pub(super) fn check_known_limit(&mut self, stack: usize) {
+        let Stack { deleted, released, last_join, .. } = self.stacks[stack];
+        if (deleted || released) && last_join > self.now - LAG {
+            self.trace(|| format!("{}: its Create writes too late for its Delete to see (known limit)", name(stack)));
+            self.exempt = true;
+        }
+    }
+
+    /// A call changes no foreign endpoint, except for the stack's own reference.
+    pub(super) fn check_permitted(&self, stack: usize, action: &Action) -> Checked<()> {
+        let now = self.now;
+        let (id, own_reference) = match action {
+            Action::Tag(id, TagAction::Join | TagAction::Release) => (id, true),
+            Action::DeleteEndpoint(id) | Action::ModifyEndpoint(id, _) | Action::Tag(id, _) => (id, false),
+            _ => return Ok(()),
+        };
+        let Some(record) = self.ec2.endpoints.get(id).filter(|record| record.exists(now)) else { return Ok(()) };
+        if !own_reference && tags::owner(&record.tags_at(now)).is_none() {
+            return Err(format!("{} calls '{}' on {id}, which is foreign", name(stack), action.name()));
+        }
+        Ok(())
+    }
+
+    /// Every stack that has joined an endpoint still has it, with its reference.
+    pub(super) fn check_joined(&self) -> Checked<()> {
+        for (number, stack) in self.stacks.iter().enumerate() {
+            for id in &stack.joined {
+                let record = self.ec2.endpoints.get(id).filter(|record| record.exists(self.now));
+                let Some(record) = record else { return Err(format!("{} has lost its endpoint {id}", name(number))) };
+                if !holder(number).is_in(&record.tags_at(self.now)) {
+                    return Err(format!("{} has lost its reference on {id}", name(number)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A successful response is true when CloudFormation receives it.
+    pub(super) fn check_ready(&self, stack: usize, spec: Spec, outcome: &Outcome) -> Checked<()> {
+        let Some(ready) = outcome.ready() else { return Ok(()) };
+        let id = &ready.endpoint.id;
+        let wrong = |what: &str| Err(format!("{}'s response says that {id} is ready, but {what}", name(stack)));
+        let Some(record) = self.ec2.endpoints.get(id) else { return wrong("it does not exist") };
+        match record.state(self.now) {
+            Lifecycle::Available => {}
+            // Another stack is modifying it, which does not interrupt it.
+            Lifecycle::Pending if !matches!(outcome, Outcome::Created(_)) && self.stacks.len() > 1 => {}
+            state => return wrong(&format!("it is {state:?}")),
+        }
+        if record.service.as_str() != service(spec.service) {
+            return wrong("it is for another service");
+        }
+        if spec.private_dns && !record.body.at(self.now).is_some_and(|body| body.private_dns) {
+            return wrong("it has no private DNS");
+        }
+        if !holder(stack).is_in(&record.tags_at(self.now)) {
+            return wrong("it does not have the reference");
+        }
+        Ok(())
+    }
+
+    /// When a history has ended, every reference belongs to a stack that still has the endpoint, and nothing is left
+    /// over.
+    pub(super) fn check_end(&self) -> Checked<()> {
+        if self.exempt {
+            return Ok(());
+        }
+        for (id, record) in &self.ec2.endpoints {
+            if !record.exists(self.now) {
+                continue;
+            }
+            let tags = record.tags_at(self.now);
+            for key in tags.keys().filter(|key| key.starts_with(REFERENCE)) {
+                let holder_is = |n: &usize| holder(*n).ref_key() == *key;
+                let who = (0..self.stacks.len())
+                    .find(holder_is)
+                    .ok_or_else(|| format!("{id} has a reference of an unknown holder"))?;
+                if self.stacks[who].promised.as_ref() != Some(id) {
+                    return Err(format!("{} no longer has {id}, but its reference is still there", name(who)));
+                }
+            }
+            self.check_left_over(id, record.is_new() || tags::owner(&tags).is_some(), &tags)?;
+        }
+        Ok(())
+    }
+
+    fn check_left_over(&self, id: &EndpointId, owned: bool, tags: &Tags) -> Checked<()> {
+        let held = tags.keys().any(|key| key.starts_with(REFERENCE));
+        if owned && !held {
+            return Err(format!("{id} is left over without a holder"));
+        }
+        if self.stacks.iter().all(|stack| stack.deleted) && tags.keys().any(|key| key.starts_with(LEAVING)) {
+            return Err(format!("an announcement is left over on {id}"));
+        }
+        Ok(())
+    }
+
+    /// What a history has led to, for comparison.
+    pub(super) fn summary(&self) -> String {
+        let endpoints = self.ec2.endpoints.iter().map(|(id, record)| {
+            let tags: Vec<String> =
+                record.tags_at(self.now).into_keys().filter(|key| !key.starts_with(LEAVING)).collect();
+            format!("{id}: {:?} {tags:?}", record.exists(self.now))
+        });
+        let stacks = self.stacks.iter().map(|stack| format!("{} {:?}", stack.deleted, stack.promised));
+        endpoints.chain(stacks).collect::<Vec<_>>().join("; ")
+    }
+}

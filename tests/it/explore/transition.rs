@@ -1,0 +1,267 @@
+//! The transitions: CloudFormation sends an event, a function looks and decides, a call to EC2 takes effect. A delivery
+//! runs the provider's decision, journal, and retry policy in the order of the loop in `src/reconcile.rs`: look,
+//! decide, act, look again.
+
+use super::choices::{Choices, OpenMoment};
+use super::cloudformation::{Operation, holder, name};
+use super::ec2::{Moment, Rejected};
+use super::provider::{decide, error, filter};
+use super::scenario::Scenario;
+use super::state::{Checked, Delivery, NextStep, State};
+use super::trace::describe_look;
+use std::rc::Rc;
+use tidb_private_endpoint::decision::action::{Action, Created, TagAction};
+use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::decision::retry::{Retries, Retry, after_refusal};
+use tidb_private_endpoint::decision::view::{Next, Observed, Reason};
+use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
+
+/// How long EC2 may answer a function with errors that it retries: longer than an announcement is valid.
+const OUTAGE: Moment = 95;
+/// The time that an event has.
+const DEADLINE: Moment = 885;
+/// The most looks that one delivery may need. Waiting until the announcement of a crashed function expires takes 43 of
+/// them.
+pub(super) const LOOKS_MAX: u32 = 75;
+
+impl State {
+    /// Advances to the next moment at which something happens, and lets it happen. Returns false if the history has
+    /// ended.
+    ///
+    /// If several things fall on the same moment, effects come first. No history is lost: a look at that moment may
+    /// show EC2 from before the effects anyway, because reads lag. Looks change nothing, so their order does not
+    /// matter.
+    pub(super) fn step(&mut self, scenario: &Scenario, choices: &mut Choices) -> Checked<bool> {
+        let Some(now) = self.next_moment() else { return self.check_end().map(|()| false) };
+        assert_eq!(now % scenario.grid, 0, "off the grid, different states would get the same fingerprint");
+        self.now = now;
+        let due = |delivery: &Delivery| delivery.next.at() == now;
+        let effect = |delivery: &Delivery| due(delivery) && matches!(delivery.next, NextStep::Effect(..));
+        let effects: Vec<usize> = (0..self.deliveries.len()).filter(|n| effect(&self.deliveries[*n])).collect();
+        if !effects.is_empty() {
+            let number = choices.one_of(&effects);
+            self.effect(scenario, number, choices)?;
+        } else if let Some(stack) =
+            self.stacks.iter().position(|stack| stack.next_event.as_ref().is_some_and(|open| open.at() == now))
+        {
+            self.send_event(scenario, stack, choices);
+        } else if let Some(number) = self.deliveries.iter().position(due) {
+            if let NextStep::Redelivery(_) = self.deliveries[number].next {
+                self.redeliver(scenario, number, choices);
+            } else {
+                self.look(scenario, number, choices)?;
+            }
+        }
+        Ok(!self.exempt)
+    }
+
+    /// Lambda delivers the event again, or later. The new function knows nothing of the one before it.
+    fn redeliver(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) {
+        let now = self.now;
+        let delivery = &mut self.deliveries[number];
+        let NextStep::Redelivery(open) = &mut delivery.next else { return };
+        if open.happens(choices) {
+            delivery.journal = Rc::new(Journal::new((scenario.planted.arrival)(delivery.clock(now))));
+            (delivery.started, delivery.next, delivery.looks) = (now, NextStep::Look(now), 0);
+            delivery.retries = Retries::default();
+        }
+    }
+
+    /// The function looks, unless it fails, and decides.
+    fn look(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) -> Checked<()> {
+        let now = self.now;
+        let delivery = &mut self.deliveries[number];
+        let stack = delivery.stack;
+        delivery.looks += 1;
+        self.most_looks = self.most_looks.max(delivery.looks);
+        if delivery.looks > LOOKS_MAX {
+            return Err(format!("{}'s {:?} has looked {} times", name(stack), delivery.operation, delivery.looks));
+        }
+        if now - delivery.started > DEADLINE {
+            return Err(format!("{}'s {:?} exceeds its deadline", name(stack), delivery.operation));
+        }
+        if self.failures > 0 && self.fails_to_look(scenario, number, choices) {
+            return Ok(());
+        }
+        let mut observed = Observed { at: self.deliveries[number].clock(now), endpoints: self.ec2.look(now, choices) };
+        let delivery = &mut self.deliveries[number];
+        filter(delivery, &mut observed);
+        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, &observed);
+        let decided = decide(&scenario.planted, delivery, &observed);
+        self.trace(|| describe_look(stack, &observed, &decided));
+        match decided {
+            Ok(next) => {
+                self.note_joined(number, &next);
+                self.begin(scenario, number, next)
+            }
+            Err(refusal) => {
+                let delivery = &mut self.deliveries[number];
+                match after_refusal(&refusal, &delivery.journal, observed.at) {
+                    Some(pause) => delivery.next = NextStep::Look(scenario.after_pause(now, pause)),
+                    None => return self.respond(number, &Err(refusal.to_string())),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Chooses whether the function crashes before the look, or EC2 answers its looks with errors for a while.
+    fn fails_to_look(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) -> bool {
+        let (now, stack) = (self.now, self.deliveries[number].stack);
+        let failure = choices.mostly_first(3);
+        match failure {
+            1 => {
+                self.deliveries[number].next = NextStep::Redelivery(OpenMoment::new(now, &scenario.redelivered_after));
+                self.trace(|| format!("{}: the function crashes", name(stack)));
+            }
+            2 => {
+                self.deliveries[number].next = NextStep::Look(now + OUTAGE);
+                self.trace(|| format!("{}: EC2 answers with errors for {OUTAGE} s", name(stack)));
+            }
+            _ => return false,
+        }
+        self.failures -= 1;
+        true
+    }
+
+    /// Begins what was decided.
+    fn begin(&mut self, scenario: &Scenario, number: usize, next: Next) -> Checked<()> {
+        let (now, delivery) = (self.now, &mut self.deliveries[number]);
+        match next {
+            Next::Done(outcome) => return self.respond(number, &Ok(outcome)),
+            Next::Wait(wait) => {
+                delivery.retries.waited();
+                delivery.next = NextStep::Look(scenario.after_pause(now, wait.at_least));
+            }
+            Next::Act(action) => {
+                delivery.next = NextStep::Effect(OpenMoment::new(now, &scenario.delays), Rc::new(action));
+            }
+            Next::Read(facts) => return Err(format!("{facts:?} is requested, although the model provides all facts")),
+        }
+        Ok(())
+    }
+
+    /// Notes that a stack has joined, if the decision is one that is only made after a look that shows the reference
+    /// and no announcement.
+    fn note_joined(&mut self, number: usize, next: &Next) {
+        let delivery = &self.deliveries[number];
+        let id = match next {
+            Next::Act(Action::ModifyEndpoint(id, _) | Action::Tag(id, TagAction::UserTags(_))) => id,
+            Next::Done(outcome) => match outcome.ready() {
+                Some(ready) => &ready.endpoint.id,
+                None => return,
+            },
+            Next::Wait(wait) => match &wait.reason {
+                Reason::Pending(id, _) | Reason::DnsNames(id) => id,
+                _ => return,
+            },
+            _ => return,
+        };
+        let stack = &mut self.stacks[delivery.stack];
+        if stack.operations == delivery.number && !stack.responded {
+            stack.joined.insert(id.clone());
+        }
+    }
+
+    /// A call takes effect, or does so later. A crash after the call is a crash before the next look, which is at the
+    /// same moment.
+    fn effect(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) -> Checked<()> {
+        let delivery = &mut self.deliveries[number];
+        let NextStep::Effect(open, action) = &mut delivery.next else { return Ok(()) };
+        if !open.happens(choices) {
+            return Ok(());
+        }
+        let (stack, action) = (delivery.stack, action.clone());
+        let failure = if self.failures > 0 { choices.mostly_first(3) } else { 0 };
+        self.failures -= u8::from(failure > 0);
+        let result = match failure {
+            2 => {
+                self.trace(|| format!("{}: EC2 rejects the call: {}", name(stack), action.name()));
+                Err(error(ErrorKind::Transient))
+            }
+            _ if (scenario.planted.skipped)(&action) => Ok(Created::Nothing),
+            _ => self.apply(stack, &action)?,
+        };
+        let result = match (failure, result) {
+            (1, _) => {
+                self.trace(|| format!("{}: the answer is lost", name(stack)));
+                Err(error(ErrorKind::Transient))
+            }
+            (_, result) => result,
+        };
+        self.after_action(scenario, number, &action, result.as_ref())
+    }
+
+    /// As in the provider's loop: the retry policy decides how to continue, and the journal records the result.
+    fn after_action(
+        &mut self,
+        scenario: &Scenario,
+        number: usize,
+        action: &Action,
+        result: Result<&Created, &Ec2Error>,
+    ) -> Checked<()> {
+        let (now, delivery) = (self.now, &mut self.deliveries[number]);
+        let at = delivery.clock(now);
+        let Delivery { request, retries, .. } = delivery;
+        let journal = Rc::make_mut(&mut delivery.journal);
+        let retry = match result {
+            Ok(_) => {
+                retries.succeeded();
+                Retry::Now
+            }
+            Err(error) => retries.after(error, Some(action), request, journal, at),
+        };
+        journal.record(request, action, result, (scenario.planted.recorded_at)(action, at));
+        match retry {
+            Retry::Now => delivery.next = NextStep::Look(now),
+            Retry::After(pause) => delivery.next = NextStep::Look(scenario.after_pause(now, pause)),
+            Retry::Never => return self.respond(number, &Err(format!("EC2 rejects: {}", action.name()))),
+        }
+        Ok(())
+    }
+
+    /// EC2 executes a call. Only here does EC2 change, so the safety invariants are checked here.
+    fn apply(&mut self, stack: usize, action: &Action) -> Checked<Result<Created, Ec2Error>> {
+        let now = self.now;
+        let holder = holder(stack);
+        self.trace(|| format!("{}: EC2 executes: {}", name(stack), action.name()));
+        self.check_permitted(stack, action)?;
+        let nothing = |()| Created::Nothing;
+        let result = match action {
+            Action::CreateEndpoint(new) => self.ec2.create(new, now).map(|id| {
+                let mut fresh = self.ec2.look(now, &mut Choices::default());
+                fresh.retain(|endpoint| endpoint.id == id);
+                fresh.pop().map_or(Created::Nothing, |endpoint| Created::Endpoint(Box::new(endpoint)))
+            }),
+            Action::ModifyEndpoint(id, change) => self.ec2.modify(id, change, now).map(nothing),
+            Action::DeleteEndpoint(id) => {
+                self.ec2.delete(id, now);
+                Ok(Created::Nothing)
+            }
+            Action::Tag(id, tags) => {
+                let change = tags.change(holder);
+                let set = change.set.iter().try_for_each(|(key, value)| self.ec2.tag(id, key, value, now));
+                set.and_then(|()| change.unset.iter().try_for_each(|key| self.ec2.untag(id, key, now))).map(nothing)
+            }
+            Action::CreateGroup(_) | Action::Authorize(..) | Action::Revoke(..) | Action::DeleteGroup(_) => {
+                return Err(format!("'{}' is called, although every spec has its security groups", action.name()));
+            }
+        };
+        if matches!(action, Action::CreateEndpoint(_) | Action::Tag(_, TagAction::Join)) {
+            self.stacks[stack].last_join = now;
+            self.check_known_limit(stack);
+        }
+        let deletes = self.deliveries.iter().any(|other| other.stack == stack && other.operation == Operation::Delete);
+        if let Action::Tag(id, TagAction::Release) = action {
+            self.stacks[stack].released |= deletes;
+            self.stacks[stack].joined.remove(id);
+        }
+        self.check_joined()?;
+        Ok(result.map_err(|rejected| {
+            error(match rejected {
+                Rejected::NameTaken => ErrorKind::NameTaken,
+                Rejected::NotFound => ErrorKind::Transient,
+            })
+        }))
+    }
+}
