@@ -60,29 +60,19 @@ pub enum Handled {
     NoReplyTo(Unreadable),
 }
 
-/// Why the function fails, which makes Lambda deliver the event again.
-#[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
-    /// The answer could not be delivered.
-    #[error(transparent)]
-    Undelivered(#[from] Undelivered),
-    /// There is no response URL.
-    #[error("{0}; it has no ResponseURL to answer to")]
-    NoReplyTo(Unreadable),
-}
-
 impl Handler {
     /// Handles an event, delivers its answer, and writes its metrics.
     ///
     /// # Errors
-    /// [`Unanswered`].
+    /// [`Undelivered`], which makes Lambda deliver the event again. An event that has no one to answer to is no error: it
+    /// would not be different the next time.
     pub async fn serve(
         &self,
         callback: &Callback,
         raw: &Value,
         clock: Clock,
         function_deadline: Timestamp,
-    ) -> Result<(), Unanswered> {
+    ) -> Result<(), Undelivered> {
         let (arrived, calls) = (clock.now(), self.ec2.calls());
         let failed = |outcome| Ending { outcome, failed: true };
         let (ending, result) = match self.handle(raw, clock, function_deadline).await {
@@ -91,11 +81,14 @@ impl Handler {
                 let put = callback.put(&to.response_url, &body, &clock, until);
                 match put.instrument(span(&to, raw)).await {
                     Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
-                    Err(undelivered) => (failed("undelivered"), Err(undelivered.into())),
+                    Err(undelivered) => (failed("undelivered"), Err(undelivered)),
                 }
             }
             Handled::Expired => (failed("expired"), Ok(())),
-            Handled::NoReplyTo(unreadable) => (failed("unreadable"), Err(Unanswered::NoReplyTo(unreadable))),
+            Handled::NoReplyTo(unreadable) => {
+                error!(outcome = "unreadable", "{unreadable}; it has no ResponseURL to answer to");
+                (failed("unreadable"), Ok(()))
+            }
         };
         let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.ec2.calls() - calls };
         info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, raw));
@@ -128,7 +121,6 @@ impl Handler {
 
     fn answer_unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {
         let Some(to) = unreadable.reply_to.as_deref().cloned() else {
-            error!(outcome = "unreadable", "{unreadable}");
             return Handled::NoReplyTo(unreadable);
         };
         span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));

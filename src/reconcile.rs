@@ -8,13 +8,14 @@ use crate::decision::facts::{Fact, FactValue, Facts};
 use crate::decision::journal::{Journal, Leftovers};
 use crate::decision::outcome::Outcome;
 use crate::decision::queries::queries;
-use crate::decision::retry::{BACKOFF_MAX, Retries, Retry, after_refusal};
+use crate::decision::retry::{Retries, Retry, after_refusal};
 use crate::decision::view::{Home, Next, Observed, View, Wait};
 use crate::ec2::Ec2;
 use crate::model::ec2_error::{Ec2Error, ErrorKind, TOO_SLOW};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
+use crate::model::query::EndpointQuery;
 use crate::model::tags::Holder;
 use crate::request::Request;
 use crate::runtime::clock::Clock;
@@ -111,7 +112,7 @@ impl Reconciler<'_> {
                     Err(error) => self.retry_look(error).await?,
                 },
                 // A call that is cut off might take effect after the answer, when nobody looks anymore.
-                Ok(Next::Act(action)) if self.deadline.duration_since(self.clock.now()) < CALL_LIMIT => {
+                Ok(Next::Act(action)) if self.deadline.duration_since(self.clock.now()) < action.time_limit() => {
                     self.log_step(format!("no time left for {action}"), "wait");
                     self.pause(CALL_LIMIT).await;
                 }
@@ -148,7 +149,7 @@ impl Reconciler<'_> {
         let observed = Observed { at, endpoints: by_id.into_values().collect() };
         self.state.facts.forget_volatile();
         self.insert(values);
-        self.state.journal.observe(self.request, Ok(&observed));
+        self.state.journal.observe(self.request, &observed);
         // An error that has passed explains nothing anymore.
         self.state.progress.last_error.take_if(|error| error.action.starts_with("Describe"));
         if let Some(endpoint) = self.endpoint_of_interest(&observed) {
@@ -183,11 +184,15 @@ impl Reconciler<'_> {
                 let found = self.ec2.group_by_name(&place.0, &place.1).await;
                 found.map(|group| FactValue::ManagedGroup(place.clone(), group))
             }
+            (Fact::Neighbors, _, Some(vpc)) => {
+                self.ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await.map(FactValue::Neighbors)
+            }
             // A request that names no VPC, or no service, has none.
             (Fact::Service, None, _) => Ok(FactValue::Service(None)),
             (Fact::Vpc, _, None) => Ok(FactValue::Vpc(None)),
             (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
             (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
+            (Fact::Neighbors, _, None) => Ok(FactValue::Neighbors(Vec::new())),
         }
     }
 
@@ -246,7 +251,6 @@ impl Reconciler<'_> {
     async fn retry_look(&mut self, error: Ec2Error) -> Result<(), Failure> {
         let State { journal, retries, .. } = &mut *self.state;
         let retry = retries.after(&error, None, self.request, journal, self.clock.now());
-        journal.observe(self.request, Err(&error));
         self.retry(error, retry).await
     }
 
@@ -273,14 +277,13 @@ impl Reconciler<'_> {
         self.pause(wait.at_least).await;
     }
 
-    /// Sleeps for the given time and up to as long again, at most a second more: many functions that wait for the same
-    /// thing must not ask at the same moment. The jitter is the same for the same event, so that a run can be repeated.
+    /// Sleeps for the given time and a jitter: many functions that wait for the same thing must not ask at the same moment.
+    /// It is the same for the same event, so that a run can be repeated.
     async fn pause(&mut self, at_least: SignedDuration) {
         self.state.pauses = self.state.pauses.wrapping_add(1);
         let digest = hex_digest(&[&self.request.client_token(0), &self.state.pauses.to_string()]);
         let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
-        let longest = if self.state.retries.is_backing_off() { BACKOFF_MAX } else { SignedDuration::from_secs(1) };
-        self.clock.sleep(at_least + at_least.min(longest) * draw / 0xffff).await;
+        self.clock.sleep(at_least + self.state.retries.longest_jitter(at_least) * draw / 0xffff).await;
     }
 
     /// Logs what is being done, once.

@@ -33,6 +33,8 @@ pub enum State {
     Failed,
     /// The service owner did not respond to the connection request in time.
     Expired,
+    /// In the SDK's list of states, and not documented.
+    Partial,
 }
 
 impl State {
@@ -46,6 +48,7 @@ impl State {
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Partial => "partial",
         }
     }
 }

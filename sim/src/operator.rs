@@ -125,6 +125,11 @@ impl Ec2 {
         self.override_state(id, State::Expired, None);
     }
 
+    /// The endpoint is in the undocumented state `partial`.
+    pub fn set_partial(&self, id: &str) {
+        self.override_state(id, State::Partial, None);
+    }
+
     /// The service owner accepts a pending connection request.
     pub fn accept_endpoint(&self, id: &str) {
         self.override_state(id, State::Pending, None);

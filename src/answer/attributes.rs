@@ -48,13 +48,15 @@ impl Attributes {
         let dns_name = regional.map(|entry| entry.name.clone()).unwrap_or_default();
         let host = ready.private_dns_name.clone().unwrap_or_else(|| dns_name.clone());
         let port = ready.port;
+        let with_zone = endpoint.dns_entries.iter().filter(|entry| !entry.is_zone_pending());
+        let regional_zone = regional.filter(|entry| !entry.is_zone_pending());
         Self {
             endpoint_id: endpoint.id.to_string(),
             private_dns_name: ready.private_dns_name.clone().unwrap_or_default(),
             port: port.to_string(),
             zonal_dns_names: join(aws_entries.iter().skip(1).map(|entry| &entry.name), ","),
-            dns_entries: join(endpoint.dns_entries.iter().map(|e| format!("{}:{}", e.hosted_zone_id, e.name)), ","),
-            hosted_zone_id: regional.map(|entry| entry.hosted_zone_id.clone()).unwrap_or_default(),
+            dns_entries: join(with_zone.map(|entry| format!("{}:{}", entry.hosted_zone_id, entry.name)), ","),
+            hosted_zone_id: regional_zone.map(|entry| entry.hosted_zone_id.clone()).unwrap_or_default(),
             vpc_id: endpoint.vpc_id.to_string(),
             service_name: endpoint.service_name.to_string(),
             subnet_ids: join(&endpoint.subnet_ids, ","),

@@ -3,10 +3,11 @@
 use crate::model::change::{Change, NewEndpoint, NewGroup, TagChange};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, GroupId, join};
+use crate::model::protocol::CALL_LIMIT;
 use crate::model::security_group::IngressRule;
 use crate::model::tags::{Mark, Tags};
 use crate::request::Request;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 /// A change in EC2.
@@ -77,6 +78,16 @@ impl Action {
     /// Whether it creates something.
     pub fn is_creation(&self) -> bool {
         matches!(self, Self::CreateEndpoint(_) | Self::CreateGroup(_))
+    }
+
+    /// How long it may take: each of its calls takes up to [`CALL_LIMIT`].
+    pub fn time_limit(&self) -> SignedDuration {
+        match self {
+            Self::Tag(_, TagAction::UserTags(change)) if !change.set.is_empty() && !change.unset.is_empty() => {
+                CALL_LIMIT + CALL_LIMIT
+            }
+            _ => CALL_LIMIT,
+        }
     }
 
     /// The security groups that have to exist for it.

@@ -2,15 +2,19 @@
 
 use super::provision::Provision;
 use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::request::Verb;
 use crate::request::spec::ReuseScope;
 
 impl Provision<'_> {
     /// The endpoint to have: the resource's current one if it fits, else the oldest that fits, the same one for everyone.
+    /// One in the resource's own VPC comes first, unless the resource has one in another VPC and was not moved.
     pub(super) fn choose(&self) -> Option<&Endpoint> {
         let candidates = self.view.observed.endpoints.iter().filter(|endpoint| self.is_candidate(endpoint));
         let (here, elsewhere): (Vec<&Endpoint>, Vec<&Endpoint>) =
             candidates.partition(|endpoint| self.is_here(endpoint));
-        self.choose_here(&here).or_else(|| self.choose_elsewhere(&elsewhere))
+        let keeps = matches!(self.request.verb, Verb::Update { moved: false, .. });
+        let kept = if keeps { self.current_elsewhere(&elsewhere) } else { None };
+        kept.or_else(|| self.choose_here(&here)).or_else(|| self.choose_elsewhere(&elsewhere))
     }
 
     fn is_candidate(&self, endpoint: &Endpoint) -> bool {
@@ -37,6 +41,11 @@ impl Provision<'_> {
         }
     }
 
+    fn current_elsewhere<'e>(&self, elsewhere: &[&'e Endpoint]) -> Option<&'e Endpoint> {
+        let current = elsewhere.iter().copied().find(|endpoint| self.request.current() == Some(&endpoint.id));
+        current.filter(|_| self.spec.reuse_scope == ReuseScope::Region)
+    }
+
     fn choose_elsewhere<'e>(&self, elsewhere: &[&'e Endpoint]) -> Option<&'e Endpoint> {
         if self.spec.reuse_scope == ReuseScope::Vpc {
             return None;
@@ -45,8 +54,7 @@ impl Provision<'_> {
         let fits = |endpoint: &&Endpoint| {
             endpoint.state == EndpointState::Available || self.view.journal.endpoint(&endpoint.id).referenced.is_some()
         };
-        let candidates = || elsewhere.iter().copied().filter(fits);
-        let current = candidates().find(|endpoint| self.request.current() == Some(&endpoint.id));
-        current.or_else(|| candidates().min_by_key(|endpoint| endpoint.age_key()))
+        let oldest = || elsewhere.iter().copied().filter(fits).min_by_key(|endpoint| endpoint.age_key());
+        self.current_elsewhere(elsewhere).or_else(oldest)
     }
 }

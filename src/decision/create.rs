@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::difference::Relation;
 use super::facts::Fact;
-use super::poll::POLL;
+use super::poll::{LAG_POLL, POLL};
 use super::provision::Provision;
 use super::records::Refused;
 use super::refusal::Refusal;
@@ -12,12 +12,15 @@ use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
 use crate::model::security_group::managed_group_name;
-use crate::model::tags::{Holder, NAME, OWNED, Tags};
+use crate::model::tags::{Holder, NAME, OWNED, Tags, is_held};
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 
 /// How long a private DNS name may be refused before it counts as someone else's.
 const NAME_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How many endpoints one event creates. A second one is needed if the first was deleted meanwhile; more of them are lost,
+/// and each costs money.
+const ENDPOINTS_MAX: u32 = 3;
 /// How long to wait after EC2 has refused a private DNS name. The look in between costs less than another refusal.
 const NAME_PAUSE: SignedDuration = SignedDuration::from_secs(20);
 
@@ -50,6 +53,11 @@ impl Provision<'_> {
             self.wait_for_other_endpoints(vpc)?;
         }
         self.wait_for_name(vpc)?;
+        let created = self.view.journal.tokens_spent(self.view.observed.at);
+        if created >= ENDPOINTS_MAX {
+            let service = self.spec.service_name.clone();
+            return Err(Refusal::EndpointsLost { count: created, service, vpc: vpc.clone() }.into());
+        }
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
         let mut tags = first_tags(self.spec, holder);
@@ -62,7 +70,7 @@ impl Provision<'_> {
             private_dns: self.spec.private_dns,
             ip_address_type: self.spec.ip_address_type,
             tags,
-            client_token: self.request.client_token(self.view.journal.tokens_spent(self.view.observed.at)),
+            client_token: self.request.client_token(created),
         }))))
     }
 
@@ -129,17 +137,48 @@ impl Provision<'_> {
         }
     }
 
-    /// EC2's conflict error means "look again": another stack was faster, or an endpoint is still being deleted; or, if
-    /// nothing shows up, a private hosted zone of the customer has the name.
+    /// EC2's conflict error means "look again": another stack was faster, an endpoint is still being deleted, or an endpoint
+    /// of another service has the name; or, if nothing shows up, a private hosted zone of the customer has it.
     pub(super) fn wait_for_name(&self, vpc: &VpcId) -> Unless<()> {
         let View { observed, facts, journal } = self.view;
         let Some(taken) = journal.creation().name_taken else { return Ok(()) };
+        self.wait_for_other_service(vpc)?;
         if observed.at.duration_since(taken.first) >= NAME_PATIENCE {
             facts.service()?;
             return Err(self.name_taken(vpc, taken).into());
         }
         let pausing = observed.at.duration_since(taken.last) < NAME_PAUSE;
         if pausing { Err(wait(Reason::NameTaken, POLL).into()) } else { Ok(()) }
+    }
+
+    /// Endpoints of other services that have the private DNS name; no query of a look finds them. One that is being
+    /// deleted, or that may be, is waited for.
+    fn wait_for_other_service(&self, vpc: &VpcId) -> Unless<()> {
+        let View { observed, facts, journal } = self.view;
+        let Some(name) = facts.service()?.and_then(|service| service.private_dns_name.as_ref()) else { return Ok(()) };
+        let mut others = facts.neighbors()?.iter().filter(|endpoint| {
+            endpoint.service_name != self.spec.service_name
+                && endpoint.is_in(Some(vpc))
+                && endpoint.has_private_name(name)
+        });
+        let stays =
+            |endpoint: &&Endpoint| endpoint.state.is_usable() && (!endpoint.is_owned() || is_held(&endpoint.tags));
+        if let Some(endpoint) = others.clone().find(stays) {
+            if observed.may_predate(journal.started()) {
+                return Err(wait(Reason::NameInUse(endpoint.id.clone()), LAG_POLL).into());
+            }
+            return Err(Refusal::NameOfOtherService {
+                name: name.clone(),
+                vpc: vpc.clone(),
+                endpoint: endpoint.id.clone(),
+                service: endpoint.service_name.clone(),
+            }
+            .into());
+        }
+        match others.find(|endpoint| endpoint.state.is_usable() || endpoint.state == EndpointState::Deleting) {
+            Some(endpoint) => Err(wait(Reason::NameInUse(endpoint.id.clone()), POLL).into()),
+            None => Ok(()),
+        }
     }
 }
 

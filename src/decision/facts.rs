@@ -24,6 +24,8 @@ pub enum Fact {
     ManagedGroup(GroupPlace),
     /// The marks of this resource's Creates that are running, or were when they died.
     Marks,
+    /// The endpoints of the VPC, of any service.
+    Neighbors,
 }
 
 impl fmt::Display for Fact {
@@ -36,6 +38,7 @@ impl fmt::Display for Fact {
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
             Self::Marks => f.write_str("the marks of running Creates"),
+            Self::Neighbors => f.write_str("the VPC's endpoints"),
         }
     }
 }
@@ -53,10 +56,12 @@ pub enum FactValue {
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
+    Neighbors(Vec<Endpoint>),
 }
 
-/// What has been read so far. Service, VPC, subnets and given security groups are read once per event; the security group
-/// that the provider manages changes during an event, and is known only beside the look that it was read with.
+/// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
+/// that the provider manages and the endpoints of other services change during an event, and are known only beside the
+/// look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
@@ -67,6 +72,7 @@ pub struct Facts {
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
     marks: Option<Vec<SecurityGroup>>,
+    neighbors: Option<Vec<Endpoint>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -115,6 +121,10 @@ impl Facts {
         Ok(groups.iter().filter(|group| is_mark(&group.name)))
     }
 
+    pub fn neighbors(&self) -> Result<&[Endpoint], Fact> {
+        self.neighbors.as_deref().ok_or(Fact::Neighbors)
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -127,6 +137,7 @@ impl Facts {
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
             FactValue::Marks(groups) => self.marks = Some(groups),
+            FactValue::Neighbors(endpoints) => self.neighbors = Some(endpoints),
         }
     }
 
@@ -140,6 +151,7 @@ impl Facts {
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
             Fact::Marks => self.marks().err(),
+            Fact::Neighbors => self.neighbors().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
@@ -147,13 +159,16 @@ impl Facts {
     /// The facts that have been read and are forgotten at the next look.
     pub fn volatile(&self) -> Vec<Fact> {
         let marks = self.marks.as_ref().map(|_| Fact::Marks);
-        self.managed_groups.keys().cloned().map(Fact::ManagedGroup).chain(marks).collect()
+        let neighbors = self.neighbors.as_ref().map(|_| Fact::Neighbors);
+        let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
+        groups.chain(marks).chain(neighbors).collect()
     }
 
     /// Forgets what a new look may show differently.
     pub fn forget_volatile(&mut self) {
         self.managed_groups.clear();
         self.marks = None;
+        self.neighbors = None;
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.

@@ -4,6 +4,8 @@
 //! A redelivered event starts with an empty journal and still ends correctly: all that others need to know is in the tags.
 //! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
 
+mod conclusions;
+
 use super::action::{Action, Created, TagAction};
 use super::denial::reference_denied;
 use super::facts::{Facts, GroupPlace};
@@ -24,7 +26,6 @@ pub struct Journal {
     sent: Timestamp,
     started: Timestamp,
     changed: bool,
-    throttled: bool,
     endpoints: BTreeMap<EndpointId, EndpointRecord>,
     groups: BTreeMap<GroupId, GroupRecord>,
     creation: CreationRecord,
@@ -45,21 +46,17 @@ impl Journal {
         Self { sent, started, ..Self::default() }
     }
 
-    /// Adds a look, or the error that came instead.
-    pub fn observe(&mut self, request: &Request, looked: Result<&Observed, &Ec2Error>) {
-        let observed = match looked {
-            Ok(observed) => observed,
-            Err(error) => {
-                self.throttled |= error.kind == ErrorKind::Throttled;
-                return;
-            }
-        };
+    /// Adds a look.
+    pub fn observe(&mut self, request: &Request, observed: &Observed) {
         for endpoint in &observed.endpoints {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
+            record.first_state.get_or_insert_with(|| endpoint.state.clone());
+            record.announced_by_other = request.holder.has_other_leaving(observed.at, &endpoint.tags);
             if endpoint.state.is_ending() {
                 record.deleting_since.get_or_insert(observed.at);
             }
+            record.zone_pending = endpoint.is_zone_pending().then(|| record.zone_pending.unwrap_or(observed.at));
             record.owned |= endpoint.is_owned();
             if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
@@ -68,6 +65,8 @@ impl Journal {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }
+        self.observe_missing(observed);
+        self.observe_name(request, observed);
     }
 
     /// Adds an action and what EC2 answered. An action without an answer may have taken effect.
@@ -81,7 +80,6 @@ impl Journal {
             }
             Err(error) => {
                 self.changed |= error.kind.leaves_it_open();
-                self.throttled |= error.kind == ErrorKind::Throttled;
                 if let Some(id) = reference_denied(error.kind, action, self, now) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
                 }
@@ -222,11 +220,6 @@ impl Journal {
     /// Whether EC2 has changed something for this event, or may have.
     pub fn has_changed_anything(&self) -> bool {
         self.changed
-    }
-
-    /// Whether EC2 has said that the account calls too often.
-    pub fn is_throttled(&self) -> bool {
-        self.throttled
     }
 
     pub fn creation(&self) -> &CreationRecord {

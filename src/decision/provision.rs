@@ -18,6 +18,11 @@ use crate::model::security_group::managed_group_name;
 use crate::model::tags::{Claim, is_held};
 use crate::request::spec::EndpointSpec;
 use crate::request::{Request, Verb};
+use jiff::SignedDuration;
+
+/// How long an endpoint that is available is waited for because EC2 still has to assign the hosted zone of its private DNS
+/// name, which works without.
+const ZONE_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How often EC2 is asked for the same change.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
@@ -71,8 +76,8 @@ impl Provision<'_> {
 
     /// The second phase. A security group that this event has created gets its rules while EC2 creates the endpoint.
     fn wait_until_available(&self, endpoint: &Endpoint) -> Unless<()> {
-        let View { observed, journal, .. } = self.view;
-        if endpoint.state == EndpointState::Available {
+        let observed = self.view.observed;
+        if endpoint.state == EndpointState::Available || self.had_unknown_state(endpoint) {
             return Ok(());
         }
         if let Some(group) =
@@ -80,9 +85,16 @@ impl Provision<'_> {
         {
             group.authorize_created()?;
         }
-        let in_hurry = matches!(self.request.verb, Verb::Create(_)) && !journal.is_throttled();
-        let poll = pending_poll(endpoint, &self.request.holder, observed.at, in_hurry);
+        let poll = pending_poll(endpoint, &self.request.holder, observed.at);
         Err(wait(Reason::Pending(endpoint.id.clone(), endpoint.state.clone()), poll).into())
+    }
+
+    /// Whether the resource has the endpoint, and the endpoint is in the unknown state that it was in before the event. That
+    /// state may last, and an update that waits for its end would fail, and so would its rollback.
+    fn had_unknown_state(&self, endpoint: &Endpoint) -> bool {
+        matches!(endpoint.state, EndpointState::Other(_))
+            && self.request.current() == Some(&endpoint.id)
+            && self.view.journal.endpoint(&endpoint.id).first_state.as_ref() == Some(&endpoint.state)
     }
 
     /// The third phase: make the changes that the endpoint needs. Returns warnings about what stays different.
@@ -130,6 +142,9 @@ impl Provision<'_> {
                 wait(Reason::DnsNames(id.clone()), POLL).into()
             });
         }
+        if journal.endpoint(id).zone_pending.is_some_and(|since| observed.at.duration_since(since) < ZONE_PATIENCE) {
+            return Err(wait(Reason::HostedZone(id.clone()), LAG_POLL).into());
+        }
         let lag = || Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
         // Without private DNS, two stacks can create an endpoint each at the same moment. A stack that did, or that may have
         // done so with the answer lost, looks once more when EC2 must show both, and leaves the younger one for the older.
@@ -153,16 +168,18 @@ impl Provision<'_> {
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.admits_more(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
-        let private_dns_name = match endpoint.private_entry() {
-            _ if !endpoint.private_dns => None,
-            Some(entry) => Some(entry.name.clone()),
-            None => facts.service()?.and_then(|service| service.private_dns_name.clone()),
-        };
+        if matches!(endpoint.state, EndpointState::Other(_)) {
+            let (endpoint, state) = (endpoint.id.clone(), endpoint.state.to_string());
+            warnings.push(Warning::UnknownState { endpoint, state });
+        }
+        if endpoint.is_zone_pending() {
+            warnings.push(Warning::ZonePending { endpoint: endpoint.id.clone() });
+        }
         let ready = Box::new(Ready {
             endpoint: endpoint.clone(),
             port: self.spec.port,
             zones: endpoint.subnet_ids.iter().filter_map(|id| facts.zone_of(id)).cloned().collect(),
-            private_dns_name,
+            private_dns_name: self.private_dns_name(endpoint)?,
             warnings,
         });
         Ok(Next::Done(if self.request.current() == Some(&endpoint.id) {
@@ -172,6 +189,21 @@ impl Provision<'_> {
         } else {
             Outcome::Joined(ready)
         }))
+    }
+
+    /// The name that clients use if private DNS is on. Only where the endpoint has several, or shows none, does the service
+    /// have to tell which is its own.
+    fn private_dns_name(&self, endpoint: &Endpoint) -> Unless<Option<String>> {
+        if !endpoint.private_dns {
+            return Ok(None);
+        }
+        let names = endpoint.private_names();
+        if let [only] = names.as_slice() {
+            return Ok(Some((*only).to_owned()));
+        }
+        let own = self.view.facts.service()?.and_then(|service| service.private_dns_name.as_deref());
+        let shown = own.and_then(|own| names.iter().find(|name| name.eq_ignore_ascii_case(own)));
+        Ok(shown.or(names.first()).copied().or(own).map(str::to_owned))
     }
 
     pub(super) fn relation(&self, endpoint: &Endpoint) -> Relation {

@@ -1,6 +1,7 @@
 //! The records of the journal. Outside of it they can only be read.
 
 use crate::model::change::Change;
+use crate::model::endpoint::EndpointState;
 use crate::model::ids::{GroupId, ServiceName, VpcId};
 use crate::model::protocol::may_predate;
 use jiff::Timestamp;
@@ -15,8 +16,13 @@ pub struct EndpointRecord {
     /// Whether that answer showed it as gone: it was a replay of an earlier delivery's answer.
     pub created_gone: bool,
     pub seen: bool,
-    /// When a look first showed it being deleted. Any later look that shows otherwise is only late.
+    /// The state in the first look that showed it.
+    pub first_state: Option<EndpointState>,
+    /// When a look first showed it being deleted, or did not show it anymore after another holder had announced its
+    /// deletion. Any later look that shows otherwise is only late.
     pub deleting_since: Option<Timestamp>,
+    /// Since when looks have shown it available, with a hosted zone that EC2 still has to assign.
+    pub zone_pending: Option<Timestamp>,
     /// Whether a look has shown that the provider owns it.
     pub owned: bool,
     /// Since when this event has known that it has this resource's reference.
@@ -42,6 +48,8 @@ pub struct EndpointRecord {
     pub modified: Option<Modified>,
     /// EC2 does not allow another security group on it.
     pub groups_full: bool,
+    /// Whether the last look that showed it had another holder's announcement of its deletion.
+    pub announced_by_other: bool,
     /// Whether this event has written the user's tags.
     pub tagged: bool,
 }

@@ -154,6 +154,13 @@ pub enum Refusal {
          disassociate the VPC from it."
     )]
     NameTaken { time: String, vpc: VpcId, name: String, seen: String },
+    /// An endpoint of another service has the private name.
+    #[error(
+        "The private DNS name {name} is already in use in VPC {vpc} by the endpoint {endpoint} of another service, \
+         {service}, and a VPC can have each name only once. If {service} is the service that you need, specify it in \
+         ServiceName. If not, delete {endpoint} or turn off its private DNS. Otherwise, set PrivateDnsEnabled to false."
+    )]
+    NameOfOtherService { name: String, vpc: VpcId, endpoint: EndpointId, service: ServiceName },
     /// The endpoint ended.
     #[error(
         "The endpoint {endpoint} is in state {state}{reason}. Delete it, or contact TiDB Cloud Support, and then deploy again."
@@ -162,6 +169,13 @@ pub enum Refusal {
     /// Somebody deleted the endpoint meanwhile.
     #[error("The endpoint {endpoint} was deleted while this resource was waiting for it. Deploy again.")]
     EndpointVanished { endpoint: EndpointId },
+    /// What EC2 creates does not stay, or does not show.
+    #[error(
+        "EC2 created {count} endpoints for {service} in VPC {vpc} for this request, but none of them is there now. Check \
+         in the VPC console and in CloudTrail whether something deletes them, delete any that are left over, and then \
+         deploy again."
+    )]
+    EndpointsLost { count: u32, service: ServiceName, vpc: VpcId },
     /// A Delete of this resource was handled while this request ran.
     #[error(
         "The reference of this resource on the endpoint {endpoint} was removed while this request was running, because \

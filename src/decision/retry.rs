@@ -14,6 +14,9 @@ const BACKOFF: SignedDuration = SignedDuration::from_secs(1);
 /// The longest such pause. EC2 refills its bucket for creating, modifying and deleting endpoints at 0.3 a second.
 pub const BACKOFF_MAX: SignedDuration = SignedDuration::from_secs(20);
 
+/// The longest jitter of a pause that follows no error.
+const JITTER_MAX: SignedDuration = SignedDuration::from_secs(1);
+
 /// How to go on after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -34,9 +37,9 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// Whether the last thing that the event did was rejected.
-    pub fn is_backing_off(&self) -> bool {
-        self.in_a_row > 0
+    /// How much longer than asked for a pause may be: as long again after an error, else a little.
+    pub fn longest_jitter(&self, pause: SignedDuration) -> SignedDuration {
+        if self.in_a_row > 0 { pause.min(BACKOFF_MAX) } else { (pause / 8).min(JITTER_MAX) }
     }
 
     /// EC2 has accepted an action.
@@ -80,7 +83,8 @@ impl Retries {
             (ErrorKind::GroupGone, _) => {
                 request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())
             }
-            (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown, _) => is_new(journal.started()),
+            // The same stack may have created or changed it a moment ago.
+            (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown | ErrorKind::NetworkGone, _) => is_new(journal.started()),
             (
                 ErrorKind::Denied
                 | ErrorKind::NotAuthenticated

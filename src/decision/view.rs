@@ -69,6 +69,8 @@ pub enum Reason {
     /// The endpoint is not available yet.
     Pending(EndpointId, EndpointState),
     DnsNames(EndpointId),
+    /// The private DNS name has no hosted zone yet.
+    HostedZone(EndpointId),
     /// EC2 may not show yet what was written.
     ReadLag(EndpointId),
     /// Another holder has announced that it may delete the endpoint.
@@ -97,6 +99,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Pending(id, state) => write!(f, "waiting for {id} to become available (it is {state})"),
             Self::DnsNames(id) => write!(f, "waiting for the DNS names of {id}"),
+            Self::HostedZone(id) => write!(f, "waiting for the hosted zone of the private DNS name of {id}"),
             Self::ReadLag(id) => write!(f, "waiting for EC2 to show the latest changes to {id}"),
             Self::Announcement(id) => write!(f, "waiting because another stack may be about to delete {id}"),
             Self::NameInUse(id) => write!(f, "waiting for {id}, which has the private DNS name, to be deleted"),

@@ -51,6 +51,10 @@ pub enum Warning {
     NativeEndpoint { endpoint: EndpointId, logical_id: String, stack: String },
     /// The endpoint is in another VPC.
     OtherVpc { endpoint: EndpointId, vpc: VpcId },
+    /// The endpoint had an unknown state before the event.
+    UnknownState { endpoint: EndpointId, state: String },
+    /// The private DNS name has no hosted zone yet.
+    ZonePending { endpoint: EndpointId },
     /// The VPC's DNS was turned off after the endpoint was made.
     VpcDnsOff { vpc: VpcId },
 }
@@ -152,6 +156,14 @@ impl fmt::Display for Warning {
             Self::OtherVpc { endpoint, vpc } => write!(
                 f,
                 "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."
+            ),
+            Self::UnknownState { endpoint, state } => write!(
+                f,
+                "{endpoint} is in state {state}, as it was before this update; the provider does not know this state, so check that your clients can connect."
+            ),
+            Self::ZonePending { endpoint } => write!(
+                f,
+                "EC2 has not assigned a hosted zone ID to the private DNS name of {endpoint} yet, so DnsEntries does not contain it; the name works, and a later update adds it."
             ),
             Self::VpcDnsOff { vpc } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! Endpoints and their tags.
 
-use super::errors::{Call, no_special_kind};
+use super::errors::{Call, ENDPOINT, GROUP, is_not_found, no_special_kind};
 use super::{Ec2, Result, filter, from_sdk_tags, strings, tags_at_creation, to_sdk_tags};
 use crate::model::change::{Change, NewEndpoint, TagChange};
 use crate::model::ec2_error::ErrorKind;
@@ -68,13 +68,13 @@ impl Ec2 {
         let call = Call { action: "DeleteVpcEndpoints", subject: id, kind: change_kind };
         let answer = match self.client.delete_vpc_endpoints().vpc_endpoint_ids(id.as_str()).send().await {
             Ok(answer) => answer,
-            Err(error) if error.code().is_some_and(is_not_found) => return Ok(()),
+            Err(error) if error.code().is_some_and(|code| is_not_found(code, ENDPOINT)) => return Ok(()),
             Err(error) => return Err(call.failed(&error)),
         };
         // EC2 answers "200 OK" with an error inside when it does not delete.
         let Some(error) = answer.unsuccessful().first().and_then(|item| item.error()) else { return Ok(()) };
         match error.code().unwrap_or("Unknown") {
-            code if is_not_found(code) => Ok(()),
+            code if is_not_found(code, ENDPOINT) => Ok(()),
             code => Err(call.refused(code, error.message().unwrap_or_default(), 400, answer.request_id())),
         }
     }
@@ -106,30 +106,28 @@ fn filters(query: &EndpointQuery) -> Vec<Filter> {
             let vpc = vpc.as_ref().map(|vpc| filter("vpc-id", [vpc.as_str()]));
             [filter("service-name", [service.as_str()])].into_iter().chain(vpc).collect()
         }
+        EndpointQuery::Vpc(vpc) => vec![filter("vpc-id", [vpc.as_str()])],
         EndpointQuery::TagKey(key) => vec![filter("tag-key", [key.as_str()])],
         EndpointQuery::Tag(key, value) => vec![filter(&format!("tag:{key}"), [value.as_str()])],
         EndpointQuery::Ids(ids) => vec![filter("vpc-endpoint-id", ids.iter().map(EndpointId::as_str))],
     }
 }
 
-fn is_not_found(code: &str) -> bool {
-    // Describing and deleting spell it differently.
-    matches!(code, "InvalidVpcEndpointId.NotFound" | "InvalidVpcEndpoint.NotFound")
-}
-
 /// Errors of changes of endpoints (EC2 API reference, "Error codes"; those of concurrent changes from
-/// terraform-provider-aws).
+/// terraform-provider-aws and terraform-provider-mongodbatlas).
 fn change_kind(code: &str, message: &str) -> Option<ErrorKind> {
     Some(match code {
         "InvalidParameter" if message.contains("conflicting DNS domain") => ErrorKind::NameTaken,
         "InvalidParameter" if message.contains("enableDnsSupport") => ErrorKind::VpcDnsOff,
+        // EC2 is still working on the request that created the endpoint.
+        "InvalidParameter" if message.contains("idempotent operation") => ErrorKind::Transient,
         "IdempotentParameterMismatch" => ErrorKind::TokenUsed,
-        _ if super::security_groups::is_not_found(code) => ErrorKind::GroupGone,
         // Another stack changes the same endpoint.
         "OperationInProgress" | "ConcurrentTagAccess"
         // The next look shows what became of it: still to come, gone, or created by an earlier delivery.
         | "IncorrectState" | "InvalidID" => ErrorKind::Transient,
-        _ if is_not_found(code) => ErrorKind::Transient,
+        _ if is_not_found(code, GROUP) => ErrorKind::GroupGone,
+        _ if is_not_found(code, ENDPOINT) => ErrorKind::Transient,
         _ => return None,
     })
 }
@@ -137,7 +135,8 @@ fn change_kind(code: &str, message: &str) -> Option<ErrorKind> {
 /// Errors of modifications of endpoints.
 fn modify_kind(code: &str, message: &str) -> Option<ErrorKind> {
     match code {
-        // Another stack was faster in the zone, and the next look shows what it has added.
+        // The provider asks for one subnet in each zone, so EC2 has one there that the look did not show: this event has
+        // added it already, or another stack was faster. A later look shows which.
         "DuplicateSubnetsInSameZone" => Some(ErrorKind::Transient),
         "SecurityGroupsPerInterfaceLimitExceeded" => Some(ErrorKind::TooManyGroups),
         _ => change_kind(code, message),

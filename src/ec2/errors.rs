@@ -77,9 +77,24 @@ pub(super) fn no_special_kind(_: &str, _: &str) -> Option<ErrorKind> {
     None
 }
 
+/// The kinds of things that EC2 can report as not found, by the middle of its error codes in lower case.
+pub(super) const ENDPOINT: &[&str] = &["vpcendpoint", "vpcendpointid"];
+pub(super) const GROUP: &[&str] = &["group", "groupid", "securitygroupid"];
+pub(super) const VPC: &[&str] = &["vpcid"];
+const SUBNET: &[&str] = &["subnetid"];
+
+/// Whether a code says that a thing of some kind does not exist. The codes differ between actions, in letter case too:
+/// `InvalidSubnetID.NotFound` and `InvalidSubnetId.NotFound` are the same.
+pub(super) fn is_not_found(code: &str, kind: &[&str]) -> bool {
+    let code = code.to_ascii_lowercase();
+    let thing = code.strip_prefix("invalid").and_then(|rest| rest.strip_suffix(".notfound"));
+    thing.is_some_and(|thing| kind.contains(&thing))
+}
+
 /// What an error code means for every action (EC2 API reference, "Error codes").
 fn common_kind(code: &str, status: u16) -> ErrorKind {
     match code {
+        _ if is_not_found(code, VPC) || is_not_found(code, SUBNET) => ErrorKind::NetworkGone,
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => ErrorKind::Denied,
         "AuthFailure" | "InvalidClientTokenId" => ErrorKind::NotAuthenticated,
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" | "SlowDown" => {

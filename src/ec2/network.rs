@@ -1,6 +1,6 @@
 //! Services, VPCs and subnets.
 
-use super::errors::{Call, no_special_kind};
+use super::errors::{Call, VPC, is_not_found, no_special_kind};
 use super::{Ec2, Result, filter};
 use crate::model::ids::{ServiceName, VpcId};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
@@ -60,10 +60,7 @@ impl Ec2 {
                 support: support.enable_dns_support().and_then(AttributeBooleanValue::value).unwrap_or_default(),
                 hostnames: hostnames.enable_dns_hostnames().and_then(AttributeBooleanValue::value).unwrap_or_default(),
             })),
-            // Both spellings of the code have been seen.
-            Err(error) if error.code().is_some_and(|code| code.eq_ignore_ascii_case("InvalidVpcID.NotFound")) => {
-                Ok(None)
-            }
+            Err(error) if error.code().is_some_and(|code| is_not_found(code, VPC)) => Ok(None),
             Err(error) => Err(call.failed(&error)),
         }
     }
@@ -86,12 +83,13 @@ fn is_in_use(state: &str) -> bool {
 }
 
 fn service(from: &ServiceDetail) -> Service {
-    let names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
+    let mut names = from.private_dns_names().iter().filter_map(|name| name.private_dns_name());
     Service {
         acceptance_required: from.acceptance_required().unwrap_or_default(),
         zone_ids: from.availability_zone_ids().iter().map(|id| id.as_str().into()).collect(),
         zone_names: from.availability_zones().to_vec(),
-        private_dns_name: from.private_dns_name().or(names.into_iter().next()).map(str::to_owned),
+        // Of several names, this is the service's own.
+        private_dns_name: from.private_dns_name().or_else(|| names.next()).map(str::to_owned),
         private_dns_verified: from
             .private_dns_name_verification_state()
             .is_none_or(|state| state.as_str() == DnsNameState::Verified.as_str()),

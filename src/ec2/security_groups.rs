@@ -1,6 +1,6 @@
 //! Security groups.
 
-use super::errors::{Call, no_special_kind};
+use super::errors::{Call, GROUP, is_not_found, no_special_kind};
 use super::{Ec2, Result, filter, from_sdk_tags, tags_at_creation};
 use crate::model::change::NewGroup;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
@@ -98,11 +98,6 @@ impl Ec2 {
     }
 }
 
-/// The EC2 API reference spells the code in several ways.
-pub(super) fn is_not_found(code: &str) -> bool {
-    matches!(code, "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" | "InvalidGroupId.NotFound")
-}
-
 /// Errors of changes of security groups.
 fn group_kind(code: &str, _: &str) -> Option<ErrorKind> {
     Some(match code {
@@ -112,7 +107,7 @@ fn group_kind(code: &str, _: &str) -> Option<ErrorKind> {
         "InvalidPermission.Duplicate" | "InvalidPermission.NotFound"
         // The next look tells.
         | "OperationInProgress" | "IncorrectState" | "InvalidID" => ErrorKind::Transient,
-        _ if is_not_found(code) => ErrorKind::GroupGone,
+        _ if is_not_found(code, GROUP) => ErrorKind::GroupGone,
         _ => return None,
     })
 }

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     GroupExists,
     /// The security group to attach, change or delete does not exist, or does not exist yet.
     GroupGone,
+    /// The VPC or a subnet does not exist, or does not exist yet.
+    NetworkGone,
     /// A security group named as the source of a rule does not exist or cannot be referenced.
     SourceUnknown,
     /// The endpoint has as many security groups as EC2 allows.

@@ -82,6 +82,14 @@ pub struct DnsEntry {
     pub hosted_zone_id: String,
 }
 
+impl DnsEntry {
+    /// Whether EC2 has not assigned the hosted zone yet. It then shows this word in place of an ID, for a private DNS name,
+    /// until the endpoint is available, and possibly longer (recorded in several regions since 2022).
+    pub fn is_zone_pending(&self) -> bool {
+        self.hosted_zone_id.eq_ignore_ascii_case("ZONEIDPENDING")
+    }
+}
+
 /// An interface endpoint as one look showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -132,15 +140,37 @@ impl Endpoint {
         entries
     }
 
-    /// The entry of the service's private DNS name.
-    pub fn private_entry(&self) -> Option<&DnsEntry> {
-        self.dns_entries.iter().find(|entry| {
-            !entry.name.starts_with(self.id.as_str()) && !entry.name.starts_with('*') && !entry.name.is_empty()
-        })
+    /// The service's private DNS names, those with a wildcard left out, in the order of the alphabet. A service of AWS can
+    /// have several.
+    pub fn private_names(&self) -> Vec<&str> {
+        let names = self.dns_entries.iter().map(|entry| entry.name.as_str());
+        let mut names: Vec<&str> = names
+            .filter(|name| !name.starts_with(self.id.as_str()) && !name.starts_with('*') && !name.is_empty())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether it is available, and EC2 still has to assign a hosted zone to one of its DNS names.
+    pub fn is_zone_pending(&self) -> bool {
+        self.state == EndpointState::Available && self.dns_entries.iter().any(DnsEntry::is_zone_pending)
+    }
+
+    /// Whether it has a private DNS name, by itself or through a wildcard.
+    pub fn has_private_name(&self, name: &str) -> bool {
+        self.private_dns && self.dns_entries.iter().any(|entry| covers(&entry.name, name) || covers(name, &entry.name))
     }
 
     /// Sorts the oldest endpoint first, in the same order for everyone.
     pub fn age_key(&self) -> (Timestamp, &EndpointId) {
         (self.created_at.unwrap_or(Timestamp::MAX), &self.id)
     }
+}
+
+/// Whether a DNS name, which may begin with a wildcard, is another name or stands for it.
+fn covers(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.trim_end_matches('.');
+    let name = name.trim_end_matches('.');
+    let below = |suffix: &str| name.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(suffix));
+    pattern.eq_ignore_ascii_case(name) || pattern.strip_prefix("*.").is_some_and(below)
 }

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum EndpointQuery {
     /// The endpoints of a service, in one VPC or in the region.
     Service(ServiceName, Option<VpcId>),
+    /// The endpoints of a VPC, of any service.
+    Vpc(VpcId),
     /// Endpoints with a tag key.
     TagKey(String),
     /// Endpoints with a tag key and value.
@@ -24,6 +26,7 @@ impl EndpointQuery {
             Self::Service(service, vpc) => {
                 endpoint.service_name == *service && vpc.as_ref().is_none_or(|vpc| endpoint.vpc_id == *vpc)
             }
+            Self::Vpc(vpc) => endpoint.vpc_id == *vpc,
             Self::TagKey(key) => endpoint.tags.contains_key(key),
             Self::Tag(key, value) => endpoint.tags.get(key) == Some(value),
             Self::Ids(ids) => ids.contains(&endpoint.id),
@@ -35,6 +38,7 @@ impl fmt::Display for EndpointQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service(service, _) => write!(f, "{service}"),
+            Self::Vpc(vpc) => write!(f, "{vpc}"),
             Self::TagKey(key) => f.write_str(key),
             Self::Tag(key, value) => write!(f, "{key}={value}"),
             Self::Ids(ids) => f.write_str(&join(ids, ", ")),

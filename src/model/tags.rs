@@ -56,6 +56,12 @@ impl Holder {
         format!("{LEAVING}{}:{until}", self.hash)
     }
 
+    /// Whether the tags contain another holder's announcement that it may still delete the endpoint.
+    pub fn has_other_leaving(&self, now: Timestamp, tags: &Tags) -> bool {
+        let own = format!("{LEAVING}{}:", self.hash);
+        Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
+    }
+
     /// The value of a reference that a request writes.
     pub fn ref_value(&self, mark: &Mark) -> String {
         format!("{} {mark}", self.name)

@@ -27,6 +27,8 @@ pub enum Verb {
         spec: EndpointSpec,
         /// The endpoint that the resource has; `None` if its physical id is not an endpoint id.
         current: Option<EndpointId>,
+        /// Whether the old properties named another VPC or another service.
+        moved: bool,
         /// Keys of tags that the old properties had and the new ones do not.
         dropped_tags: Vec<String>,
         /// What the old properties named.
@@ -110,7 +112,8 @@ impl Request {
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
                 let dropped_tags = read_tag_keys(old_properties).filter(|key| !spec.tags.contains_key(key)).collect();
-                Verb::Update { spec, current, dropped_tags, named_before: Named::read(old_properties) }
+                let moved = read_place(old_properties) != read_place(&event.properties);
+                Verb::Update { spec, current, moved, dropped_tags, named_before: Named::read(old_properties) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),

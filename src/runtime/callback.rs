@@ -1,9 +1,10 @@
-//! The way back to CloudFormation: one PUT to the presigned URL, retried until it is accepted or the time is over.
+//! The way back to CloudFormation: one PUT to the presigned URL, retried until S3 accepts or rejects it or the time is over.
 
 use super::clock::Clock;
 use crate::request::event::ResponseUrl;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 use tracing::warn;
 
@@ -38,7 +39,7 @@ impl Callback {
     /// one.
     ///
     /// # Errors
-    /// [`Undelivered`] if the deadline came first.
+    /// [`Undelivered`] if S3 rejected the answer, or the deadline came first.
     pub async fn put(
         &self,
         url: &ResponseUrl,
@@ -51,21 +52,32 @@ impl Callback {
         loop {
             attempts += 1;
             let request = self.client.put(url.expose()).timeout(ATTEMPT).body(body.to_owned()).send();
-            let last = match clock.until(deadline, request).await {
+            let (last, rejected) = match clock.until(deadline, request).await {
                 Some(Ok(answer)) if answer.status().is_success() => return Ok(()),
-                Some(Ok(answer)) => format!("status {}", answer.status()),
-                Some(Err(error)) => describe(error),
-                None => "no response before the deadline".to_owned(),
+                Some(Ok(answer)) => (format!("status {}", answer.status()), is_rejection(answer.status())),
+                Some(Err(error)) => (describe(error), false),
+                None => ("no response before the deadline".to_owned(), false),
             };
             warn!(step = "answer", attempts, "CloudFormation did not accept the response: {last}");
-            let jitter = pause * (attempts % 4) / 4;
-            if clock.now().saturating_add(pause + jitter).is_ok_and(|next| next >= deadline) {
-                return Err(Undelivered { attempts: attempts.unsigned_abs(), last });
+            let next = pause + jitter(pause);
+            if rejected || clock.now().saturating_add(next).is_ok_and(|next| next >= deadline) {
+                return Err(Undelivered { attempts, last });
             }
-            clock.sleep(pause + jitter).await;
+            clock.sleep(next).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
+}
+
+/// Whether the same request would be rejected again, such as one whose signature has expired.
+fn is_rejection(status: StatusCode) -> bool {
+    status.is_client_error() && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// A random part of a pause, from the random state of the standard hash maps.
+fn jitter(pause: SignedDuration) -> SignedDuration {
+    let draw = RandomState::new().build_hasher().finish() % 1_000;
+    pause * i32::try_from(draw).unwrap_or_default() / 1_000
 }
 
 /// Words an error without the URL, which the crate's own message ends with.

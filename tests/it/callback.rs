@@ -89,9 +89,37 @@ async fn a_failed_put_is_retried() {
     assert_eq!(bodies, ["{\"Status\":\"SUCCESS\"}"; 3]);
 }
 
+/// S3 rejects a signature that has expired, and rejects it again.
+#[tokio::test]
+async fn a_rejected_answer_is_not_put_again() {
+    for status in ["400 Bad Request", "403 Forbidden", "404 Not Found"] {
+        let (url, received) = server(vec![Reply::Status(status), Reply::Status("200 OK")]);
+        let undelivered = put(&url, 600).await.unwrap_err();
+        assert_eq!(undelivered.attempts, 1, "{status}");
+        assert!(undelivered.last.contains(status), "{undelivered}");
+        assert_eq!(received.try_iter().count(), 1, "{status}");
+    }
+    for status in ["408 Request Timeout", "429 Too Many Requests"] {
+        let (url, _received) = server(vec![Reply::Status(status), Reply::Status("200 OK")]);
+        put(&url, 30).await.unwrap();
+    }
+}
+
+/// Many functions may have to put their answers at the same moment.
+#[tokio::test(start_paused = true)]
+async fn no_two_answers_are_put_again_after_the_same_pauses() {
+    let mut took = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let begun = tokio::time::Instant::now();
+        put("not a url", 120).await.unwrap_err();
+        took.insert(begun.elapsed());
+    }
+    assert_eq!(took.len(), 10, "{took:?}");
+}
+
 #[tokio::test]
 async fn delivery_ends_at_the_deadline_and_the_error_does_not_contain_the_url() {
-    let (url, _received) = server(vec![Reply::Status("403 Forbidden"); 2]);
+    let (url, _received) = server(vec![Reply::Status("503 Slow Down"); 2]);
     let undelivered = put(&url, 1).await.unwrap_err();
     assert!(undelivered.attempts >= 1);
     let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

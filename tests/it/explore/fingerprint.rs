@@ -161,6 +161,7 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
         (
             record.tagged,
+            record.announced_by_other,
             record.deleting_since.map(|when| if patient { ago(&when, 2 * in_flight) } else { 0 }),
             fresh(record.withdrawn),
         )

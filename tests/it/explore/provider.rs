@@ -117,6 +117,7 @@ fn facts() -> Facts {
     facts.insert(FactValue::Vpc(Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() })));
     facts.insert(FactValue::VpcDns(Some(VpcDns { support: true, hostnames: true })));
     facts.insert(FactValue::Subnets(vec![subnet]));
+    facts.insert(FactValue::Neighbors(Vec::new()));
     for number in 1..=2 {
         let place = (VPC.into(), managed_group_name(&ServiceName::from(service(number))));
         facts.insert(FactValue::ManagedGroup(place, None));

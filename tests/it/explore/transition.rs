@@ -92,7 +92,7 @@ impl State {
         let mut observed = Observed { at: self.deliveries[number].clock(now), endpoints: self.ec2.look(now, choices) };
         let delivery = &mut self.deliveries[number];
         filter(delivery, &mut observed);
-        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, Ok(&observed));
+        Rc::make_mut(&mut delivery.journal).observe(&delivery.request, &observed);
         let mut decided = decide(&scenario.planted, delivery, &observed, None);
         if let Ok(Next::Read(facts)) = &decided
             && facts[..] == [Fact::Marks]
