@@ -181,7 +181,7 @@ class Run:
         self.deployed("tags: the stack is created", stack, template)
         (endpoint,), outputs = self.endpoints(vpc), stack.outputs
         user_tags = lambda one: {k: v for k, v in one["tags"].items() if not k.startswith(f"{PROVIDER}:")}
-        self.equal("tags: the endpoint has the tags", user_tags(endpoint), {"team": "orders", "stage": "test"})
+        self.equal("tags: the endpoint has the tags", user_tags(endpoint), {"Name": OWN_GROUP, "team": "orders", "stage": "test"})
         (answer,) = [one["answer"] for one in self.exchanges(stack)]
         self.equal("attributes: the response has exactly these attributes", sorted(answer["Data"]), sorted(ATTRIBUTES))
         expected = {"EndpointId": endpoint["id"], "Ref": endpoint["id"], "VpcId": vpc.id, "ServiceName": SERVICE,
@@ -197,7 +197,7 @@ class Run:
         template = application(given_group(vpc, Tags=[{"Key": "team", "Value": "billing"}]))
         self.deployed("tags: the stack is updated", stack, template, "UPDATE_COMPLETE")
         self.equal("tags: the tags are updated in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
-                   [(endpoint["id"], {"team": "billing"})])
+                   [(endpoint["id"], {"Name": OWN_GROUP, "team": "billing"})])
         self.gone("tags", stack, vpc)
 
     def failed_update(self):
@@ -278,7 +278,7 @@ class Run:
         (endpoint,), (group,) = self.endpoints(vpc), self.cloud.own_groups(vpc)
         self.equal("own group: there is one security group, named after the service",
                    (group["name"], endpoint["group_ids"]), (OWN_GROUP, [group["id"]]))
-        self.equal("own group: it has the `owned` tag", list(group["tags"]), [f"{PROVIDER}:owned"])
+        self.equal("own group: it has a name and the `owned` tag", sorted(group["tags"]), ["Name", f"{PROVIDER}:owned"])
         self.equal("own group: it allows TCP port 4000 from the VPC", group["allows"], rule([vpc.cidr]))
         self.equal("own group: both stacks have it as an output, and no warnings",
                    [(stack.outputs["SecurityGroupIds"], stack.outputs["Warnings"]) for stack in (shop, reports)],

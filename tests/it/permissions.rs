@@ -10,6 +10,9 @@ fn plain() -> Value {
     with(properties(), json!({ "SecurityGroupIds": null }))
 }
 
+/// A subnet in the zone of `SUBNET_AZ1`, where a story adds it.
+const SIBLING: &str = "subnet-0a1c11111111111c2";
+
 fn limited(seconds: u32) -> Value {
     json!({ "ServiceTimeout": seconds })
 }
@@ -193,7 +196,7 @@ async fn deploying_again_is_said_to_continue_only_where_it_does() {
 }
 
 /// Warnings of a stack that joins an endpoint of somebody else in all zones, with `GROUP`.
-async fn on_a_foreign_one(wish: &Value) -> String {
+async fn on_a_foreign_endpoint(wish: &Value) -> String {
     let cloud = Cloud::new();
     let subnet_ids = vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()];
     let group_ids = vec![GROUP.to_owned(), "sg-0a1def1111111111a".to_owned()];
@@ -203,7 +206,7 @@ async fn on_a_foreign_one(wish: &Value) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_allowed_beyond_what_was_asked_is_warned_of() {
+async fn a_warning_names_sources_that_are_allowed_beyond_those_requested() {
     // Shared: the first stack allows the whole VPC.
     let narrow = with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }));
     let cloud = Cloud::new();
@@ -226,14 +229,15 @@ async fn whoever_is_allowed_beyond_what_was_asked_is_warned_of() {
     assert_eq!(halves.data["Warnings"], "");
 
     // Foreign.
-    let warnings = on_a_foreign_one(&with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }))).await;
+    let warnings = on_a_foreign_endpoint(&with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }))).await;
     assert_says(&warnings, &[GROUP, "10.0.0.0/16"]);
-    let warnings = on_a_foreign_one(&with(plain(), json!({ "AllowedCidrs": ["10.0.0.0/8", "100.64.0.0/10"] }))).await;
+    let warnings =
+        on_a_foreign_endpoint(&with(plain(), json!({ "AllowedCidrs": ["10.0.0.0/8", "100.64.0.0/10"] }))).await;
     assert_silent(&warnings, &["10.0.0.0/16"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_else_stays_different_is_warned_of() {
+async fn a_warning_names_everything_else_that_stays_different() {
     let cloud = Cloud::new();
     let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
     let tags = |keys: &[&str]| -> Value { keys.iter().map(|key| json!({ "Key": key, "Value": "1" })).collect() };
@@ -254,10 +258,9 @@ async fn whatever_else_stays_different_is_warned_of() {
     assert_eq!(cloud.endpoint().tags["cost"], "1");
 
     // On a foreign endpoint: zones, groups, and another subnet than the one that is pinned.
-    let warnings = on_a_foreign_one(&with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1"] }))).await;
+    let warnings = on_a_foreign_endpoint(&with(properties(), json!({ "AvailabilityZoneIds": ["use1-az1"] }))).await;
     assert_says(&warnings, &["use1-az2", SUBNET_AZ2, "sg-0a1def1111111111a"]);
-    assert_silent(&on_a_foreign_one(&plain()).await, &["sg-", "subnet-"]);
-    const SIBLING: &str = "subnet-0a1c11111111111c2";
+    assert_silent(&on_a_foreign_endpoint(&plain()).await, &["sg-", "subnet-"]);
     let cloud = Cloud::of(|world| {
         let mut sibling = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
         sibling.id = SIBLING.to_owned();
