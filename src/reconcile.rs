@@ -142,7 +142,8 @@ impl Reconciler<'_> {
         let values = try_join_all(facts.iter().map(|fact| self.fetch(fact)));
         let both = Box::pin(async { tokio::try_join!(endpoints, values) });
         let looked = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
-        let (found, values) = looked.unwrap_or_else(|| Err(too_slow()))?;
+        let (found, values) = looked
+            .unwrap_or_else(|| Err(Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), TOO_SLOW)))?;
         // Several queries may find the same endpoint.
         let by_id: BTreeMap<EndpointId, Endpoint> =
             found.into_iter().flatten().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
@@ -296,8 +297,4 @@ impl Reconciler<'_> {
         info!(step, endpoint_id, "{what}");
         self.state.progress.step = what;
     }
-}
-
-fn too_slow() -> Ec2Error {
-    Ec2Error::no_answer("DescribeVpcEndpoints", "one look".to_owned(), TOO_SLOW)
 }

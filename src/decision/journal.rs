@@ -155,7 +155,7 @@ impl Journal {
             }
             Action::Authorize(id, _) => self.group_mut(id).authorized = true,
             Action::Revoke(id, _) => self.group_mut(id).revoked = true,
-            Action::DeleteGroup(id) => self.group_mut(id).gone = true,
+            Action::DeleteGroup(id) => self.group_mut(id).gone = Some(now),
             Action::RemoveMark(id) => {
                 self.marks.removed.insert(id.clone());
                 self.marks.last = Some(now);
@@ -191,7 +191,9 @@ impl Journal {
         let given = request.spec().map(|spec| spec.group_ids.as_slice()).unwrap_or_default();
         for id in ids.iter().filter(|id| !given.contains(id)) {
             let record = self.group_mut(id);
-            record.gone |= record.created.is_none_or(|created| !may_predate(now, created));
+            if record.created.is_none_or(|created| !may_predate(now, created)) {
+                record.gone = Some(now);
+            }
         }
     }
 
@@ -258,7 +260,7 @@ impl Journal {
 
     /// The managed security group that this event has created and that still exists.
     pub fn created_group(&self) -> Option<&GroupId> {
-        self.groups.iter().rfind(|(_, record)| record.created.is_some() && !record.gone).map(|(id, _)| id)
+        self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
     }
 
     /// Whether this event has created a managed security group, existing or not.

@@ -37,8 +37,8 @@ impl ManagedGroup<'_> {
     }
 
     fn found(&self) -> Unless<Option<&SecurityGroup>> {
-        let (place, View { facts, journal, .. }) = (self.place(), self.view);
-        match facts.managed_group(&place)?.filter(|group| !journal.group(&group.id).gone) {
+        let (place, View { observed, facts, journal }) = (self.place(), self.view);
+        match facts.managed_group(&place)?.filter(|group| !journal.group(&group.id).is_gone(observed.at)) {
             Some(group) if !group.is_owned() => {
                 Err(Refusal::GroupNameTaken { group: group.id.clone(), name: place.1, vpc: place.0 }.into())
             }
@@ -166,7 +166,7 @@ pub(super) fn clean_up(
         let shown = facts.managed_group(place)?.filter(|group| group.is_owned()).map(|group| &group.id);
         let Some(id) = shown.or_else(|| journal.created_group()) else { continue };
         let record = journal.group(id);
-        if record.gone || is_used(id) {
+        if record.is_gone(observed.at) || is_used(id) {
             continue;
         }
         match record.in_use {

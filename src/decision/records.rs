@@ -65,8 +65,8 @@ pub struct GroupRecord {
     pub rules_unknown: bool,
     /// Surplus rules were removed.
     pub revoked: bool,
-    /// It no longer exists, whatever a look shows.
-    pub gone: bool,
+    /// When EC2 said that it does not exist.
+    pub gone: Option<Timestamp>,
     /// EC2 refuses to delete it because something uses it.
     pub in_use: Option<Refused>,
 }
@@ -158,5 +158,13 @@ impl EndpointRecord {
     /// longer than what it created. An endpoint that no look shows within the read lag is one of those.
     pub fn is_dead_replay(&self, at: Timestamp) -> bool {
         self.created_gone || (!self.seen && self.created.is_some_and(|created| !may_predate(at, created)))
+    }
+}
+
+impl GroupRecord {
+    /// Whether it does not exist although a look at `at` shows it. A later look that shows it is right: EC2 did not know it
+    /// yet, because another stack had created it a moment before.
+    pub fn is_gone(&self, at: Timestamp) -> bool {
+        self.gone.is_some_and(|when| may_predate(at, when))
     }
 }
