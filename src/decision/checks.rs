@@ -218,7 +218,7 @@ impl Provision<'_> {
         let mut more: BTreeMap<&GroupId, BTreeSet<&Source>> = BTreeMap::new();
         for group in groups {
             // EC2 may still show a rule that this event has removed.
-            let removed = |rule: &Rule| rule.is_ours && self.view.journal.group(&group.id).revoked;
+            let removed = |rule: &Rule| rule.is_ours && self.view.journal.group(&group.id).revoked.is_some();
             let rules = group.rules.iter().filter(|rule| rule.allows(self.spec.port) && !removed(rule));
             for rule in rules.filter(|rule| !is_asked(&rule.source)) {
                 more.entry(&group.id).or_default().insert(&rule.source);

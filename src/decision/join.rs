@@ -91,7 +91,8 @@ impl Provision<'_> {
         let removed = &journal.endpoint(&endpoint.id).announcements_removed;
         let shown_late = |key: &String| removed.get(key).is_some_and(|when| observed.may_predate(*when));
         let announcements = Announcements::at(observed.at, &endpoint.tags);
-        if announcements.pending.iter().any(|key| !shown_late(key)) {
+        let own = journal.endpoint(&endpoint.id).standing_announcements();
+        if announcements.pending.iter().any(|key| !shown_late(key) && !own.contains(key)) {
             return Err(wait(Reason::Announcement(endpoint.id.clone()), LAG_POLL).into());
         }
         let keys: Vec<String> = announcements.expired.into_iter().filter(|key| !shown_late(key)).collect();

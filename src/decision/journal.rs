@@ -154,7 +154,7 @@ impl Journal {
                 }
             }
             Action::Authorize(id, _) => self.group_mut(id).authorized = true,
-            Action::Revoke(id, _) => self.group_mut(id).revoked = true,
+            Action::Revoke(id, _) => self.group_mut(id).revoked = Some(now),
             Action::DeleteGroup(id) => self.group_mut(id).gone = Some(now),
             Action::RemoveMark(id) => {
                 self.marks.removed.insert(id.clone());

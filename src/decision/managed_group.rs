@@ -103,7 +103,7 @@ impl ManagedGroup<'_> {
         let record = journal.group(id);
         // A group that was created a moment ago has no rules, unless another stack has added some since.
         let is_empty = journal.created_group() == Some(id) && !record.rules_unknown;
-        let narrow = relation == Relation::Exclusive && !record.revoked && !is_empty;
+        let narrow = relation == Relation::Exclusive && record.revoked.is_none() && !is_empty;
         // EC2 may not show yet what this event has written.
         if record.authorized && !narrow {
             return Ok(());

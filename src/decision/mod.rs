@@ -29,6 +29,7 @@ pub mod journal;
 mod managed_group;
 mod mark;
 mod moves;
+mod narrow;
 pub mod outcome;
 mod placement;
 mod poll;

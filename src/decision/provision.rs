@@ -5,6 +5,7 @@ use super::difference::{Difference, Relation, difference};
 use super::facts::GroupPlace;
 use super::gone::Gone;
 use super::managed_group::{ManagedGroup, clean_up};
+use super::narrow::split;
 use super::outcome::{Outcome, Ready};
 use super::placement::Placement;
 use super::poll::{LAG_POLL, POLL, pending_poll};
@@ -103,31 +104,55 @@ impl Provision<'_> {
         let relation = self.relation(endpoint);
         let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
             Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => Vec::new(),
-            Some(group) => vec![group.for_endpoint(relation)?],
+            // What is missing is added at once; what is too much is removed last.
+            Some(group) => vec![group.for_endpoint(Relation::Shared)?],
             None => self.gone.without_groups(&self.spec.group_ids),
         };
         let Difference { change, tags, warnings } =
             difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
         let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
         self.reject_too_many_groups(endpoint, change.as_ref())?;
+        let (wider, narrower) = change.map_or((None, None), |change| split(change, endpoint));
+        let change = wider.as_ref().or(narrower.as_ref());
         if let Some(modified) = &record.modified {
             if observed.may_predate(modified.at) {
                 return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
             }
-            if modified.attempts >= CHANGE_ATTEMPTS_MAX && change.as_ref() == Some(&modified.change) {
+            if modified.attempts >= CHANGE_ATTEMPTS_MAX && change == Some(&modified.change) {
                 let (change, attempts) = (modified.change.to_string(), modified.attempts);
                 return Err(Refusal::ChangeWithoutEffect { endpoint: id.clone(), change, attempts }.into());
             }
         }
-        if let Some(change) = change {
+        if let Some(change) = wider {
             if change.private_dns == Some(true) {
                 self.wait_for_name(&endpoint.vpc_id)?;
             }
             return Err(Action::ModifyEndpoint(id.clone(), change).into());
         }
+        if let Some(change) = narrower {
+            return Err(self.narrow(endpoint, Action::ModifyEndpoint(id.clone(), change)));
+        }
+        self.remove_surplus_rules(endpoint, relation)?;
+        self.withdraw(endpoint)?;
         match tags.filter(|_| !record.tagged) {
             Some(tags) => Err(Action::Tag(id.clone(), TagAction::UserTags(tags)).into()),
             None => Ok(warnings),
+        }
+    }
+
+    fn remove_surplus_rules(&self, endpoint: &Endpoint, relation: Relation) -> Unless<()> {
+        let Some(group) = self.managed_group(&endpoint.vpc_id).filter(|_| relation == Relation::Exclusive) else {
+            return Ok(());
+        };
+        if self.has_no_room_for_the_managed_group(endpoint)? {
+            return Ok(());
+        }
+        match group.for_endpoint(relation) {
+            Err(Interrupt::Do(next)) => match *next {
+                Next::Act(action @ Action::Revoke(..)) => Err(self.narrow(endpoint, action)),
+                next => Err(next.into()),
+            },
+            other => other.map(drop),
         }
     }
 

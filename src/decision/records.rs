@@ -64,7 +64,7 @@ pub struct GroupRecord {
     /// An attempt to add rules got no answer, so it may have them all the same.
     pub rules_unknown: bool,
     /// Surplus rules were removed.
-    pub revoked: bool,
+    pub revoked: Option<Timestamp>,
     /// When EC2 said that it does not exist.
     pub gone: Option<Timestamp>,
     /// EC2 refuses to delete it because something uses it.

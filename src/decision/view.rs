@@ -87,6 +87,8 @@ pub enum Reason {
     RunningCreate,
     /// Other resources may be about to join the endpoint.
     Joiners(EndpointId),
+    /// Other resources may be about to join the endpoint, from which something is to be taken away.
+    JoinersOfNarrowed(EndpointId),
     Deleting(EndpointId),
     /// Something still uses the security group that the provider manages.
     GroupInUse(GroupId),
@@ -110,6 +112,9 @@ impl fmt::Display for Reason {
             }
             Self::NothingYet => f.write_str("looking again for an endpoint with this resource's reference"),
             Self::Joiners(id) => write!(f, "waiting to see whether another stack joins {id} before deleting it"),
+            Self::JoinersOfNarrowed(id) => {
+                write!(f, "waiting to see whether another stack joins {id} before taking something away from it")
+            }
             Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
             Self::OtherCreator(group) => {

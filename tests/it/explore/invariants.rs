@@ -1,14 +1,17 @@
 //! The invariants: what holds at every moment, when a stack gets a successful response, and when a history has ended.
 
-use super::cloudformation::{Spec, Stack, holder, name};
+use super::cloudformation::{Operation, Spec, Stack, holder, name};
 use super::ec2::LAG;
 use super::endpoint::Lifecycle;
-use super::provider::service;
+use super::provider::{GROUPS, service};
 use super::state::{Checked, LEAVING, REFERENCE, State};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::tags::{self, Tags};
+
+/// The one operation of a stack that must not change what it has.
+const CLEAN_UP: Operation = Operation::CleanUpFailed;
 
 impl State {
     /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a function of a Create writes for the first time
@@ -55,6 +58,27 @@ impl State {
                     return Err(format!("{} has lost its reference on {id}", name(number)));
                 }
             }
+            self.check_still_as_promised(number, stack)?;
+        }
+        Ok(())
+    }
+
+    /// What a successful response has promised stays true until the stack itself asks for something else.
+    fn check_still_as_promised(&self, number: usize, stack: &Stack) -> Checked<()> {
+        let (Some(id), Some(spec)) = (&stack.promised, stack.spec) else { return Ok(()) };
+        let updates = self.deliveries.iter().any(|delivery| delivery.stack == number && delivery.operation != CLEAN_UP);
+        let Some(record) = self.ec2.endpoints.get(id).filter(|record| record.exists(self.now) && !updates) else {
+            return Ok(());
+        };
+        let Some(body) = record.body.at(self.now) else { return Ok(()) };
+        if tags::owner(&record.tags_at(self.now)).is_none() {
+            return Ok(());
+        }
+        if spec.private_dns && !body.private_dns {
+            return Err(format!("{} has lost the private DNS of {id}", name(number)));
+        }
+        if !body.groups.iter().any(|group| group.as_str() == GROUPS[spec.group]) {
+            return Err(format!("{} has lost its security group on {id}", name(number)));
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> 
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 19] = [
+pub(super) const ALL: [PlantedFault; 22] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -245,6 +245,27 @@ pub(super) const ALL: [PlantedFault; 19] = [
         decision: |next, _| match next {
             Next::Act(Action::Tag(id, TagAction::Release(_))) => Next::Act(Action::Tag(id, TagAction::Release(None))),
             other => other,
+        },
+        ..NONE
+    },
+    PlantedFault {
+        name: "narrowing is not announced",
+        found_in: "one turns private DNS off while the other joins, without failures, in steps of 5 s",
+        skipped: |action| matches!(action, Action::Tag(_, TagAction::Announce(_))),
+        ..NONE
+    },
+    PlantedFault {
+        name: "narrowing does not wait after its announcement",
+        found_in: "one turns private DNS off while the other joins, without failures, in steps of 5 s",
+        recorded_at: |action, at| backdate_announcement(action, at, ANNOUNCEMENT_SETTLE),
+        ..NONE
+    },
+    PlantedFault {
+        name: "the announcement is withdrawn before the narrowing is shown",
+        found_in: "one turns private DNS off while the other joins, without failures, in steps of 5 s",
+        recorded_at: |action, at| match action {
+            Action::ModifyEndpoint(..) => at - READ_LAG,
+            _ => at,
         },
         ..NONE
     },

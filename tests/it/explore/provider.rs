@@ -25,7 +25,7 @@ use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNET: &str = "subnet-00000000000000001";
-const GROUPS: [&str; 2] = ["sg-00000000000000001", "sg-00000000000000002"];
+pub(super) const GROUPS: [&str; 2] = ["sg-00000000000000001", "sg-00000000000000002"];
 const ZONE: &str = "use1-az1";
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";

@@ -6,7 +6,24 @@ use crate::explore::scenario::{Existing, Scenario};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let other_group = Spec { group: 1, ..SPEC };
+    let without_dns = Spec { private_dns: false, ..SPEC };
     vec![
+        Scenario {
+            endpoints: vec![owned(&[0])],
+            failures: 1,
+            ..base(
+                "one turns private DNS off while the other joins",
+                vec![vec![plan(Operation::Update(without_dns), &[0])], vec![create(&every(5, 50))]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[0])],
+            failures: 1,
+            ..base(
+                "one replaces its security group while the other joins",
+                vec![vec![plan(Operation::Update(other_group), &[0])], vec![create(&every(5, 50))]],
+            )
+        },
         Scenario {
             endpoints: vec![owned(&[0])],
             failures: 1,

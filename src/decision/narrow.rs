@@ -1,0 +1,92 @@
+//! Taking something away from an endpoint that another stack may be joining: a subnet, a security group, a rule, or private
+//! DNS.
+//!
+//! A stack that has joined relies on what it found. So narrowing is announced and settled as a deletion is: announce, wait
+//! `2 L`, look for the last time. If no other holder shows up, narrow, wait `L`, and withdraw the announcement. A stack that
+//! joins meanwhile either shows up in the last look, or sees the announcement and waits until it is withdrawn; by then a
+//! look shows what was taken away, and the stack adds what it needs (`docs/sharing.md`).
+
+use super::action::{Action, TagAction};
+use super::poll::LAG_POLL;
+use super::provision::Provision;
+use super::view::{Interrupt, Reason, Unless, View, wait};
+use crate::model::change::Change;
+use crate::model::endpoint::Endpoint;
+use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, may_predate};
+use jiff::Timestamp;
+
+/// Security groups that EC2 allows on a network interface by default.
+const GROUPS_PER_INTERFACE: usize = 5;
+
+impl Provision<'_> {
+    /// The next step toward an action that narrows an endpoint without other holders.
+    pub(super) fn narrow(&self, endpoint: &Endpoint, action: Action) -> Interrupt {
+        let View { observed, journal, .. } = self.view;
+        let (at, id, record) = (observed.at, &endpoint.id, journal.endpoint(&endpoint.id));
+        let after = |moment: Timestamp, span| moment.saturating_add(span).unwrap_or(Timestamp::MAX);
+        let announce = || {
+            let until = after(at, ANNOUNCEMENT_SETTLE + ANNOUNCEMENT_WINDOW);
+            Action::Tag(id.clone(), TagAction::Announce(until)).into()
+        };
+        match record.announced {
+            None if record.withdrawn.is_some_and(|when| may_predate(at, when)) => {
+                wait(Reason::ReadLag(id.clone()), LAG_POLL).into()
+            }
+            None => announce(),
+            Some(announced) => {
+                let last_look = after(announced.written, ANNOUNCEMENT_SETTLE);
+                if at < last_look {
+                    wait(Reason::JoinersOfNarrowed(id.clone()), last_look.duration_since(at)).into()
+                } else if announced.until.duration_since(at) < CALL_LIMIT + CALL_LIMIT {
+                    announce()
+                } else {
+                    action.into()
+                }
+            }
+        }
+    }
+
+    /// Withdraws this event's announcement once a look of a stack that joins shows what was taken away.
+    pub(super) fn withdraw(&self, endpoint: &Endpoint) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+        let keys = record.standing_announcements();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let modified = record.modified.as_ref().map(|modified| modified.at);
+        let revoked = endpoint.group_ids.iter().filter_map(|id| journal.group(id).revoked);
+        if revoked.chain(modified).any(|when| observed.may_predate(when)) {
+            return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
+        }
+        Err(Action::Tag(id.clone(), TagAction::RemoveAnnouncements(keys)).into())
+    }
+}
+
+/// Splits a change into what only adds, which happens at once, and what takes something away. They stay together where EC2
+/// needs them in one call: a change of the address type, and more security groups than fit beside the old ones.
+pub(super) fn split(change: Change, endpoint: &Endpoint) -> (Option<Change>, Option<Change>) {
+    let some = |change: Change| (!change.is_empty()).then_some(change);
+    let takes_away =
+        !change.remove_subnets.is_empty() || !change.remove_groups.is_empty() || change.private_dns == Some(false);
+    if !takes_away {
+        return (some(change), None);
+    }
+    let too_many_groups = endpoint.group_ids.len() + change.add_groups.len() > GROUPS_PER_INTERFACE;
+    if change.ip_address_type.is_some() || too_many_groups {
+        return (None, some(change));
+    }
+    let wider = Change {
+        add_subnets: change.add_subnets.clone(),
+        add_groups: change.add_groups.clone(),
+        private_dns: change.private_dns.filter(|on| *on),
+        ..Change::default()
+    };
+    let narrower = Change {
+        remove_subnets: change.remove_subnets,
+        remove_groups: change.remove_groups,
+        private_dns: change.private_dns.filter(|on| !on),
+        ..Change::default()
+    };
+    (some(wider), some(narrower))
+}
