@@ -82,12 +82,11 @@ impl Action {
 
     /// How long it may take: each of its calls takes up to [`CALL_LIMIT`].
     pub fn time_limit(&self) -> SignedDuration {
-        match self {
-            Self::Tag(_, TagAction::UserTags(change)) if !change.set.is_empty() && !change.unset.is_empty() => {
-                CALL_LIMIT + CALL_LIMIT
-            }
-            _ => CALL_LIMIT,
-        }
+        let two_calls = matches!(
+            self,
+            Self::Tag(_, TagAction::UserTags(change)) if !change.set.is_empty() && !change.unset.is_empty()
+        );
+        if two_calls { CALL_LIMIT + CALL_LIMIT } else { CALL_LIMIT }
     }
 
     /// The security groups that have to exist for it.

@@ -150,7 +150,7 @@ impl Provision<'_> {
         match group.for_endpoint(relation) {
             Err(Interrupt::Do(next)) => match *next {
                 Next::Act(action @ Action::Revoke(..)) => Err(self.narrow(endpoint, action)),
-                next => Err(next.into()),
+                next @ (Next::Read(_) | Next::Wait(_) | Next::Act(_) | Next::Done(_)) => Err(next.into()),
             },
             other => other.map(drop),
         }

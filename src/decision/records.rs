@@ -56,7 +56,6 @@ pub struct EndpointRecord {
 
 /// What this event has done to a security group that the provider manages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent observations")]
 pub struct GroupRecord {
     pub created: Option<Timestamp>,
     /// Missing rules were added.

@@ -36,7 +36,7 @@ async fn an_event_creates_at_most_three_endpoints() {
     let cloud = Cloud::new();
     // What is created never shows up.
     cloud.sim.on_call(|call| match call.action.as_str() {
-        "DescribeVpcEndpoints" => Verdict::Stale(Duration::from_secs(86_400)),
+        "DescribeVpcEndpoints" => Verdict::Stale(Duration::from_hours(24)),
         _ => Verdict::Proceed,
     });
     let wish = with(properties(), json!({ "PrivateDnsEnabled": false }));
@@ -68,7 +68,7 @@ async fn a_joiner_that_knew_of_the_deletion_and_did_not_see_it_creates_an_endpoi
             return Verdict::Delay(Duration::from_secs(8));
         }
         let since = deleted_at.map(|at| call.at.saturating_sub(at));
-        let outage = Duration::from_secs(8)..Duration::from_secs(60);
+        let outage = Duration::from_secs(8)..Duration::from_mins(1);
         if since.is_some_and(|since| outage.contains(&since)) { Verdict::unavailable() } else { Verdict::Proceed }
     });
     let join = async {

@@ -80,6 +80,7 @@ pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Stack {
     pub(super) plan: VecDeque<Planned>,
     /// When the next event is sent.
