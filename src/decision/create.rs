@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::difference::Relation;
 use super::facts::Fact;
+use super::managed_group::first_tags;
 use super::poll::{LAG_POLL, POLL};
 use super::provision::Provision;
 use super::records::Refused;
@@ -11,9 +12,7 @@ use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
-use crate::model::security_group::managed_group_name;
-use crate::model::tags::{Holder, NAME, OWNED, Tags, is_held};
-use crate::request::spec::EndpointSpec;
+use crate::model::tags::is_held;
 use jiff::SignedDuration;
 
 /// How long a private DNS name may be refused before it counts as someone else's.
@@ -180,13 +179,4 @@ impl Provision<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// The tags of what the provider creates for a resource. All are there from the first moment, because organizations may
-/// require some of them.
-pub(super) fn first_tags(spec: &EndpointSpec, holder: &Holder) -> Tags {
-    let mut tags = Tags::from([(NAME.to_owned(), managed_group_name(&spec.service_name))]);
-    tags.extend(spec.tags.clone());
-    tags.insert(OWNED.to_owned(), holder.hash.clone());
-    tags
 }

@@ -1,7 +1,6 @@
 //! What a denial means: that a permission is missing, or that IAM does not know it yet.
 
 use super::action::{Action, TagAction};
-use super::journal::Journal;
 use crate::model::ec2_error::ErrorKind;
 use crate::model::ids::EndpointId;
 use jiff::{SignedDuration, Timestamp};
@@ -11,19 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 const NEW_ROLE_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Whether a permission that is denied may still come by itself.
-pub(super) fn role_may_be_new(journal: &Journal, now: Timestamp) -> bool {
-    now.duration_since(journal.started()) < NEW_ROLE_PATIENCE
+pub(super) fn role_may_be_new(started: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(started) < NEW_ROLE_PATIENCE
 }
 
-/// The foreign endpoint that the role must not tag, for example because of an organization's policy. The provider never
-/// deletes such an endpoint, so the reference protects nothing, and a resource can do without.
-pub(super) fn reference_denied<'a>(
+/// The endpoint that the role must not tag, for example because of an organization's policy. If it is foreign, the provider
+/// never deletes it, so the reference protects nothing, and a resource can do without.
+pub(super) fn reference_denied(
     kind: ErrorKind,
-    action: &'a Action,
-    journal: &Journal,
+    action: &Action,
+    started: Timestamp,
     now: Timestamp,
-) -> Option<&'a EndpointId> {
+) -> Option<&EndpointId> {
     let Action::Tag(id, TagAction::Join) = action else { return None };
-    let denied = kind == ErrorKind::Denied && !role_may_be_new(journal, now);
-    (denied && !journal.endpoint(id).owned).then_some(id)
+    (kind == ErrorKind::Denied && !role_may_be_new(started, now)).then_some(id)
 }

@@ -9,8 +9,8 @@ mod conclusions;
 use super::action::{Action, Created, TagAction};
 use super::denial::reference_denied;
 use super::facts::{Facts, GroupPlace};
+use super::observed::Observed;
 use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, MarkRecord, Modified, Refused};
-use super::view::Observed;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::ids::{EndpointId, GroupId};
 use crate::model::protocol::may_predate;
@@ -80,7 +80,8 @@ impl Journal {
             }
             Err(error) => {
                 self.changed |= error.kind.leaves_it_open();
-                if let Some(id) = reference_denied(error.kind, action, self, now) {
+                let denied = reference_denied(error.kind, action, self.started, now);
+                if let Some(id) = denied.filter(|id| !self.endpoint(id).owned) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
                 }
                 self.record_error(request, action, error.kind, now);

@@ -2,7 +2,6 @@
 //! for, and deleted after the endpoint.
 
 use super::action::Action;
-use super::create::first_tags;
 use super::difference::Relation;
 use super::facts::{Fact, GroupPlace};
 use super::gone::Gone;
@@ -13,7 +12,7 @@ use crate::model::change::NewGroup;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId};
 use crate::model::security_group::{SecurityGroup, Source, managed_group_name};
-use crate::model::tags::{Holder, Tags};
+use crate::model::tags::{Holder, NAME, OWNED, Tags};
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -178,4 +177,13 @@ pub(super) fn clean_up(
         }
     }
     Ok(())
+}
+
+/// The tags of what the provider creates for a resource. All are there from the first moment, because organizations may
+/// require some of them.
+pub(super) fn first_tags(spec: &EndpointSpec, holder: &Holder) -> Tags {
+    let mut tags = Tags::from([(NAME.to_owned(), managed_group_name(&spec.service_name))]);
+    tags.extend(spec.tags.clone());
+    tags.insert(OWNED.to_owned(), holder.hash.clone());
+    tags
 }

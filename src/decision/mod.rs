@@ -30,6 +30,7 @@ mod managed_group;
 mod mark;
 mod moves;
 mod narrow;
+pub mod observed;
 pub mod outcome;
 mod placement;
 mod poll;

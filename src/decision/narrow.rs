@@ -10,13 +10,9 @@ use super::action::{Action, TagAction};
 use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::view::{Interrupt, Reason, Unless, View, wait};
-use crate::model::change::Change;
 use crate::model::endpoint::Endpoint;
 use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, may_predate};
 use jiff::Timestamp;
-
-/// Security groups that EC2 allows on a network interface by default.
-const GROUPS_PER_INTERFACE: usize = 5;
 
 impl Provision<'_> {
     /// The next step toward an action that narrows an endpoint without other holders.
@@ -61,32 +57,4 @@ impl Provision<'_> {
         }
         Err(Action::Tag(id.clone(), TagAction::RemoveAnnouncements(keys)).into())
     }
-}
-
-/// Splits a change into what only adds, which happens at once, and what takes something away. They stay together where EC2
-/// needs them in one call: a change of the address type, and more security groups than fit beside the old ones.
-pub(super) fn split(change: Change, endpoint: &Endpoint) -> (Option<Change>, Option<Change>) {
-    let some = |change: Change| (!change.is_empty()).then_some(change);
-    let takes_away =
-        !change.remove_subnets.is_empty() || !change.remove_groups.is_empty() || change.private_dns == Some(false);
-    if !takes_away {
-        return (some(change), None);
-    }
-    let too_many_groups = endpoint.group_ids.len() + change.add_groups.len() > GROUPS_PER_INTERFACE;
-    if change.ip_address_type.is_some() || too_many_groups {
-        return (None, some(change));
-    }
-    let wider = Change {
-        add_subnets: change.add_subnets.clone(),
-        add_groups: change.add_groups.clone(),
-        private_dns: change.private_dns.filter(|on| *on),
-        ..Change::default()
-    };
-    let narrower = Change {
-        remove_subnets: change.remove_subnets,
-        remove_groups: change.remove_groups,
-        private_dns: change.private_dns.filter(|on| !on),
-        ..Change::default()
-    };
-    (some(wider), some(narrower))
 }

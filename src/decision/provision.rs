@@ -5,7 +5,6 @@ use super::difference::{Difference, Relation, difference};
 use super::facts::GroupPlace;
 use super::gone::Gone;
 use super::managed_group::{ManagedGroup, clean_up};
-use super::narrow::split;
 use super::outcome::{Outcome, Ready};
 use super::placement::Placement;
 use super::poll::{LAG_POLL, POLL, pending_poll};
@@ -112,7 +111,7 @@ impl Provision<'_> {
             difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
         let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
         self.reject_too_many_groups(endpoint, change.as_ref())?;
-        let (wider, narrower) = change.map_or((None, None), |change| split(change, endpoint));
+        let (wider, narrower) = change.map_or((None, None), |change| change.split(endpoint.group_ids.len()));
         let change = wider.as_ref().or(narrower.as_ref());
         if let Some(modified) = &record.modified {
             if observed.may_predate(modified.at) {

@@ -94,13 +94,12 @@ impl Remove<'_> {
     }
 
     /// A reference may have been written a moment ago and not be shown yet; and a Create that is still running may have a
-    /// call in flight. A Create that has lost its reference stops; one that had it on an endpoint that is being deleted
-    /// goes on, and marks itself as soon as it notices.
+    /// call in flight. A Create that finds its reference removed stops; but on an endpoint that is being deleted,
+    /// it may not notice that, and goes on with a mark.
     fn look_for_long_enough(&self, released: bool) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
         let since = |moment| observed.at.duration_since(moment);
-        let runs_on =
-            journal.endpoints().filter(|(_, record)| record.referenced.is_some() && record.released.is_none());
+        let runs_on = journal.endpoints().filter(|(_, record)| record.referenced.is_some());
         if *self.of == Deleted::RunningCreate
             && runs_on.filter_map(|(_, record)| record.deleting_since).any(|when| since(when) < AFTER_MARK + POLL)
         {
@@ -109,8 +108,11 @@ impl Remove<'_> {
         if journal.marks().last.is_some_and(|removed| since(removed) < AFTER_MARK) {
             return Err(wait(Reason::RunningCreate, POLL).into());
         }
+        // What was released without a reference was left over by others, and says nothing about the Create.
+        let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         match self.of {
-            _ if released => Ok(()),
+            Deleted::RunningCreate if has_released => Ok(()),
+            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } if released => Ok(()),
             Deleted::RunningCreate if since(journal.started()) < FIRST_WRITE + READ_LAG => {
                 Err(wait(Reason::RunningCreate, POLL).into())
             }

@@ -74,8 +74,11 @@ impl Retries {
             // The next decision asks for the attributes. They may have been changed a moment ago.
             (ErrorKind::VpcDnsOff, _) if !journal.creation().vpc_dns_refused => return Retry::Now,
             (ErrorKind::Transient | ErrorKind::Throttled | ErrorKind::TokenUsed | ErrorKind::GroupExists, _) => true,
-            (ErrorKind::Denied | ErrorKind::NotAuthenticated, _) if role_may_be_new(journal, now) => true,
-            (ErrorKind::Denied, Some(action)) if reference_denied(error.kind, action, journal, now).is_some() => {
+            (ErrorKind::Denied | ErrorKind::NotAuthenticated, _) if role_may_be_new(journal.started(), now) => true,
+            (ErrorKind::Denied, Some(action))
+                if reference_denied(error.kind, action, journal.started(), now)
+                    .is_some_and(|id| !journal.endpoint(id).owned) =>
+            {
                 return Retry::Now;
             }
             (ErrorKind::Denied, Some(action)) if !action.is_creation() => is_new(self.denied_since(action, now)),

@@ -3,12 +3,12 @@
 use super::action::Action;
 use super::facts::{Fact, Facts};
 use super::journal::Journal;
+pub use super::observed::Observed;
 use super::outcome::Outcome;
 use super::refusal::Refusal;
-use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::endpoint::EndpointState;
 use crate::model::ids::{EndpointId, GroupId};
-use crate::model::protocol::may_predate;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use std::fmt;
 
 /// Where the function runs.
@@ -16,26 +16,6 @@ use std::fmt;
 pub struct Home {
     pub region: String,
     pub account: String,
-}
-
-/// One look at the endpoints.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
-    /// When the look began; what it shows is older by the read lag at most.
-    pub at: Timestamp,
-    /// The endpoints that matter to the request.
-    pub endpoints: Vec<Endpoint>,
-}
-
-impl Observed {
-    pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.id == *id)
-    }
-
-    /// Whether the look may show the world from before a moment.
-    pub fn may_predate(&self, moment: Timestamp) -> bool {
-        may_predate(self.at, moment)
-    }
 }
 
 /// Everything that an event knows.

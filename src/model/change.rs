@@ -89,9 +89,40 @@ pub struct Change {
     pub ip_address_type: Option<IpAddressType>,
 }
 
+/// Security groups that EC2 allows on a network interface by default.
+const GROUPS_PER_INTERFACE: usize = 5;
+
 impl Change {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Splits it into what only adds, and what takes something away from an endpoint with so many security groups. They stay
+    /// together where EC2 needs them in one call: a change of the address type, and more security groups than fit beside the
+    /// old ones.
+    pub fn split(self, groups: usize) -> (Option<Self>, Option<Self>) {
+        let some = |change: Self| (!change.is_empty()).then_some(change);
+        let takes_away =
+            !self.remove_subnets.is_empty() || !self.remove_groups.is_empty() || self.private_dns == Some(false);
+        if !takes_away {
+            return (some(self), None);
+        }
+        if self.ip_address_type.is_some() || groups + self.add_groups.len() > GROUPS_PER_INTERFACE {
+            return (None, some(self));
+        }
+        let wider = Self {
+            add_subnets: self.add_subnets,
+            add_groups: self.add_groups,
+            private_dns: self.private_dns.filter(|on| *on),
+            ..Self::default()
+        };
+        let narrower = Self {
+            remove_subnets: self.remove_subnets,
+            remove_groups: self.remove_groups,
+            private_dns: self.private_dns.filter(|on| !on),
+            ..Self::default()
+        };
+        (some(wider), some(narrower))
     }
 }
 

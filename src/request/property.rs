@@ -1,8 +1,26 @@
 //! The properties of the resource. The reader checks values against this table; the linter schema is generated from it;
 //! and tests hold the CDK construct, the template's parameters and the README's table against it.
 
-use super::spec::ReuseScope;
 use crate::model::change::IpAddressType;
+
+/// Which endpoints a resource may join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReuseScope {
+    /// Those of the resource's VPC.
+    #[default]
+    Vpc,
+    /// Those of the VPC, else any available one of the region.
+    Region,
+}
+
+impl ReuseScope {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vpc => "Vpc",
+            Self::Region => "Region",
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 pub struct Property {

@@ -1,5 +1,6 @@
 //! The endpoint that the properties describe.
 
+pub use super::property::ReuseScope;
 use super::property::{
     ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, REUSE_SCOPE, SERVICE_NAME,
     SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
@@ -14,25 +15,6 @@ use serde_json::Value;
 
 /// The port of TiDB Cloud's gateways.
 pub const DEFAULT_PORT: u16 = 4000;
-
-/// Which endpoints a resource may join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ReuseScope {
-    /// Those of the resource's VPC.
-    #[default]
-    Vpc,
-    /// Those of the VPC, else any available one of the region.
-    Region,
-}
-
-impl ReuseScope {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Vpc => "Vpc",
-            Self::Region => "Region",
-        }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {

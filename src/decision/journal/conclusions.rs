@@ -1,7 +1,7 @@
 //! What follows from a look beyond what it shows.
 
 use super::Journal;
-use crate::decision::view::Observed;
+use crate::decision::observed::Observed;
 use crate::model::endpoint::Endpoint;
 use crate::request::Request;
 

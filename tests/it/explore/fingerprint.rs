@@ -79,7 +79,7 @@ fn fingerprint_delivery(state: &State, delivery: &Delivery, next: Moment, keys: 
     (delivery.stack, delivery.number, delivery.duplicate, &delivery.operation, delivery.request.current()).hash(hasher);
     let at = delivery.next.at();
     let sent = state.stacks[delivery.stack].delete_sent;
-    (sent.is_some_and(|sent| delivery.started >= sent), delivery.first_write_late, delivery.rolls_back).hash(hasher);
+    (sent.is_some_and(|sent| delivery.started > sent), delivery.first_write_late, delivery.rolls_back).hash(hasher);
     if matches!(delivery.operation, Operation::Create(_)) && delivery.first_write_late.is_none() {
         (delivery.started - next).max(-FIRST_WRITE - 2).hash(hasher);
     }

@@ -29,7 +29,7 @@ impl State {
     /// Whether what a delivery writes now comes too late for a Delete that was sent meanwhile.
     pub(super) fn is_late(&self, number: usize) -> bool {
         let delivery = &self.deliveries[number];
-        let deleted_before = self.stacks[delivery.stack].delete_sent.is_some_and(|sent| delivery.started >= sent);
+        let deleted_before = self.stacks[delivery.stack].delete_sent.is_some_and(|sent| delivery.started > sent);
         deleted_before || delivery.first_write_late == Some(true)
     }
 

@@ -122,6 +122,30 @@ fn every_schedule_of_three_holders_and_a_failure() {
 }
 
 #[test]
+fn every_schedule_of_a_create_that_is_overtaken_or_retried() {
+    let names = [
+        "a Delete overtakes a Create that waits for a name",
+        "a Create is retried, and the failed one is cleaned up",
+        "a Create that joins is retried, and the failed one is cleaned up while the other releases",
+    ];
+    // At one in three of the moments; `make explore` goes through all of them.
+    let some_moments = |mut scenario: Scenario| {
+        for planned in scenario.stacks.iter_mut().flatten() {
+            planned.after = planned.after.iter().copied().step_by(3).collect();
+        }
+        scenario
+    };
+    explore_completely(named(&names).into_iter().map(coarse).map(without_failures).map(some_moments));
+}
+
+#[test]
+fn every_schedule_of_narrowing_while_another_joins() {
+    let names =
+        ["one turns private DNS off while the other joins", "one replaces its security group while the other joins"];
+    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+}
+
+#[test]
 fn some_schedules_of_every_scenario() {
     for scenario in scenarios::all() {
         if let Err(violation) = explore_all(&scenario, |coverage| coverage.states >= 3_000) {
