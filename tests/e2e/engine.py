@@ -169,8 +169,9 @@ class Engine(Simulator):
 
 
 def holders(endpoint):
-    """The holders of an endpoint, according to its tags."""
-    return sorted(value for key, value in endpoint["tags"].items() if key.startswith("tidb-private-endpoint:ref:"))
+    """The holders of an endpoint, according to its tags. After each name is the mark of the Create that took the reference."""
+    return sorted(value.split(" ")[0] for key, value in endpoint["tags"].items()
+                  if key.startswith("tidb-private-endpoint:ref:"))
 
 
 def needed(binary):
