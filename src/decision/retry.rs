@@ -39,7 +39,7 @@ pub struct Retries {
 impl Retries {
     /// How much longer than asked for a pause may be: as long again after an error, else a little.
     pub fn longest_jitter(&self, pause: SignedDuration) -> SignedDuration {
-        if self.in_a_row > 0 { pause.min(BACKOFF_MAX) } else { (pause / 8).min(JITTER_MAX) }
+        if self.in_a_row > 0 { pause.min(BACKOFF_MAX) } else { (pause / 16).min(JITTER_MAX) }
     }
 
     /// EC2 has accepted an action.

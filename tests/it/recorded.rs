@@ -201,6 +201,23 @@ async fn what_the_same_stack_created_a_moment_ago_may_not_exist_yet() {
     }
 }
 
+/// The security group is in the look, and EC2 does not find it when it is to be used.
+#[tokio::test(start_paused = true)]
+async fn the_security_group_of_a_delivery_that_crashed_a_moment_ago_may_not_exist_yet() {
+    let cloud = Cloud::of(|world| {
+        world.knobs.read_lag_ms = Span::exactly(0);
+        world.knobs.group_lag_ms = Span::exactly(6_000);
+    });
+    let event = cloud.stack("orders").event("Create", &json!({ "ServiceName": SERVICE, "VpcId": VPC }));
+    assert!(cloud.deliver_raw_for(&event, 1).await.is_none(), "EC2 does not find the security group yet");
+    assert_eq!((cloud.count("CreateSecurityGroup"), cloud.sim.endpoints().len()), (1, 0));
+    cloud.deliver(&event).await.succeeded();
+    let groups = cloud.sim.groups();
+    let managed: Vec<_> = groups.iter().filter(|group| group.name.starts_with("tidb-private-endpoint-")).collect();
+    assert_eq!(managed.len(), 1);
+    assert_eq!(cloud.endpoint().group_ids, [managed[0].id.as_str()], "it is used");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_does_not_exist_after_the_read_lag_is_an_error() {
     for code in ["InvalidSubnetID.NotFound", "InvalidVpcId.NotFound", "InvalidSecurityGroupId.NotFound"] {
