@@ -9,6 +9,7 @@
 //! was removed up to `L` before it. So a Delete that has removed a mark looks for an endpoint until `L + 2 C + L` later.
 
 use super::action::Action;
+use super::managed_group::first_tags;
 use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
@@ -17,7 +18,6 @@ use crate::model::change::NewGroup;
 use crate::model::ids::VpcId;
 use crate::model::protocol::{CALL_LIMIT, READ_LAG};
 use crate::model::security_group::mark_name;
-use crate::model::tags::{OWNED, Tags};
 use crate::request::Verb;
 use jiff::SignedDuration;
 
@@ -86,7 +86,7 @@ impl Provision<'_> {
     }
 
     fn create_mark(&self, vpc: &VpcId) -> Interrupt {
-        let tags = Tags::from([(OWNED.to_owned(), self.request.holder.hash.clone())]);
+        let tags = first_tags(self.spec, &self.request.holder);
         Action::Mark(NewGroup { vpc_id: vpc.clone(), name: self.mark_name(), tags }).into()
     }
 }

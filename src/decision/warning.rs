@@ -70,12 +70,12 @@ impl fmt::Display for Warning {
             Self::ZonesFull { zones } => {
                 write!(
                     f,
-                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address and change Trigger to update the resource."
+                    "No subnet in {zones} has a free IP address, so the endpoint is not there; free up an address, and change Trigger to update the resource."
                 )
             }
             Self::ZonesUnfit { zones, kind } => write!(
                 f,
-                "No subnet in {zones} has {}, which the IP address type {kind} requires, so the endpoint is not there; add such a subnet and update the stack.",
+                "No subnet in {zones} has {}, which the IP address type {kind} requires, so the endpoint is not there; add such a subnet, and change Trigger to update the resource.",
                 kind.required_blocks()
             ),
             Self::PortClosed { groups, port, sources, command } => write!(

@@ -22,6 +22,29 @@ async fn ask(cloud: &Cloud, form: &str) {
     assert_eq!(reply.status, 200, "{form}: {}", reply.body);
 }
 
+/// A security group of another team.
+const OTHER: &str = "sg-0a1c0de111111111a";
+
+/// A security group of somebody else, without rules.
+fn group(id: &str, name: &str) -> Group {
+    Group {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        vpc_id: VPC.to_owned(),
+        ingress: Vec::new(),
+        tags: [].into(),
+    }
+}
+
+/// The other team deletes its security group, and for that, the rule that names it.
+async fn delete_source(cloud: &Cloud, managed: &str) {
+    let permission = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=4000&IpPermissions.1.ToPort=4000";
+    let source = format!("IpPermissions.1.Groups.1.GroupId={OTHER}");
+    ask(cloud, &format!("Action=RevokeSecurityGroupIngress&GroupId={managed}&{permission}&{source}")).await;
+    ask(cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+}
+
 #[track_caller]
 fn assert_says(text: &str, words: &[&str]) {
     for words in words {
@@ -161,28 +184,14 @@ async fn an_endpoint_that_cloudformation_manages_in_another_stack_is_joined_with
 
 #[tokio::test(start_paused = true)]
 async fn what_others_deleted_is_a_warning_where_the_update_does_not_ask_for_it_anew() {
-    const OTHER: &str = "sg-0a1c0de111111111a";
-    let cloud = Cloud::of(|world| {
-        world.groups.push(Group {
-            id: OTHER.to_owned(),
-            name: "batch".to_owned(),
-            description: String::new(),
-            vpc_id: VPC.to_owned(),
-            ingress: Vec::new(),
-            tags: [].into(),
-        });
-    });
+    let cloud = Cloud::of(|world| world.groups.push(group(OTHER, "batch")));
     let stack = cloud.stack("orders");
     let subnets = [SUBNET_AZ1, SUBNET_AZ2, SUBNET_AZ4];
     let old = with(plain(), json!({ "SubnetIds": subnets, "AllowedSecurityGroupIds": [GROUP, OTHER] }));
     let created = stack.create(&old).await.succeeded();
     assert_says(&created.data["Warnings"], &[SUBNET_AZ4]);
-    let group = created.data["SecurityGroupIds"].clone();
 
-    let permission = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=4000&IpPermissions.1.ToPort=4000";
-    let source = format!("IpPermissions.1.Groups.1.GroupId={OTHER}");
-    ask(&cloud, &format!("Action=RevokeSecurityGroupIngress&GroupId={group}&{permission}&{source}")).await;
-    ask(&cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+    delete_source(&cloud, &created.data["SecurityGroupIds"]).await;
     ask(&cloud, &format!("Action=DeleteSubnet&SubnetId={SUBNET_AZ4}")).await;
     cloud.pass(10).await;
 
@@ -206,47 +215,24 @@ async fn what_others_deleted_is_a_warning_where_the_update_does_not_ask_for_it_a
 
 #[tokio::test(start_paused = true)]
 async fn when_all_that_is_allowed_is_gone_the_vpc_is_not_allowed_instead() {
-    const OTHER: &str = "sg-0a1c0de111111111a";
-    let cloud = Cloud::of(|world| {
-        world.groups.push(Group {
-            id: OTHER.to_owned(),
-            name: "batch".to_owned(),
-            description: String::new(),
-            vpc_id: VPC.to_owned(),
-            ingress: Vec::new(),
-            tags: [].into(),
-        });
-    });
+    let cloud = Cloud::of(|world| world.groups.push(group(OTHER, "batch")));
     let stack = cloud.stack("orders");
     let old = with(plain(), json!({ "AllowedSecurityGroupIds": [OTHER] }));
     let created = stack.create(&old).await.succeeded();
-    let group = created.data["SecurityGroupIds"].clone();
-    let permission = "IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=4000&IpPermissions.1.ToPort=4000";
-    let source = format!("IpPermissions.1.Groups.1.GroupId={OTHER}");
-    ask(&cloud, &format!("Action=RevokeSecurityGroupIngress&GroupId={group}&{permission}&{source}")).await;
-    ask(&cloud, &format!("Action=DeleteSecurityGroup&GroupId={OTHER}")).await;
+    delete_source(&cloud, &created.data["SecurityGroupIds"]).await;
     cloud.pass(10).await;
     let new = with(old.clone(), json!({ "Port": 4001 }));
     let updated = stack.update(&created.physical_id, &new, &old).await.succeeded();
     assert_says(&updated.data["Warnings"], &[OTHER]);
     cloud.pass(10).await;
-    let rules = cloud.sim.groups().into_iter().find(|found| found.id == group).unwrap().ingress;
+    let rules =
+        cloud.sim.groups().into_iter().find(|found| found.id == created.data["SecurityGroupIds"]).unwrap().ingress;
     assert!(rules.is_empty(), "{rules:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_given_group_that_others_deleted_is_a_warning_too() {
-    const OTHER: &str = "sg-0a1c0de111111111a";
-    let cloud = Cloud::of(|world| {
-        world.groups.push(Group {
-            id: OTHER.to_owned(),
-            name: "batch".to_owned(),
-            description: String::new(),
-            vpc_id: VPC.to_owned(),
-            ingress: Vec::new(),
-            tags: [].into(),
-        });
-    });
+    let cloud = Cloud::of(|world| world.groups.push(group(OTHER, "batch")));
     let id = cloud.sim.create_foreign_endpoint(everywhere());
     cloud.pass(10).await;
     let stack = cloud.stack("orders");
@@ -317,14 +303,8 @@ async fn with_no_room_for_another_group_it_is_said_whose_groups_are_there() {
     let name = |n: usize| format!("sg-0a1c0de11111111{n}a");
     let cloud = Cloud::of(|world| {
         for n in 0..6 {
-            world.groups.push(Group {
-                id: name(n),
-                name: format!("team-{n}"),
-                description: String::new(),
-                vpc_id: VPC.to_owned(),
-                ingress: world.groups.iter().find(|group| group.id == GROUP).unwrap().ingress.clone(),
-                tags: [].into(),
-            });
+            let ingress = world.groups.iter().find(|group| group.id == GROUP).unwrap().ingress.clone();
+            world.groups.push(Group { ingress, ..group(&name(n), &format!("team-{n}")) });
         }
     });
     let five: Vec<String> = (0..5).map(name).collect();

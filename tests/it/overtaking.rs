@@ -25,6 +25,25 @@ async fn deleted_while_waiting(cloud: &Cloud, properties: &serde_json::Value) {
     cloud.assert_clean();
 }
 
+/// For a minute.
+fn throttle_creations(cloud: &Cloud) {
+    let until = cloud.sim.now() + SignedDuration::from_secs(60);
+    let sim = cloud.sim.clone();
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && sim.now() < until { Verdict::throttled() } else { Verdict::Proceed }
+    });
+}
+
+/// The retried Create succeeds, CloudFormation cleans up the failed one, and the resource keeps its endpoint.
+async fn retried_and_cleaned_up(cloud: &Cloud, stack: &Stack, failed: &str) {
+    let created = stack.create(&properties()).await.succeeded();
+    stack.delete(failed).await.succeeded();
+    assert_eq!(cloud.endpoint().state, State::Available);
+    assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
+    stack.delete(&created.physical_id).await.succeeded();
+    cloud.assert_clean();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_create_that_waits_for_a_name_is_stopped_by_its_delete() {
     let cloud = Cloud::new();
@@ -38,14 +57,7 @@ async fn a_create_that_waits_for_a_name_is_stopped_by_its_delete() {
 #[tokio::test(start_paused = true)]
 async fn a_create_that_is_throttled_is_stopped_by_its_delete() {
     let cloud = Cloud::new();
-    let until = cloud.sim.now() + SignedDuration::from_secs(60);
-    let sim = cloud.sim.clone();
-    cloud.sim.on_call(move |call| {
-        if call.action == "CreateVpcEndpoint" && sim.now() < until {
-            return Verdict::throttled();
-        }
-        Verdict::Proceed
-    });
+    throttle_creations(&cloud);
     deleted_while_waiting(&cloud, &properties()).await;
     assert_eq!(cloud.sim.endpoints(), []);
 }
@@ -54,16 +66,28 @@ async fn a_create_that_is_throttled_is_stopped_by_its_delete() {
 #[tokio::test(start_paused = true)]
 async fn a_create_that_waits_for_another_creator_is_stopped_by_its_delete() {
     let cloud = Cloud::new();
-    let until = cloud.sim.now() + SignedDuration::from_secs(60);
-    let sim = cloud.sim.clone();
-    cloud.sim.on_call(move |call| {
-        if call.action == "CreateVpcEndpoint" && sim.now() < until {
-            return Verdict::throttled();
-        }
-        Verdict::Proceed
-    });
+    throttle_creations(&cloud);
     deleted_while_waiting(&cloud, &json!({ "ServiceName": SERVICE, "VpcId": VPC })).await;
     assert_eq!(cloud.sim.endpoints(), []);
+}
+
+/// Organizations may require tags on whatever is created.
+#[tokio::test(start_paused = true)]
+async fn a_mark_has_all_tags_from_the_first_moment() {
+    let cloud = Cloud::new();
+    throttle_creations(&cloud);
+    let tagged = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "web" }] }));
+    cloud.stack("orders").create(&tagged).await.succeeded();
+    let calls = cloud.sim.log();
+    let mark =
+        calls.iter().find(|call| call.action == "CreateSecurityGroup").expect("it has waited, so it left a mark");
+    let sent = |key: &str| {
+        let number =
+            mark.params.iter().find_map(|(name, value)| (value == key).then(|| name.replace("Key", "Value")))?;
+        mark.params.get(&number).map(String::as_str)
+    };
+    assert!(mark.params["GroupName"].contains("creating"), "{mark:?}");
+    assert_eq!((sent("team"), sent("Name")), (Some("web"), Some("tidb-private-endpoint-vpce-svc-0a1b2c3d4e5f60718")));
 }
 
 /// Nobody deletes it: the mark goes when the endpoint is there.
@@ -89,12 +113,7 @@ async fn the_cleanup_of_a_failed_create_leaves_the_retried_one_alone() {
     let failed = stack.create(&properties()).await;
     assert!(failed.reason.as_ref().is_some_and(|reason| reason.contains("enableDnsHostnames")), "{failed:?}");
     cloud.sim.set_vpc_dns(VPC, true, true);
-    let created = stack.create(&properties()).await.succeeded();
-    stack.delete(&failed.physical_id).await.succeeded();
-    assert_eq!(cloud.endpoint().state, State::Available);
-    assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
-    stack.delete(&created.physical_id).await.succeeded();
-    cloud.assert_clean();
+    retried_and_cleaned_up(&cloud, &stack, &failed.physical_id).await;
 }
 
 /// The failed Create has left an endpoint with its reference, which the retried one takes over.
@@ -104,12 +123,7 @@ async fn a_retried_create_takes_over_what_the_failed_one_has_left() {
     let stack = cloud.stack("orders");
     let failed = stack.create(&with(properties(), json!({ "ServiceTimeout": 60 }))).await;
     assert!(failed.reason.as_ref().is_some_and(|reason| reason.starts_with("Timed out")), "{failed:?}");
-    let created = stack.create(&properties()).await.succeeded();
-    stack.delete(&failed.physical_id).await.succeeded();
-    assert_eq!(cloud.endpoint().state, State::Available);
-    assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
-    stack.delete(&created.physical_id).await.succeeded();
-    cloud.assert_clean();
+    retried_and_cleaned_up(&cloud, &stack, &failed.physical_id).await;
 }
 
 /// Without a retry, the same Delete cleans up.
