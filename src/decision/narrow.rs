@@ -9,31 +9,27 @@
 use super::action::{Action, TagAction};
 use super::poll::LAG_POLL;
 use super::provision::Provision;
+use super::release::announce;
 use super::view::{Interrupt, Reason, Unless, View, wait};
 use crate::model::endpoint::Endpoint;
-use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, may_predate};
-use jiff::Timestamp;
+use crate::model::protocol::may_predate;
 
 impl Provision<'_> {
     /// The next step toward an action that narrows an endpoint without other holders.
     pub(super) fn narrow(&self, endpoint: &Endpoint, action: Action) -> Interrupt {
         let View { observed, journal, .. } = self.view;
         let (at, id, record) = (observed.at, &endpoint.id, journal.endpoint(&endpoint.id));
-        let after = |moment: Timestamp, span| moment.saturating_add(span).unwrap_or(Timestamp::MAX);
-        let announce = || {
-            let until = after(at, ANNOUNCEMENT_SETTLE + ANNOUNCEMENT_WINDOW);
-            Action::Tag(id.clone(), TagAction::Announce(until)).into()
-        };
+        let announce = || Action::Tag(id.clone(), announce(at)).into();
         match record.announced {
             None if record.withdrawn.is_some_and(|when| may_predate(at, when)) => {
                 wait(Reason::ReadLag(id.clone()), LAG_POLL).into()
             }
             None => announce(),
             Some(announced) => {
-                let last_look = after(announced.written, ANNOUNCEMENT_SETTLE);
+                let last_look = announced.last_look();
                 if at < last_look {
                     wait(Reason::JoinersOfNarrowed(id.clone()), last_look.duration_since(at)).into()
-                } else if announced.until.duration_since(at) < CALL_LIMIT + CALL_LIMIT {
+                } else if announced.is_ending(at) {
                     announce()
                 } else {
                     action.into()

@@ -3,7 +3,7 @@
 use crate::model::change::Change;
 use crate::model::endpoint::EndpointState;
 use crate::model::ids::{GroupId, ServiceName, VpcId};
-use crate::model::protocol::may_predate;
+use crate::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, after, may_predate};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,12 +97,24 @@ pub struct MarkRecord {
     pub last: Option<Timestamp>,
 }
 
-/// An announcement of a deletion.
+/// An announcement: of a deletion, or of something that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announced {
     pub written: Timestamp,
     /// The moment that the tag key names.
     pub until: Timestamp,
+}
+
+impl Announced {
+    /// Until then, stacks that join may not have seen it. The look that counts is one after that.
+    pub(super) fn last_look(&self) -> Timestamp {
+        after(self.written, ANNOUNCEMENT_SETTLE)
+    }
+
+    /// Whether it may end too early: a look at `at` and the call that follows take at most the limit each.
+    pub(super) fn is_ending(&self, at: Timestamp) -> bool {
+        self.until.duration_since(at) < CALL_LIMIT + CALL_LIMIT
+    }
 }
 
 /// What EC2 refuses because of something that may pass.

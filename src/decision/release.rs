@@ -6,7 +6,7 @@ use super::poll::{LAG_POLL, POLL};
 use super::records::Announced;
 use super::view::{Next, Reason, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CALL_LIMIT, READ_LAG, may_predate};
+use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, READ_LAG, after, may_predate};
 use crate::model::tags::Claim;
 use jiff::Timestamp;
 
@@ -63,14 +63,13 @@ pub(super) fn release(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, jour
         },
         Phase::Unheld => act(announce(at)),
         Phase::Announced(announced) => {
-            let last_look = after(announced.written, ANNOUNCEMENT_SETTLE);
+            let last_look = announced.last_look();
             let delete_called = journal.endpoint(id).deleted.is_some_and(|when| may_predate(at, when));
             if at < last_look {
                 pause(Reason::Joiners(id.clone()), last_look)
             } else if delete_called {
                 Release::Next(wait(Reason::Deleting(id.clone()), LAG_POLL))
-            } else if announced.until.duration_since(at) < CALL_LIMIT + CALL_LIMIT {
-                // This look and the call that follows take at most the limit each, and might end after the moment.
+            } else if announced.is_ending(at) {
                 act(announce(at))
             } else {
                 Release::Next(Next::Act(Action::DeleteEndpoint(id.clone())))
@@ -131,10 +130,7 @@ fn phase(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, journal: &Journal
     }
 }
 
-fn announce(at: Timestamp) -> TagAction {
+/// The announcement of what follows a look at `at`, after the settling.
+pub(super) fn announce(at: Timestamp) -> TagAction {
     TagAction::Announce(after(at, ANNOUNCEMENT_SETTLE + ANNOUNCEMENT_WINDOW))
-}
-
-fn after(moment: Timestamp, span: jiff::SignedDuration) -> Timestamp {
-    moment.saturating_add(span).unwrap_or(Timestamp::MAX)
 }

@@ -26,3 +26,8 @@ pub const ANNOUNCEMENT_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 pub fn may_predate(at: Timestamp, then: Timestamp) -> bool {
     at.duration_since(then) < READ_LAG
 }
+
+/// A moment that long after another one.
+pub fn after(moment: Timestamp, span: SignedDuration) -> Timestamp {
+    moment.saturating_add(span).unwrap_or(Timestamp::MAX)
+}

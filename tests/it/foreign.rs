@@ -269,8 +269,8 @@ async fn a_zone_in_which_another_stack_was_faster_is_joined_as_it_is() {
             "Found another VPC endpoint subnet in the availability zone of subnet",
         )
     });
-    let wish = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SIBLING] }));
-    let second = cloud.stack("billing").create(&wish).await.succeeded();
+    let requested = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SIBLING] }));
+    let second = cloud.stack("billing").create(&requested).await.succeeded();
     assert_eq!(second.data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"));
     assert_says(&second.data["Warnings"], &[SUBNET_AZ2, SIBLING, "shared"]);
 }

@@ -129,8 +129,8 @@ async fn each_warning_is_a_line_of_level_warn() {
     let warnings = {
         let _guard = tracing::subscriber::set_default(subscriber);
         let tags = serde_json::json!([{ "Key": "team", "Value": "web" }]);
-        let wish = with(properties(), serde_json::json!({ "Tags": tags }));
-        cloud.stack("orders").create(&wish).await.succeeded().data["Warnings"].clone()
+        let requested = with(properties(), serde_json::json!({ "Tags": tags }));
+        cloud.stack("orders").create(&requested).await.succeeded().data["Warnings"].clone()
     };
     let text = lines.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -39,8 +39,8 @@ async fn an_event_creates_at_most_three_endpoints() {
         "DescribeVpcEndpoints" => Verdict::Stale(Duration::from_hours(24)),
         _ => Verdict::Proceed,
     });
-    let wish = with(properties(), json!({ "PrivateDnsEnabled": false }));
-    let reason = cloud.stack("orders").create(&wish).await.failed();
+    let requested = with(properties(), json!({ "PrivateDnsEnabled": false }));
+    let reason = cloud.stack("orders").create(&requested).await.failed();
     assert_eq!(cloud.sim.endpoints().len(), 3, "{reason}");
     for words in ["created 3 endpoints for", SERVICE, VPC] {
         assert!(reason.contains(words), "'{words}' is not in: {reason}");

@@ -196,13 +196,13 @@ async fn deploying_again_is_said_to_continue_only_where_it_does() {
 }
 
 /// Warnings of a stack that joins an endpoint of somebody else in all zones, with `GROUP`.
-async fn on_a_foreign_endpoint(wish: &Value) -> String {
+async fn on_a_foreign_endpoint(requested: &Value) -> String {
     let cloud = Cloud::new();
     let subnet_ids = vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()];
     let group_ids = vec![GROUP.to_owned(), "sg-0a1def1111111111a".to_owned()];
     cloud.sim.create_foreign_endpoint(EndpointSpec { subnet_ids, group_ids, ..foreign() });
     cloud.pass(10).await;
-    cloud.stack("orders").create(wish).await.succeeded().data["Warnings"].clone()
+    cloud.stack("orders").create(requested).await.succeeded().data["Warnings"].clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,8 +283,8 @@ async fn tags_and_a_name_are_on_endpoint_and_group_from_the_first_moment() {
     ] {
         let cloud = Cloud::new();
         let stack = cloud.stack("orders");
-        let wish = with(plain(), over);
-        let created = stack.create(&wish).await.succeeded();
+        let requested = with(plain(), over);
+        let created = stack.create(&requested).await.succeeded();
         let group = cloud.sim.groups().into_iter().find(|group| group.id == created.data["SecurityGroupIds"]).unwrap();
         for tags in [&cloud.endpoint().tags, &group.tags] {
             assert_eq!((tags.get("team"), tags.get("Name")), (Some(&"web".to_owned()), Some(&name.to_owned())));
@@ -293,7 +293,7 @@ async fn tags_and_a_name_are_on_endpoint_and_group_from_the_first_moment() {
         assert_eq!(cloud.count("CreateTags"), 0, "in the creating call");
         // An update writes what the properties say, and no name.
         let other = with(plain(), json!({ "Tags": [{ "Key": "team", "Value": "data" }] }));
-        stack.update(&created.physical_id, &other, &wish).await.succeeded();
+        stack.update(&created.physical_id, &other, &requested).await.succeeded();
         let tags = cloud.endpoint().tags;
         assert_eq!(tags["team"], "data");
         assert_eq!(tags.get("Name").map(String::as_str), (name != "database").then_some(name));

@@ -332,21 +332,21 @@ async fn an_endpoint_of_another_vpc_is_kept_when_one_appears_in_the_own_vpc() {
     let cloud = Cloud::new();
     let elsewhere = cloud.stack("orders").create(&properties()).await.succeeded();
     let stack = cloud.stack("analytics");
-    let wish =
+    let requested =
         |vpc: &str, port: u16| json!({ "ServiceName": SERVICE, "VpcId": vpc, "ReuseScope": "Region", "Port": port });
-    let joined = stack.create(&wish(VPC_2, 4000)).await.succeeded();
+    let joined = stack.create(&requested(VPC_2, 4000)).await.succeeded();
     assert_eq!(joined.physical_id, elsewhere.physical_id);
     let here = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] });
     let here = cloud.stack("billing").create(&here).await.succeeded();
     assert_eq!(here.data["VpcId"], VPC_2);
 
-    let updated = stack.update(&joined.physical_id, &wish(VPC_2, 4001), &wish(VPC_2, 4000)).await.succeeded();
+    let updated = stack.update(&joined.physical_id, &requested(VPC_2, 4001), &requested(VPC_2, 4000)).await.succeeded();
     assert_eq!(updated.physical_id, joined.physical_id, "an update of the port does not move the resource");
 
     let (reports, anywhere) = (cloud.stack("reports"), json!({ "ServiceName": SERVICE, "ReuseScope": "Region" }));
     let joined = reports.create(&anywhere).await.succeeded();
     assert_eq!(joined.physical_id, elsewhere.physical_id, "the oldest one");
-    let moved = reports.update(&joined.physical_id, &wish(VPC_2, 4000), &anywhere).await.succeeded();
+    let moved = reports.update(&joined.physical_id, &requested(VPC_2, 4000), &anywhere).await.succeeded();
     assert_eq!(moved.physical_id, here.physical_id, "a change of VpcId moves it");
 }
 
