@@ -42,7 +42,7 @@ impl Http {
 }
 
 impl HttpClient for Http {
-    // The settings are the SDK's time-outs, which the EC2 client sets for the whole operation instead.
+    // The settings are the SDK's timeouts, which the EC2 client sets for the whole operation instead.
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }

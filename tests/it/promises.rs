@@ -146,7 +146,7 @@ fn troubleshooting_has_every_sentence_and_no_other() {
         "Zones and subnets",
         "Security groups",
         "Permissions, quotas, and other EC2 errors",
-        "Waiting and time-outs",
+        "Waiting and timeouts",
         "Sharing",
         "Warnings",
     ];
