@@ -172,10 +172,8 @@ impl Reconciler<'_> {
     }
 
     async fn fetch(&self, fact: &Fact) -> Result<FactValue, Ec2Error> {
-        let spec = self.request.spec();
-        let vpc = spec.and_then(|spec| spec.vpc_id.as_ref());
-        match (fact, spec, vpc) {
-            (Fact::Service, Some(spec), _) => self.ec2.service(&spec.service_name).await.map(FactValue::Service),
+        match (fact, self.request.service(), self.request.vpc()) {
+            (Fact::Service, Some(service), _) => self.ec2.service(service).await.map(FactValue::Service),
             (Fact::Vpc, _, Some(vpc)) => self.ec2.vpc(vpc).await.map(FactValue::Vpc),
             (Fact::VpcDns, _, Some(vpc)) => self.ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
             (Fact::Subnets, _, Some(vpc)) => self.ec2.subnets(vpc).await.map(FactValue::Subnets),
@@ -259,7 +257,9 @@ impl Reconciler<'_> {
         if retry == Retry::Never {
             return Err(Failure::Ec2(Box::new(error), self.state.progress.clone()));
         }
-        if error.kind == ErrorKind::GroupInUse {
+        if self.state.journal.narrowing_refused() {
+            warn!(step = "retry", "the endpoint keeps what this resource has brought: {error}");
+        } else if error.kind == ErrorKind::GroupInUse {
             warn!(step = "retry", "a security group is still in use: {error}");
         } else {
             info!(step = "retry", error = %error, "EC2 returned an error; looking again");
@@ -292,8 +292,7 @@ impl Reconciler<'_> {
         if self.state.progress.step == what {
             return;
         }
-        let endpoint = self.state.progress.last_seen.as_ref();
-        let endpoint_id = endpoint.map(|(id, _)| id.to_string()).unwrap_or_default();
+        let endpoint_id = self.state.progress.last_seen.as_ref().map(|(id, _)| id.to_string()).unwrap_or_default();
         info!(step, endpoint_id, "{what}");
         self.state.progress.step = what;
     }

@@ -5,7 +5,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, GroupId, join};
 use crate::model::protocol::CALL_LIMIT;
 use crate::model::security_group::IngressRule;
-use crate::model::tags::{Mark, Tags};
+use crate::model::tags::Tags;
 use crate::request::Request;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
@@ -30,16 +30,27 @@ pub enum Action {
 /// A change of the tags of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagAction {
-    /// Write this resource's reference.
-    Join,
-    /// Remove this resource's reference; with a mark, only if that request wrote it.
-    Release(Option<Mark>),
+    /// Write this resource's reference, with this value.
+    Join(String),
+    /// Remove this resource's reference.
+    Release(Release),
     /// Announce that this resource may delete the endpoint until a moment.
     Announce(Timestamp),
     /// Remove announcements with these tag keys: those of functions that crashed, or this event's own to withdraw them.
     RemoveAnnouncements(Vec<String>),
     /// Write and remove the user's tags.
     UserTags(TagChange),
+}
+
+/// What a resource that no longer holds an endpoint removes from it, in one call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Release {
+    /// If there is one, the reference is removed only if it has this value: another request may have written it anew.
+    pub value: Option<String>,
+    /// Tag keys of this event's announcements.
+    pub announcements: Vec<String>,
+    /// The user's tags that nobody else requests. One whose value has changed meanwhile stays.
+    pub tags: Tags,
 }
 
 impl TagAction {
@@ -49,10 +60,13 @@ impl TagAction {
         let write = |key, value| TagChange { set: Tags::from([(key, value)]), ..TagChange::default() };
         let remove = |unset| TagChange { unset, ..TagChange::default() };
         match self {
-            Self::Join => write(holder.ref_key(), holder.ref_value(&request.mark())),
-            Self::Release(mark) => {
-                let value = mark.as_ref().map(|mark| holder.ref_value(mark));
-                remove([(holder.ref_key(), value)].into())
+            Self::Join(value) => write(holder.ref_key(), value.clone()),
+            Self::Release(release) => {
+                let announcements = release.announcements.iter().map(|key| (key.clone(), None));
+                let tags = release.tags.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+                remove(
+                    [(holder.ref_key(), release.value.clone())].into_iter().chain(announcements).chain(tags).collect(),
+                )
             }
             Self::Announce(until) => write(holder.leaving_key(*until), holder.name.clone()),
             Self::RemoveAnnouncements(keys) => remove(keys.iter().map(|key| (key.clone(), None)).collect()),
@@ -110,7 +124,7 @@ impl Action {
             Self::CreateEndpoint(_) => "create endpoint",
             Self::ModifyEndpoint(..) => "modify endpoint",
             Self::DeleteEndpoint(_) => "delete endpoint",
-            Self::Tag(_, TagAction::Join) => "write reference",
+            Self::Tag(_, TagAction::Join(_)) => "write reference",
             Self::Tag(_, TagAction::Release(_)) => "remove reference",
             Self::Tag(_, TagAction::Announce(_)) => "announce deletion",
             Self::Tag(_, TagAction::RemoveAnnouncements(_)) => "remove announcement",
@@ -135,7 +149,7 @@ impl fmt::Display for Action {
             Self::CreateEndpoint(new) => write!(f, "creating an endpoint for {} in {}", new.service_name, new.vpc_id),
             Self::ModifyEndpoint(id, change) => write!(f, "modifying {id}: {change}"),
             Self::DeleteEndpoint(id) => write!(f, "deleting {id}"),
-            Self::Tag(id, TagAction::Join) => write!(f, "joining {id}"),
+            Self::Tag(id, TagAction::Join(_)) => write!(f, "joining {id}"),
             Self::Tag(id, TagAction::Release(_)) => write!(f, "removing this resource's reference from {id}"),
             Self::Tag(id, TagAction::Announce(until)) => write!(f, "announcing the deletion of {id} until {until}"),
             Self::Tag(id, TagAction::RemoveAnnouncements(_)) => {

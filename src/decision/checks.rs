@@ -1,5 +1,6 @@
 //! What makes a request impossible, and what deserves a warning although it is possible.
 
+use super::desired::{Desired, Own};
 use super::placement::{Placement, Site, zones_in_question};
 use super::provision::Provision;
 use super::refusal::Refusal;
@@ -49,7 +50,8 @@ impl Provision<'_> {
             None => Cow::Borrowed(self.spec),
         };
         let spec = &*spec;
-        let existing = target.map(|endpoint| (endpoint, self.relation(endpoint)));
+        let relation = target.map(|endpoint| self.relation(endpoint));
+        let existing = target.zip(relation.as_ref());
         let new_type = self.new_address_type(existing);
         let current_type = target.and_then(|endpoint| IpAddressType::parse(&endpoint.ip_address_type));
         // Where the type is left to EC2, endpoints have been IPv4 so far.
@@ -82,14 +84,18 @@ impl Provision<'_> {
         Ok(Some(site(service).place()?))
     }
 
-    /// The IP address type that the endpoint gets, if it does not have it yet. That of a shared or foreign one stays.
-    fn new_address_type(&self, existing: Option<(&Endpoint, Relation)>) -> Option<IpAddressType> {
-        let differs = |wanted: &IpAddressType| match existing {
-            None => true,
-            Some((endpoint, Relation::Exclusive)) => endpoint.ip_address_type != wanted.as_str(),
-            Some((_, Relation::Shared | Relation::Foreign)) => false,
-        };
-        self.spec.ip_address_type.filter(differs)
+    /// The IP address type that the endpoint gets, if it does not have it yet.
+    fn new_address_type(&self, existing: Option<(&Endpoint, &Relation)>) -> Option<IpAddressType> {
+        let wanted = self.spec.ip_address_type;
+        match existing {
+            None => wanted,
+            Some((_, Relation::Foreign)) => None,
+            Some((endpoint, Relation::Owned(others))) => {
+                let own = Own { stays: true, ip_address_type: wanted, ..Own::NOTHING };
+                let (facts, before, managed_group) = (self.view.facts, [].as_slice(), None);
+                Desired { endpoint, facts, own, before, others, managed_group }.address_type()
+            }
+        }
     }
 
     /// The VPC itself has to be read only if something about its subnets is wrong.

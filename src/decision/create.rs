@@ -1,7 +1,6 @@
 //! Creating an endpoint where none fits.
 
 use super::action::Action;
-use super::difference::Relation;
 use super::facts::Fact;
 use super::managed_group::first_tags;
 use super::poll::{LAG_POLL, POLL};
@@ -60,7 +59,8 @@ impl Provision<'_> {
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
         let mut tags = first_tags(self.spec, holder);
-        tags.insert(holder.ref_key(), holder.ref_value(&self.request.mark()));
+        let (reference, _) = holder.ref_value(&self.request.mark(), Some(&self.spec.wanted()));
+        tags.insert(holder.ref_key(), reference);
         Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
             service_name: self.spec.service_name.clone(),
             vpc_id: vpc.clone(),
@@ -106,7 +106,7 @@ impl Provision<'_> {
         // EC2 may refuse a source that the properties name, and then there must be no endpoint yet. It accepts the VPC's
         // own blocks; those are added while it creates the endpoint.
         if !self.spec.named_sources().is_empty() {
-            group.align_rules(&id, Relation::Shared)?;
+            group.add_rules(&id)?;
         }
         Ok(vec![id])
     }

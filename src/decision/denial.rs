@@ -3,6 +3,7 @@
 use super::action::{Action, TagAction};
 use crate::model::ec2_error::ErrorKind;
 use crate::model::ids::EndpointId;
+use crate::request::Request;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long from the start of an event a denial may be due to a role or policy that is new. The stack that creates the
@@ -22,6 +23,23 @@ pub(super) fn reference_denied(
     started: Timestamp,
     now: Timestamp,
 ) -> Option<&EndpointId> {
-    let Action::Tag(id, TagAction::Join) = action else { return None };
+    let Action::Tag(id, TagAction::Join(_)) = action else { return None };
     (kind == ErrorKind::Denied && !role_may_be_new(started, now)).then_some(id)
+}
+
+/// Whether EC2 refuses for good what takes something away from an endpoint that this event leaves. The event can do without:
+/// no other stack needs it, and a Delete must not fail because of it.
+pub(super) fn narrowing_refused(
+    request: &Request,
+    kind: ErrorKind,
+    action: &Action,
+    started: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let may_pass = match kind {
+        ErrorKind::Transient | ErrorKind::Throttled => true,
+        ErrorKind::Denied | ErrorKind::NotAuthenticated => role_may_be_new(started, now),
+        _ => false,
+    };
+    request.spec().is_none() && matches!(action, Action::ModifyEndpoint(..) | Action::Revoke(..)) && !may_pass
 }

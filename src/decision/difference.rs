@@ -1,18 +1,34 @@
 //! How an endpoint differs from what is asked for: what the provider changes, and what it only warns about.
 //!
-//! An endpoint that only this resource holds becomes exactly what it asks for. On one that others hold, too, the provider
-//! only adds, because a removal would take away what another stack relies on. A foreign endpoint is never changed.
+//! An owned endpoint becomes what all its holders request together. A foreign one is never changed.
 
-use super::facts::Facts;
-use super::moves::{Move, next_move};
+use super::desired::{Desired, Own, tag_change};
+use super::facts::{Fact, Facts};
+use super::others::Others;
 use super::placement::Placement;
-pub use super::relation::Relation;
+use super::relation::Relation;
 use super::warning::Warning;
 use crate::model::change::{Change, TagChange};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, ZoneId, join};
 use crate::model::tags::Tags;
+use crate::model::wanted::Wanted;
 use crate::request::spec::EndpointSpec;
+
+/// What a resource asks for and what it has asked for before, beside an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison<'a> {
+    pub(super) spec: &'a EndpointSpec,
+    pub(super) placement: Option<&'a Placement>,
+    /// The security groups that the endpoint is to have; empty if they are to stay as they are.
+    pub(super) groups: &'a [GroupId],
+    pub(super) before: &'a [Wanted],
+    pub(super) tags_before: &'a Tags,
+    pub(super) managed_group: Option<&'a GroupId>,
+    pub(super) facts: &'a Facts,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) relation: &'a Relation,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Difference {
@@ -23,206 +39,139 @@ pub(super) struct Difference {
     pub(super) warnings: Vec<Warning>,
 }
 
-pub(super) fn difference(
-    spec: &EndpointSpec,
-    dropped_tags: &[String],
-    wanted_groups: &[GroupId],
-    placement: Option<&Placement>,
-    facts: &Facts,
-    endpoint: &Endpoint,
-    relation: Relation,
-) -> Difference {
-    let mut warnings = Vec::new();
-    let mut change = Change::default();
-    address_type(&mut change, &mut warnings, spec, endpoint, relation);
-    if let Some(placement) = placement {
-        subnets(&mut change, &mut warnings, placement, facts, endpoint, relation);
-        if relation != Relation::Exclusive {
-            warnings.extend(kept_subnets(spec, placement, facts, endpoint));
-        }
-    }
-    groups(&mut change, &mut warnings, wanted_groups, endpoint, relation);
-    private_dns(&mut change, &mut warnings, spec, endpoint, relation);
-    let tags = tags(&mut warnings, spec, dropped_tags, endpoint, relation);
-    Difference { change: (!change.is_empty()).then_some(change), tags, warnings }
-}
+const FOREIGN: &str = "the endpoint was not created by the provider";
 
-fn subnets(
-    change: &mut Change,
-    warnings: &mut Vec<Warning>,
-    placement: &Placement,
-    facts: &Facts,
-    endpoint: &Endpoint,
-    relation: Relation,
-) {
-    for subnet in &placement.left_out {
-        let zone = facts.zone_of(subnet).map(ToString::to_string).unwrap_or_default();
-        warnings.push(Warning::SubnetLeftOut { subnet: subnet.clone(), zone });
-    }
-    if !placement.full.is_empty() {
-        warnings.push(Warning::ZonesFull { zones: join(&placement.full, ", ") });
-    }
-    if !placement.unfit.is_empty() {
-        let (zones, kind) = (join(&placement.unfit, ", "), placement.address_type);
-        warnings.push(Warning::ZonesUnfit { zones, kind });
-    }
-    let zone = |subnet: &SubnetId| facts.zone_of(subnet);
-    let missing: Vec<&SubnetId> = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id)).collect();
-    let covers = |wanted: &SubnetId| endpoint.subnet_ids.iter().find(|has| zone(has) == zone(wanted));
-    match relation {
-        Relation::Exclusive => {
-            let Move { add, remove, address_type } =
-                next_move(endpoint, &placement.subnets, change.ip_address_type, facts);
-            change.add_subnets = add;
-            change.remove_subnets = remove;
-            // It has to fit the subnets that the endpoint has after the call.
-            change.ip_address_type = address_type;
-        }
-        Relation::Shared => {
-            let (blocked, free): (Vec<&SubnetId>, Vec<&SubnetId>) =
-                missing.into_iter().partition(|wanted| covers(wanted).is_some());
-            change.add_subnets = free.into_iter().cloned().collect();
-            for wanted in blocked {
-                let has = covers(wanted).cloned().unwrap_or_else(|| wanted.clone());
-                warnings.push(Warning::OtherSubnetInZone { wanted: wanted.clone(), has });
-            }
-        }
-        Relation::Foreign => {
-            let (blocked, uncovered): (Vec<&SubnetId>, Vec<&SubnetId>) =
-                missing.into_iter().partition(|wanted| covers(wanted).is_some());
-            warnings.extend(blocked.into_iter().filter_map(|wanted| {
-                let (wanted, has) = (wanted.clone(), covers(wanted)?.clone());
-                Some(Warning::OtherSubnetInZone { wanted, has })
-            }));
-            let uncovered: Vec<&ZoneId> = uncovered.into_iter().filter_map(zone).collect();
-            if !uncovered.is_empty() {
-                let zones = join(uncovered, ", ");
-                warnings.push(Warning::ZonesNotCovered { endpoint: endpoint.id.clone(), zones });
-            }
+impl Comparison<'_> {
+    pub(super) fn difference(&self) -> Difference {
+        let warnings = [self.subnets(), self.groups(), self.settings(), self.tags()].concat();
+        let Relation::Owned(others) = self.relation else { return Difference { warnings, ..Difference::default() } };
+        let change = self.desired(others).change();
+        let tags = tag_change(self.endpoint, &self.spec.tags, self.tags_before, others);
+        Difference {
+            change: (!change.is_empty()).then_some(change),
+            tags: (tags != TagChange::default()).then_some(tags),
+            warnings,
         }
     }
-}
 
-/// Subnets in zones that the properties leave out.
-fn kept_subnets(spec: &EndpointSpec, placement: &Placement, facts: &Facts, endpoint: &Endpoint) -> Option<Warning> {
-    if spec.subnet_ids.is_empty() && spec.zone_ids.is_empty() {
-        return None;
+    /// A fact that has to be known first.
+    pub(super) fn unread(&self) -> Option<Fact> {
+        let Relation::Owned(others) = self.relation else { return None };
+        self.desired(others).unread()
     }
-    let is_wanted = |zone: &ZoneId| placement.subnets.iter().any(|id| facts.zone_of(id) == Some(zone));
-    let kept = endpoint.subnet_ids.iter().filter_map(|id| Some((id, facts.zone_of(id)?)));
-    let kept = join(kept.filter(|(_, zone)| !is_wanted(zone)).map(|(id, zone)| format!("{id} in {zone}")), ", ");
-    (!kept.is_empty()).then_some(Warning::SubnetsKept { subnets: kept })
-}
 
-fn groups(
-    change: &mut Change,
-    warnings: &mut Vec<Warning>,
-    wanted: &[GroupId],
-    endpoint: &Endpoint,
-    relation: Relation,
-) {
-    if wanted.is_empty() {
-        return;
+    fn desired<'d>(&'d self, others: &'d Others) -> Desired<'d> {
+        let Self { spec, placement, groups, before, managed_group, facts, endpoint, .. } = *self;
+        let (private_dns, ip_address_type) = (spec.private_dns, spec.ip_address_type);
+        let subnets = placement.map(|placement| placement.subnets.as_slice());
+        let groups = (!groups.is_empty()).then_some(groups);
+        let own = Own { stays: true, subnets, groups, private_dns, ip_address_type };
+        Desired { endpoint, facts, own, before, others, managed_group }
     }
-    let missing: Vec<GroupId> = wanted.iter().filter(|id| !endpoint.group_ids.contains(id)).cloned().collect();
-    let surplus: Vec<GroupId> = endpoint.group_ids.iter().filter(|id| !wanted.contains(id)).cloned().collect();
-    match relation {
-        Relation::Exclusive => {
-            change.add_groups = missing;
-            change.remove_groups = surplus;
-        }
-        Relation::Shared => {
-            change.add_groups = missing;
-            if !surplus.is_empty() {
-                warnings.push(Warning::GroupsKept { groups: join(surplus, ", ") });
-            }
-        }
-        Relation::Foreign => {
-            if !missing.is_empty() {
-                let (endpoint, groups) = (endpoint.id.clone(), join(missing, ", "));
-                warnings.push(Warning::GroupsNotAttached { endpoint, groups });
-            }
-            if !surplus.is_empty() {
-                warnings.push(Warning::GroupsKept { groups: join(surplus, ", ") });
-            }
-        }
-    }
-}
 
-fn private_dns(
-    change: &mut Change,
-    warnings: &mut Vec<Warning>,
-    spec: &EndpointSpec,
-    endpoint: &Endpoint,
-    relation: Relation,
-) {
-    match (spec.private_dns, endpoint.private_dns, relation) {
-        (true, true, _) | (false, false, _) => {}
-        (true, false, Relation::Exclusive | Relation::Shared) => change.private_dns = Some(true),
-        (false, true, Relation::Exclusive) => change.private_dns = Some(false),
-        (false, true, Relation::Shared | Relation::Foreign) => {
-            warnings.push(Warning::PrivateDnsKeptOn { endpoint: endpoint.id.clone() });
-        }
-        // Only an endpoint of another VPC gets here (ReuseScope: Region). Its private DNS would not work in this VPC anyway.
-        (true, false, Relation::Foreign) => {
-            warnings.push(Warning::PrivateDnsOff { endpoint: endpoint.id.clone() });
+    /// Why something stays although this resource does not ask for it.
+    fn why(&self, who: impl Fn(&Others) -> Option<String>, else_: &str) -> String {
+        match self.relation {
+            Relation::Foreign => FOREIGN.to_owned(),
+            Relation::Owned(others) => who(others).map_or_else(|| else_.to_owned(), |who| format!("{who} uses it")),
         }
     }
-}
 
-fn address_type(
-    change: &mut Change,
-    warnings: &mut Vec<Warning>,
-    spec: &EndpointSpec,
-    endpoint: &Endpoint,
-    relation: Relation,
-) {
-    let Some(wanted) = spec.ip_address_type else { return };
-    if endpoint.ip_address_type.eq_ignore_ascii_case(wanted.as_str()) {
-        return;
+    fn zone(&self, subnet: &SubnetId) -> Option<&ZoneId> {
+        self.facts.zone_of(subnet)
     }
-    match relation {
-        Relation::Exclusive => change.ip_address_type = Some(wanted),
-        Relation::Shared | Relation::Foreign => warnings.push(Warning::AddressTypeKept {
-            endpoint: endpoint.id.clone(),
+
+    fn subnets(&self) -> Vec<Warning> {
+        let Some(placement) = self.placement else { return Vec::new() };
+        let Self { spec, endpoint, .. } = *self;
+        let mut warnings = placement.warnings(|id| self.zone(id));
+        let who =
+            |others: &Others, id: &SubnetId| others.who_names(id).or_else(|| others.who_wants_zone(self.zone(id)));
+        let why = |id: &SubnetId| self.why(|others| who(others, id), "this resource has not added it");
+        let missing = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id));
+        let covering = |wanted: &SubnetId| endpoint.subnet_ids.iter().find(|has| self.zone(has) == self.zone(wanted));
+        let (blocked, uncovered): (Vec<&SubnetId>, Vec<&SubnetId>) =
+            missing.partition(|wanted| covering(wanted).is_some());
+        warnings.extend(blocked.into_iter().filter_map(|wanted| {
+            let has = covering(wanted)?.clone();
+            let because = why(&has);
+            Some(Warning::OtherSubnetInZone { wanted: wanted.clone(), has, because })
+        }));
+        let uncovered: Vec<&ZoneId> = uncovered.into_iter().filter_map(|id| self.zone(id)).collect();
+        if self.relation.is_foreign() && !uncovered.is_empty() {
+            let (endpoint, zones) = (endpoint.id.clone(), join(uncovered, ", "));
+            warnings.push(Warning::ZonesNotCovered { endpoint, zones });
+        }
+        if spec.subnet_ids.is_empty() && spec.zone_ids.is_empty() {
+            return warnings;
+        }
+        let is_wanted = |zone: &ZoneId| placement.subnets.iter().any(|id| self.zone(id) == Some(zone));
+        let kept = endpoint.subnet_ids.iter().filter_map(|id| Some((id, self.zone(id)?)));
+        let kept = kept.filter(|(_, zone)| !is_wanted(zone)).map(|(id, zone)| format!("{id} in {zone} ({})", why(id)));
+        let subnets = join(kept, ", ");
+        warnings.extend((!subnets.is_empty()).then_some(Warning::SubnetsKept { subnets }));
+        warnings
+    }
+
+    fn groups(&self) -> Vec<Warning> {
+        let Self { groups: wanted, endpoint, managed_group, .. } = *self;
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let who = |others: &Others, id: &GroupId| {
+            if managed_group == Some(id) { others.who_uses_managed_group() } else { others.who_uses(id) }
+        };
+        let why = |id: &GroupId| self.why(|others| who(others, id), "this resource has not added it");
+        let missing = join(wanted.iter().filter(|id| !endpoint.group_ids.contains(id)), ", ");
+        let not_attached = (self.relation.is_foreign() && !missing.is_empty())
+            .then(|| Warning::GroupsNotAttached { endpoint: endpoint.id.clone(), groups: missing });
+        let surplus = endpoint.group_ids.iter().filter(|id| !wanted.contains(id));
+        let groups = join(surplus.map(|id| format!("{id} ({})", why(id))), ", ");
+        let kept = (!groups.is_empty()).then_some(Warning::GroupsKept { groups });
+        not_attached.into_iter().chain(kept).collect()
+    }
+
+    /// Private DNS and the IP address type.
+    fn settings(&self) -> Vec<Warning> {
+        let Self { spec, endpoint, relation, .. } = *self;
+        let id = || endpoint.id.clone();
+        let private_dns = match (spec.private_dns, endpoint.private_dns) {
+            (false, true) => {
+                let because = self.why(Others::who_uses_private_dns, "this resource has not turned it on");
+                Some(Warning::PrivateDnsKeptOn { endpoint: id(), because })
+            }
+            // Only an endpoint of another VPC gets here (ReuseScope: Region). Its private DNS would not work in this VPC
+            // anyway.
+            (true, false) if relation.is_foreign() => Some(Warning::PrivateDnsOff { endpoint: id() }),
+            (true, false | true) | (false, false) => None,
+        };
+        let differs = |wanted: &str| !endpoint.ip_address_type.eq_ignore_ascii_case(wanted);
+        let wanted = spec.ip_address_type.filter(|kind| differs(kind.as_str()));
+        let address_type = wanted.map(|wanted| Warning::AddressTypeKept {
+            endpoint: id(),
             has: endpoint.ip_address_type.clone(),
             wanted: wanted.as_str(),
-        }),
+            because: self.why(Others::names, "EC2 has not changed it"),
+        });
+        private_dns.into_iter().chain(address_type).collect()
     }
-}
 
-fn tags(
-    warnings: &mut Vec<Warning>,
-    spec: &EndpointSpec,
-    dropped: &[String],
-    endpoint: &Endpoint,
-    relation: Relation,
-) -> Option<TagChange> {
-    let differs = |key: &String, value: &String| endpoint.tags.get(key) != Some(value);
-    let missing: Tags =
-        spec.tags.iter().filter(|(key, value)| differs(key, value)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let surplus =
-        dropped.iter().filter(|key| endpoint.tags.contains_key(*key)).map(|key| (key.clone(), None)).collect();
-    let change = match relation {
-        Relation::Exclusive => TagChange { set: missing, unset: surplus },
-        Relation::Shared => {
-            // A tag with another value may be another stack's, and the two would overwrite it in turns.
-            let (taken, free): (Tags, Tags) = missing.into_iter().partition(|(key, _)| endpoint.tags.contains_key(key));
-            if !taken.is_empty() {
-                warnings.push(Warning::TagsKept { keys: join(taken.keys(), ", ") });
-            }
-            if !surplus.is_empty() {
-                warnings.push(Warning::TagsNotRemoved { keys: join(surplus.keys(), ", ") });
-            }
-            TagChange { set: free, ..TagChange::default() }
-        }
-        Relation::Foreign => {
-            if !missing.is_empty() {
-                let (endpoint, keys) = (endpoint.id.clone(), join(missing.keys(), ", "));
-                warnings.push(Warning::TagsNotWritten { endpoint, keys });
-            }
-            TagChange::default()
-        }
-    };
-    (change != TagChange::default()).then_some(change)
+    fn tags(&self) -> Vec<Warning> {
+        let Self { spec, tags_before, endpoint, relation, .. } = *self;
+        let differing = spec.tags.iter().filter(|(key, value)| endpoint.tags.get(*key) != Some(value));
+        let Relation::Owned(others) = relation else {
+            let keys = join(differing.map(|(key, _)| key), ", ");
+            let endpoint = endpoint.id.clone();
+            return (!keys.is_empty()).then_some(Warning::TagsNotWritten { endpoint, keys }).into_iter().collect();
+        };
+        let is_taken =
+            |key: &&String| endpoint.tags.get(*key).is_some_and(|value| others.who_tags(key, value).is_some());
+        let kept = join(differing.map(|(key, _)| key).filter(is_taken), ", ");
+        let dropped = tags_before.keys().filter(|key| !spec.tags.contains_key(*key));
+        let not_removed = join(dropped.filter(is_taken), ", ");
+        let kept = (!kept.is_empty()).then_some(Warning::TagsKept { keys: kept });
+        kept.into_iter()
+            .chain((!not_removed.is_empty()).then_some(Warning::TagsNotRemoved { keys: not_removed }))
+            .collect()
+    }
 }

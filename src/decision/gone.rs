@@ -21,15 +21,15 @@ pub(super) struct Gone {
 impl Gone {
     /// What is gone as far as the facts tell. Whatever depends on it reads the facts first.
     pub(super) fn of(request: &Request, spec: &EndpointSpec, facts: &Facts) -> Self {
-        let Verb::Update { named_before, .. } = &request.verb else { return Self::default() };
+        let Verb::Update { before, .. } = &request.verb else { return Self::default() };
         let groups = |now: &[GroupId], before: &[GroupId]| -> Vec<GroupId> {
             now.iter().filter(|id| before.contains(id) && facts.is_missing_group(id)).cloned().collect()
         };
-        let subnet_is_gone = |id: &&SubnetId| named_before.subnet_ids.contains(id) && facts.is_missing_subnet(id);
+        let subnet_is_gone = |id: &&SubnetId| before.named.subnet_ids.contains(id) && facts.is_missing_subnet(id);
         Self {
             subnets: spec.subnet_ids.iter().filter(subnet_is_gone).cloned().collect(),
-            groups: groups(&spec.group_ids, &named_before.group_ids),
-            allowed_groups: groups(&spec.allowed_group_ids, &named_before.allowed_group_ids),
+            groups: groups(&spec.group_ids, &before.named.group_ids),
+            allowed_groups: groups(&spec.allowed_group_ids, &before.named.allowed_group_ids),
         }
     }
 

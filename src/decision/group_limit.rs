@@ -47,7 +47,6 @@ impl Provision<'_> {
     }
 
     fn used_by(&self, endpoint: &Endpoint) -> String {
-        let holders = self.other_holders(endpoint);
-        if holders.is_empty() { "this resource alone".to_owned() } else { holders }
+        self.others(endpoint).names().unwrap_or_else(|| "this resource alone".to_owned())
     }
 }

@@ -1,16 +1,14 @@
 //! Joining an endpoint: its reference, and what may happen to it meanwhile.
 
 use super::action::{Action, TagAction};
+use super::others::Others;
 use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
 use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::ids::{EndpointId, join};
-use crate::model::tags::{Announcements, TAG_LIMIT, counted};
-
-/// How many holders a sentence names.
-const NAMED_HOLDERS_MAX: usize = 5;
+use crate::model::ids::EndpointId;
+use crate::model::tags::{Claim, Reference, TAG_LIMIT, counted};
 
 impl Provision<'_> {
     /// What became of endpoints that have, or had, this resource's reference. A reference that is gone is never written
@@ -49,9 +47,11 @@ impl Provision<'_> {
         self.view.journal.endpoint(id).created.is_some() || self.choose().is_none()
     }
 
-    /// The first phase: join the endpoint, and wait for those that have announced to delete it.
+    /// The first phase: join the endpoint, or record what this resource requests of it now; and wait for those that have
+    /// announced to delete it, or to take something away from it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
-        if !self.request.claims(&endpoint.id, &endpoint.tags) && self.needs_reference(endpoint) {
+        let is_held = self.request.claims(&endpoint.id, &endpoint.tags);
+        if !is_held && self.needs_reference(endpoint) || is_held && self.requests_otherwise(endpoint) {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;
@@ -61,45 +61,54 @@ impl Provision<'_> {
         Ok(())
     }
 
+    /// Whether the reference has another request than this one. What this event has written may not be shown yet.
+    fn requests_otherwise(&self, endpoint: &Endpoint) -> bool {
+        let is_written = self.view.journal.endpoint(&endpoint.id).requested.is_some();
+        let shown = endpoint.tags.get(&self.request.holder.ref_key()).map(|value| Reference::parse(value).request);
+        let (value, _) = self.reference(endpoint);
+        endpoint.is_owned() && !is_written && shown != Some(Reference::parse(&value).request)
+    }
+
+    /// The value of the reference, and whether all of the request fits. Only an owned endpoint of the VPC is changed, so only
+    /// there is anything requested.
+    pub(super) fn reference(&self, endpoint: &Endpoint) -> (String, bool) {
+        let wanted = (endpoint.is_owned() && self.is_here(endpoint)).then(|| self.spec.wanted());
+        self.request.holder.ref_value(&self.request.mark(), wanted.as_ref())
+    }
+
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT && !self.request.holder.is_in(&endpoint.tags) {
-            let holders = self.other_holders(endpoint);
+            let holders = self.others(endpoint).names().unwrap_or_default();
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
-        Ok(Action::Tag(endpoint.id.clone(), TagAction::Join))
+        let (value, _) = self.reference(endpoint);
+        Ok(Action::Tag(endpoint.id.clone(), TagAction::Join(value)))
     }
 
-    /// The other holders of an endpoint, for a sentence.
-    pub(super) fn other_holders(&self, endpoint: &Endpoint) -> String {
-        let holders = self.request.holder.others(&endpoint.tags);
-        let more = match holders.len().saturating_sub(NAMED_HOLDERS_MAX) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        join(holders.into_iter().take(NAMED_HOLDERS_MAX), ", ") + &more
+    /// The other holders of an endpoint.
+    pub(super) fn others(&self, endpoint: &Endpoint) -> Others {
+        let claim = Claim { holder: &self.request.holder, mark: None };
+        Others::of(claim.others(&endpoint.tags))
     }
 
     /// In a look after the reference was written, a pending announcement means that another stack may still delete the
-    /// endpoint, and an expired one that its writer has crashed.
+    /// endpoint, or take away from it what it does not know to be requested; and an expired one that its writer has crashed.
     fn wait_for_announcements(&self, endpoint: &Endpoint) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
         // A foreign endpoint is never deleted, and the role may remove nothing but references from it.
         if !endpoint.is_owned() {
             return Ok(());
         }
-        let removed = &journal.endpoint(&endpoint.id).announcements_removed;
-        let shown_late = |key: &String| removed.get(key).is_some_and(|when| observed.may_predate(*when));
-        let announcements = Announcements::at(observed.at, &endpoint.tags);
-        let own = journal.endpoint(&endpoint.id).standing_announcements();
-        if announcements.pending.iter().any(|key| !shown_late(key) && !own.contains(key)) {
+        let record = journal.endpoint(&endpoint.id);
+        let (pending, expired) = record.announcements_shown(observed.at, &endpoint.tags);
+        if !record.joined && !pending.is_empty() {
             return Err(wait(Reason::Announcement(endpoint.id.clone()), LAG_POLL).into());
         }
-        let keys: Vec<String> = announcements.expired.into_iter().filter(|key| !shown_late(key)).collect();
-        if keys.is_empty() {
+        if expired.is_empty() {
             return Ok(());
         }
-        Err(Action::Tag(endpoint.id.clone(), TagAction::RemoveAnnouncements(keys)).into())
+        Err(Action::Tag(endpoint.id.clone(), TagAction::RemoveAnnouncements(expired)).into())
     }
 }
 

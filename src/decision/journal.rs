@@ -5,21 +5,19 @@
 //! There are two ways in, [`Journal::observe`] and [`Journal::record`]; the model checker uses the same two.
 
 mod conclusions;
+mod questions;
 
 use super::action::{Action, Created, TagAction};
-use super::denial::reference_denied;
-use super::facts::{Facts, GroupPlace};
+use super::denial::{narrowing_refused, reference_denied};
 use super::observed::Observed;
 use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, MarkRecord, Modified, Refused};
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::ids::{EndpointId, GroupId};
 use crate::model::protocol::may_predate;
-use crate::model::security_group::managed_group_name;
 use crate::model::tags::Holder;
 use crate::request::Request;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Journal {
@@ -30,6 +28,7 @@ pub struct Journal {
     groups: BTreeMap<GroupId, GroupRecord>,
     creation: CreationRecord,
     marks: MarkRecord,
+    narrowing_refused: bool,
 }
 
 /// What a failed Create has left behind.
@@ -60,7 +59,13 @@ impl Journal {
             record.owned |= endpoint.is_owned();
             if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
+                let value = endpoint.tags.get(&request.holder.ref_key());
+                if record.requested.is_none() && record.reference_before.is_none() {
+                    record.reference_before = value.cloned();
+                }
             }
+            record.joined |=
+                record.referenced.is_some() && record.announcements_shown(observed.at, &endpoint.tags).0.is_empty();
             if endpoint.is_owned() && record.referenced.is_some() {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
@@ -84,6 +89,7 @@ impl Journal {
                 if let Some(id) = denied.filter(|id| !self.endpoint(id).owned) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
                 }
+                self.narrowing_refused |= narrowing_refused(request, error.kind, action, self.started, now);
                 self.record_error(request, action, error.kind, now);
             }
         }
@@ -94,20 +100,19 @@ impl Journal {
             Action::CreateEndpoint(_) => self.creation.attempted = Some(now),
             Action::Mark(_) => self.creation.mark_attempted = Some(now),
             Action::DeleteEndpoint(id) => self.endpoint_mut(id).delete_attempted = Some(now),
-            Action::Tag(id, TagAction::Release(_)) => self.endpoint_mut(id).release_attempted = Some(now),
+            Action::Tag(id, TagAction::Release(release)) => {
+                let record = self.endpoint_mut(id);
+                record.release_attempted = Some(now);
+                record.withdraw(&release.announcements, now);
+            }
             Action::Tag(id, TagAction::Announce(until)) => {
                 self.endpoint_mut(id).announcements.insert(holder.leaving_key(*until));
             }
             Action::Tag(id, TagAction::RemoveAnnouncements(keys)) => {
-                // It may be gone from now on, so nothing may be done that needs it.
-                let record = self.endpoint_mut(id);
-                if keys.iter().any(|key| record.announcements.contains(key)) {
-                    record.announced = None;
-                    record.withdrawn = Some(now);
-                }
+                self.endpoint_mut(id).withdraw(keys, now);
             }
             Action::ModifyEndpoint(..)
-            | Action::Tag(_, TagAction::Join | TagAction::UserTags(_))
+            | Action::Tag(_, TagAction::Join(_) | TagAction::UserTags(_))
             | Action::RemoveMark(_)
             | Action::CreateGroup(_)
             | Action::Authorize(..)
@@ -145,8 +150,16 @@ impl Journal {
             Action::Tag(id, tags) => {
                 let record = self.endpoint_mut(id);
                 match tags {
-                    TagAction::Join => drop(record.referenced.get_or_insert(now)),
-                    TagAction::Release(_) => record.released = Some(now),
+                    TagAction::Join(_) => {
+                        record.referenced.get_or_insert(now);
+                        record.requested = Some(now);
+                        record.joined = false;
+                    }
+                    TagAction::Release(release) => {
+                        record.released = Some(now);
+                        let removed = release.announcements.iter().map(|key| (key.clone(), now));
+                        record.announcements_removed.extend(removed);
+                    }
                     TagAction::Announce(until) => record.announced = Some(Announced { written: now, until: *until }),
                     TagAction::RemoveAnnouncements(keys) => {
                         record.announcements_removed.extend(keys.iter().map(|key| (key.clone(), now)));
@@ -204,92 +217,5 @@ impl Journal {
 
     fn group_mut(&mut self, id: &GroupId) -> &mut GroupRecord {
         self.groups.entry(id.clone()).or_default()
-    }
-}
-
-/// What the decision asks the journal.
-impl Journal {
-    /// When the event arrived.
-    pub fn started(&self) -> Timestamp {
-        self.started
-    }
-
-    /// When CloudFormation sent the event. Much earlier than its arrival means that the event has waited in Lambda's
-    /// queue, or that it has been delivered before.
-    pub fn sent(&self) -> Timestamp {
-        self.sent
-    }
-
-    /// Whether EC2 has changed something for this event, or may have.
-    pub fn has_changed_anything(&self) -> bool {
-        self.changed
-    }
-
-    pub fn creation(&self) -> &CreationRecord {
-        &self.creation
-    }
-
-    pub fn marks(&self) -> &MarkRecord {
-        &self.marks
-    }
-
-    /// The record of an endpoint; an empty one if this event has neither seen nor changed it.
-    pub fn endpoint(&self, id: &EndpointId) -> &EndpointRecord {
-        static NOTHING: LazyLock<EndpointRecord> = LazyLock::new(EndpointRecord::default);
-        self.endpoints.get(id).unwrap_or(&NOTHING)
-    }
-
-    /// The record of a security group; an empty one if this event has not changed it.
-    pub fn group(&self, id: &GroupId) -> &GroupRecord {
-        static NOTHING: LazyLock<GroupRecord> = LazyLock::new(GroupRecord::default);
-        self.groups.get(id).unwrap_or(&NOTHING)
-    }
-
-    pub fn endpoints(&self) -> impl Iterator<Item = (&EndpointId, &EndpointRecord)> {
-        self.endpoints.iter()
-    }
-
-    /// Endpoints that this event has begun to release.
-    pub fn released(&self) -> impl Iterator<Item = &EndpointId> {
-        self.endpoints.iter().filter(|(_, record)| record.is_releasing()).map(|(id, _)| id)
-    }
-
-    /// The first endpoint that this event has deleted.
-    pub fn deleted(&self) -> Option<&EndpointId> {
-        self.endpoints.iter().find(|(_, record)| record.deleted.is_some()).map(|(id, _)| id)
-    }
-
-    /// The managed security group that this event has created and that still exists.
-    pub fn created_group(&self) -> Option<&GroupId> {
-        self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
-    }
-
-    /// Whether this event has created a managed security group, existing or not.
-    pub fn has_created_group(&self) -> bool {
-        self.groups.values().any(|record| record.created.is_some())
-    }
-
-    /// Where the managed security groups of endpoints are, or were, that had this resource's reference.
-    pub fn group_places(&self) -> impl Iterator<Item = GroupPlace> {
-        let places = self.endpoints.values().filter_map(|record| record.place.as_ref());
-        places.map(|(vpc, service)| (vpc.clone(), managed_group_name(service)))
-    }
-
-    /// How many client tokens this event has used up because what they created no longer exists. What a token created with
-    /// other parameters would be shown by now, with the reference, and be joined.
-    pub fn tokens_spent(&self, at: Timestamp) -> u32 {
-        let is_spent = |record: &&EndpointRecord| {
-            record.created.is_some() && (record.is_dead_replay(at) || record.seen_deleting())
-        };
-        let spent = self.endpoints.values().filter(is_spent).count();
-        let used = self.creation.tokens_used.values().filter(|when| !may_predate(at, **when)).count();
-        u32::try_from(spent + used).unwrap_or(u32::MAX)
-    }
-
-    /// What a Create that fails now leaves behind for the Delete that follows. A managed security group that was created
-    /// for the holder, and not by this event, was created by an earlier delivery.
-    pub fn leftovers(&self, at: Timestamp, holder: &Holder, facts: &Facts) -> Leftovers {
-        let holds = self.endpoints.values().any(|record| record.is_held(at) && !record.seen_deleting());
-        if holds || self.changed || facts.has_group_of(holder) { Leftovers::Something } else { Leftovers::Nothing }
     }
 }

@@ -2,16 +2,16 @@
 //! for, and deleted after the endpoint.
 
 use super::action::Action;
-use super::difference::Relation;
 use super::facts::{Fact, GroupPlace};
 use super::gone::Gone;
+use super::others::Others;
 use super::poll::LAG_POLL;
 use super::refusal::Refusal;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewGroup;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId};
-use crate::model::security_group::{SecurityGroup, Source, managed_group_name};
+use crate::model::security_group::{IngressRule, SecurityGroup, Source, managed_group_name};
 use crate::model::tags::{Holder, NAME, OWNED, Tags};
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
@@ -78,16 +78,20 @@ impl ManagedGroup<'_> {
         }
     }
 
-    /// The security group for an existing endpoint, with the rules that it should have.
-    pub(super) fn for_endpoint(&self, relation: Relation) -> Unless<GroupId> {
+    /// The security group for an existing endpoint, with all the rules that this resource requests.
+    pub(super) fn for_endpoint(&self) -> Unless<GroupId> {
         let id = self.existing()?.ok_or_else(|| self.create())?;
-        self.align_rules(&id, relation)?;
+        self.add_rules(&id)?;
         Ok(id)
     }
 
     /// Adds the rules to the security group that this event has created, if it has created one.
     pub(super) fn authorize_created(&self) -> Unless<()> {
-        self.view.journal.created_group().map_or(Ok(()), |id| self.align_rules(id, Relation::Shared))
+        self.view.journal.created_group().map_or(Ok(()), |id| self.add_rules(id))
+    }
+
+    pub(super) fn add_rules(&self, id: &GroupId) -> Unless<()> {
+        self.align_rules(id, None)
     }
 
     fn create(&self) -> Interrupt {
@@ -96,13 +100,15 @@ impl ManagedGroup<'_> {
         Action::CreateGroup(NewGroup { vpc_id, name, tags }).into()
     }
 
-    /// Adds missing rules; removes the provider's surplus rules only if no other stack uses the security group.
-    pub(super) fn align_rules(&self, id: &GroupId, relation: Relation) -> Unless<()> {
+    /// Adds missing rules. With the other holders of the endpoints that use the security group, removes those of the
+    /// provider's rules that nobody requests.
+    pub(super) fn align_rules(&self, id: &GroupId, others: Option<&Others>) -> Unless<()> {
         let View { facts, journal, .. } = self.view;
         let record = journal.group(id);
         // A group that was created a moment ago has no rules, unless another stack has added some since.
         let is_empty = journal.created_group() == Some(id) && !record.rules_unknown;
-        let narrow = relation == Relation::Exclusive && record.revoked.is_none() && !is_empty;
+        let others = others.filter(|_| record.revoked.is_none() && !is_empty);
+        let narrow = others.is_some();
         // EC2 may not show yet what this event has written.
         if record.authorized && !narrow {
             return Ok(());
@@ -135,10 +141,12 @@ impl ManagedGroup<'_> {
         if !rules.missing.is_empty() && !record.authorized {
             return Err(Action::Authorize(id.clone(), rules.missing).into());
         }
-        if !rules.surplus.is_empty() && narrow {
-            return Err(Action::Revoke(id.clone(), rules.surplus).into());
-        }
-        Ok(())
+        let Some(others) = others.filter(|_| !rules.surplus.is_empty()) else { return Ok(()) };
+        let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+        let is_vpc = |source: &Source| source.block().is_some_and(|block| blocks.contains(&block));
+        let is_needed = |rule: &IngressRule| others.who_admits(rule.port, &rule.source, is_vpc(&rule.source)).is_some();
+        let surplus: Vec<IngressRule> = rules.surplus.into_iter().filter(|rule| !is_needed(rule)).collect();
+        if surplus.is_empty() { Ok(()) } else { Err(Action::Revoke(id.clone(), surplus).into()) }
     }
 }
 
@@ -159,7 +167,8 @@ pub(super) fn clean_up(
     if !unread.is_empty() {
         return Err(Next::Read(unread).into());
     }
-    let patience = if journal.deleted().is_none() { SignedDuration::ZERO } else { IN_USE_PATIENCE };
+    let was_used = journal.deleted().is_some() || journal.has_detached_groups();
+    let patience = if was_used { IN_USE_PATIENCE } else { SignedDuration::ZERO };
     for place in &places {
         // A group that this event has created may not be shown yet.
         let shown = facts.managed_group(place)?.filter(|group| group.is_owned()).map(|group| &group.id);

@@ -15,22 +15,26 @@
 //! ```
 
 pub mod action;
+mod align;
 mod checks;
 mod choose;
 mod create;
 mod denial;
-pub mod difference;
+mod desired;
+mod difference;
 pub mod facts;
 mod foreign;
 mod gone;
 mod group_limit;
 mod join;
 pub mod journal;
+mod leave;
 mod managed_group;
 mod mark;
 mod moves;
 mod narrow;
 pub mod observed;
+mod others;
 pub mod outcome;
 mod placement;
 mod poll;
@@ -38,7 +42,7 @@ mod provision;
 pub mod queries;
 pub mod records;
 pub mod refusal;
-pub mod relation;
+mod relation;
 mod release;
 mod remove;
 pub mod retry;
@@ -69,7 +73,7 @@ pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refu
             let gone = Gone::of(request, spec, view.facts);
             Provision { request, spec, home, view, gone: &gone }.next()
         }
-        Verb::Delete { of, place } => Remove { request, of, place: place.as_ref(), view }.next(),
+        Verb::Delete { of, place, .. } => Remove { request, of, place: place.as_ref(), view }.next(),
     };
     match decided {
         Ok(next) => Ok(next),

@@ -2,55 +2,55 @@
 //! DNS.
 //!
 //! A stack that has joined relies on what it found. So narrowing is announced and settled as a deletion is: announce, wait
-//! `2 L`, look for the last time. If no other holder shows up, narrow, wait `L`, and withdraw the announcement. A stack that
-//! joins meanwhile either shows up in the last look, or sees the announcement and waits until it is withdrawn; by then a
-//! look shows what was taken away, and the stack adds what it needs (`docs/sharing.md`).
+//! `2 L`, look for the last time. What no holder requests then is taken away; wait `L`, and withdraw the announcement. A
+//! stack that joins meanwhile, or requests something else, either shows up in the last look, or sees the announcement and
+//! waits until it is withdrawn; by then a look shows what was taken away, and the stack adds what it needs
+//! (`docs/sharing.md`).
 
 use super::action::{Action, TagAction};
+use super::journal::Journal;
 use super::poll::LAG_POLL;
-use super::provision::Provision;
 use super::release::announce;
-use super::view::{Interrupt, Reason, Unless, View, wait};
+use super::view::{Next, Reason, wait};
 use crate::model::endpoint::Endpoint;
 use crate::model::protocol::may_predate;
+use jiff::Timestamp;
 
-impl Provision<'_> {
-    /// The next step toward an action that narrows an endpoint without other holders.
-    pub(super) fn narrow(&self, endpoint: &Endpoint, action: Action) -> Interrupt {
-        let View { observed, journal, .. } = self.view;
-        let (at, id, record) = (observed.at, &endpoint.id, journal.endpoint(&endpoint.id));
-        let announce = || Action::Tag(id.clone(), announce(at)).into();
-        match record.announced {
-            None if record.withdrawn.is_some_and(|when| may_predate(at, when)) => {
-                wait(Reason::ReadLag(id.clone()), LAG_POLL).into()
-            }
-            None => announce(),
-            Some(announced) => {
-                let last_look = announced.last_look();
-                if at < last_look {
-                    wait(Reason::JoinersOfNarrowed(id.clone()), last_look.duration_since(at)).into()
-                } else if announced.is_ending(at) {
-                    announce()
-                } else {
-                    action.into()
-                }
+/// The next step toward an action that takes something away from an endpoint.
+pub(super) fn narrow(endpoint: &Endpoint, action: Action, at: Timestamp, journal: &Journal) -> Next {
+    let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+    let announce = || Next::Act(Action::Tag(id.clone(), announce(at)));
+    match record.announced {
+        None if record.withdrawn.is_some_and(|when| may_predate(at, when)) => {
+            wait(Reason::ReadLag(id.clone()), LAG_POLL)
+        }
+        None => announce(),
+        Some(announced) => {
+            let last_look = announced.last_look();
+            if at < last_look {
+                wait(Reason::JoinersOfNarrowed(id.clone()), last_look.duration_since(at))
+            } else if announced.is_ending(at) {
+                announce()
+            } else {
+                Next::Act(action)
             }
         }
     }
+}
 
-    /// Withdraws this event's announcement once a look of a stack that joins shows what was taken away.
-    pub(super) fn withdraw(&self, endpoint: &Endpoint) -> Unless<()> {
-        let View { observed, journal, .. } = self.view;
-        let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
-        let keys = record.standing_announcements();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let modified = record.modified.as_ref().map(|modified| modified.at);
-        let revoked = endpoint.group_ids.iter().filter_map(|id| journal.group(id).revoked);
-        if revoked.chain(modified).any(|when| observed.may_predate(when)) {
-            return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
-        }
-        Err(Action::Tag(id.clone(), TagAction::RemoveAnnouncements(keys)).into())
-    }
+/// This event's announcements, to be withdrawn.
+///
+/// # Errors
+/// What has to be waited for: a look of a stack that joins may not show yet what was taken away.
+pub(super) fn withdrawable(endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Result<Vec<String>, Next> {
+    let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
+    let keys = record.standing_announcements();
+    let modified = record.modified.as_ref().map(|modified| modified.at);
+    let may_not_show = journal.last_revocation().into_iter().chain(modified).any(|when| may_predate(at, when));
+    if !keys.is_empty() && may_not_show { Err(wait(Reason::ReadLag(id.clone()), LAG_POLL)) } else { Ok(keys) }
+}
+
+/// The withdrawal of announcements.
+pub(super) fn withdraw(endpoint: &Endpoint, keys: Vec<String>) -> Action {
+    Action::Tag(endpoint.id.clone(), TagAction::RemoveAnnouncements(keys))
 }

@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::relation::Relation;
+use super::warning::Warning;
 use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{SubnetId, VpcId, ZoneId, join};
@@ -23,6 +24,18 @@ pub(super) struct Placement {
     pub(super) address_type: IpAddressType,
 }
 
+impl Placement {
+    /// What is not placed as asked for.
+    pub(super) fn warnings<'z>(&self, zone_of: impl Fn(&SubnetId) -> Option<&'z ZoneId>) -> Vec<Warning> {
+        let zone = |subnet: &SubnetId| zone_of(subnet).map(ToString::to_string).unwrap_or_default();
+        let left_out = |subnet: &SubnetId| Warning::SubnetLeftOut { subnet: subnet.clone(), zone: zone(subnet) };
+        let full = (!self.full.is_empty()).then(|| Warning::ZonesFull { zones: join(&self.full, ", ") });
+        let unfit = (!self.unfit.is_empty())
+            .then(|| Warning::ZonesUnfit { zones: join(&self.unfit, ", "), kind: self.address_type });
+        self.left_out.iter().map(left_out).chain(full).chain(unfit).collect()
+    }
+}
+
 /// What is to be placed, and where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Site<'a> {
@@ -32,7 +45,7 @@ pub(super) struct Site<'a> {
     pub(super) service: &'a Service,
     pub(super) subnets: &'a [Subnet],
     /// The endpoint, if it exists already.
-    pub(super) existing: Option<(&'a Endpoint, Relation)>,
+    pub(super) existing: Option<(&'a Endpoint, &'a Relation)>,
     /// The type that it has or will have.
     pub(super) address_type: IpAddressType,
 }
@@ -170,14 +183,16 @@ impl<'a> Site<'a> {
 
     /// Whether the provider will put the endpoint there, if it is not there already.
     fn is_needed(&self, subnet: &Subnet) -> bool {
-        let covers = |endpoint: &Endpoint| {
-            let mut own = self.subnets.iter().filter(|own| endpoint.subnet_ids.contains(&own.id));
-            own.any(|own| own.zone_id == subnet.zone_id)
-        };
         match self.existing {
-            None | Some((_, Relation::Exclusive)) => true,
-            Some((endpoint, Relation::Shared)) => !covers(endpoint),
+            None => true,
             Some((_, Relation::Foreign)) => false,
+            Some((endpoint, Relation::Owned(others))) => {
+                let has = self.subnets.iter().filter(|own| endpoint.subnet_ids.contains(&own.id));
+                let stays = |id: &SubnetId| {
+                    others.who_names(id).is_some() || others.who_wants_zone(Some(&subnet.zone_id)).is_some()
+                };
+                !has.filter(|own| own.zone_id == subnet.zone_id).any(|own| stays(&own.id))
+            }
         }
     }
 
@@ -189,15 +204,14 @@ impl<'a> Site<'a> {
     /// Whether EC2 will not be asked about it: nothing is added to a foreign endpoint, and one that keeps its address type
     /// fits where it is.
     fn suits_already(&self, subnet: &Subnet) -> bool {
-        let stays = |(endpoint, relation): (&Endpoint, Relation)| {
-            relation == Relation::Foreign
-                || (self.has(subnet) && endpoint.ip_address_type == self.address_type.as_str())
+        let stays = |(endpoint, relation): (&Endpoint, &Relation)| {
+            relation.is_foreign() || (self.has(subnet) && endpoint.ip_address_type == self.address_type.as_str())
         };
         self.existing.is_some_and(stays)
     }
 
     fn is_full(&self, subnet: &Subnet) -> bool {
-        let is_foreign = self.existing.is_some_and(|(_, relation)| relation == Relation::Foreign);
+        let is_foreign = self.existing.is_some_and(|(_, relation)| relation.is_foreign());
         subnet.is_full(self.address_type) && !self.has(subnet) && !is_foreign
     }
 

@@ -1,12 +1,10 @@
 //! The decision for a resource that wants an endpoint.
 
-use super::action::{Action, TagAction};
-use super::difference::{Difference, Relation, difference};
 use super::facts::GroupPlace;
 use super::gone::Gone;
+use super::leave::Leave;
 use super::managed_group::{ManagedGroup, clean_up};
 use super::outcome::{Outcome, Ready};
-use super::placement::Placement;
 use super::poll::{LAG_POLL, POLL, pending_poll};
 use super::refusal::Refusal;
 use super::release::{Release, release};
@@ -23,9 +21,6 @@ use jiff::SignedDuration;
 /// How long an endpoint that is available is waited for because EC2 still has to assign the hosted zone of its private DNS
 /// name, which works without.
 const ZONE_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
-
-/// How often EC2 is asked for the same change.
-const CHANGE_ATTEMPTS_MAX: u32 = 3;
 
 pub(super) struct Provision<'a> {
     pub(super) request: &'a Request,
@@ -80,9 +75,7 @@ impl Provision<'_> {
         if endpoint.state == EndpointState::Available || self.had_unknown_state(endpoint) {
             return Ok(());
         }
-        if let Some(group) =
-            self.managed_group(&endpoint.vpc_id).filter(|_| self.relation(endpoint) != Relation::Foreign)
-        {
+        if let Some(group) = self.managed_group(&endpoint.vpc_id).filter(|_| !self.relation(endpoint).is_foreign()) {
             group.authorize_created()?;
         }
         let poll = pending_poll(endpoint, &self.request.holder, observed.at);
@@ -95,64 +88,6 @@ impl Provision<'_> {
         matches!(endpoint.state, EndpointState::Other(_))
             && self.request.current() == Some(&endpoint.id)
             && self.view.journal.endpoint(&endpoint.id).first_state.as_ref() == Some(&endpoint.state)
-    }
-
-    /// The third phase: make the changes that the endpoint needs. Returns warnings about what stays different.
-    fn align(&self, endpoint: &Endpoint, placement: Option<&Placement>) -> Unless<Vec<Warning>> {
-        let View { observed, facts, journal } = self.view;
-        let relation = self.relation(endpoint);
-        let groups = match self.managed_group(&endpoint.vpc_id).filter(|_| relation != Relation::Foreign) {
-            Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => Vec::new(),
-            // What is missing is added at once; what is too much is removed last.
-            Some(group) => vec![group.for_endpoint(Relation::Shared)?],
-            None => self.gone.without_groups(&self.spec.group_ids),
-        };
-        let Difference { change, tags, warnings } =
-            difference(self.spec, self.dropped_tags(), &groups, placement, facts, endpoint, relation);
-        let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
-        self.reject_too_many_groups(endpoint, change.as_ref())?;
-        let (wider, narrower) = change.map_or((None, None), |change| change.split(endpoint.group_ids.len()));
-        let change = wider.as_ref().or(narrower.as_ref());
-        if let Some(modified) = &record.modified {
-            if observed.may_predate(modified.at) {
-                return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
-            }
-            if modified.attempts >= CHANGE_ATTEMPTS_MAX && change == Some(&modified.change) {
-                let (change, attempts) = (modified.change.to_string(), modified.attempts);
-                return Err(Refusal::ChangeWithoutEffect { endpoint: id.clone(), change, attempts }.into());
-            }
-        }
-        if let Some(change) = wider {
-            if change.private_dns == Some(true) {
-                self.wait_for_name(&endpoint.vpc_id)?;
-            }
-            return Err(Action::ModifyEndpoint(id.clone(), change).into());
-        }
-        if let Some(change) = narrower {
-            return Err(self.narrow(endpoint, Action::ModifyEndpoint(id.clone(), change)));
-        }
-        self.remove_surplus_rules(endpoint, relation)?;
-        self.withdraw(endpoint)?;
-        match tags.filter(|_| !record.tagged) {
-            Some(tags) => Err(Action::Tag(id.clone(), TagAction::UserTags(tags)).into()),
-            None => Ok(warnings),
-        }
-    }
-
-    fn remove_surplus_rules(&self, endpoint: &Endpoint, relation: Relation) -> Unless<()> {
-        let Some(group) = self.managed_group(&endpoint.vpc_id).filter(|_| relation == Relation::Exclusive) else {
-            return Ok(());
-        };
-        if self.has_no_room_for_the_managed_group(endpoint)? {
-            return Ok(());
-        }
-        match group.for_endpoint(relation) {
-            Err(Interrupt::Do(next)) => match *next {
-                Next::Act(action @ Action::Revoke(..)) => Err(self.narrow(endpoint, action)),
-                next @ (Next::Read(_) | Next::Wait(_) | Next::Act(_) | Next::Done(_)) => Err(next.into()),
-            },
-            other => other.map(drop),
-        }
     }
 
     /// The fourth phase: wait until the look is sure to show what the success promises.
@@ -188,6 +123,8 @@ impl Provision<'_> {
         let View { facts, journal, .. } = self.view;
         warnings.extend(self.warning_of_full_groups(endpoint)?);
         warnings.extend(self.gone.warnings());
+        let (_, is_whole) = self.reference(endpoint);
+        warnings.extend((!is_whole).then(|| Warning::RequestShortened { endpoint: endpoint.id.clone() }));
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.admits_more(endpoint)?);
@@ -230,29 +167,6 @@ impl Provision<'_> {
         Ok(shown.or(names.first()).copied().or(own).map(str::to_owned))
     }
 
-    pub(super) fn relation(&self, endpoint: &Endpoint) -> Relation {
-        // Another endpoint of the provider for the same service uses the same managed security group, whoever holds it.
-        let sibling = |other: &Endpoint| {
-            other.id != endpoint.id && other.vpc_id == endpoint.vpc_id && other.is_owned() && other.state.is_usable()
-        };
-        if !endpoint.is_owned() || !self.is_here(endpoint) {
-            Relation::Foreign
-        } else if self.request.holder.others(&endpoint.tags).is_empty()
-            && !self.view.observed.endpoints.iter().any(sibling)
-        {
-            Relation::Exclusive
-        } else {
-            Relation::Shared
-        }
-    }
-
-    fn dropped_tags(&self) -> &[String] {
-        match &self.request.verb {
-            Verb::Update { dropped_tags, .. } => dropped_tags,
-            Verb::Create(_) | Verb::Delete { .. } => &[],
-        }
-    }
-
     /// The managed security group in a VPC, unless the properties give security groups.
     pub(super) fn managed_group<'a>(&'a self, vpc: &'a VpcId) -> Option<ManagedGroup<'a>> {
         let Self { spec, request, view, gone, .. } = *self;
@@ -283,10 +197,11 @@ impl Provision<'_> {
             let begun = record.is_releasing() || !record.standing_announcements().is_empty();
             let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
             let left_over = (holder.is_in(&endpoint.tags) || orphaned) && !record.seen_deleting();
-            if !kept
-                && (begun || left_over)
-                && let Release::Next(next) = release(Claim { holder, mark: None }, endpoint, observed.at, journal)
-            {
+            if kept || !(begun || left_over) {
+                continue;
+            }
+            let claim = Claim { holder, mark: None };
+            if let Release::Next(next) = release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
                 return Err(next.into());
             }
         }

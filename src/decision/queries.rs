@@ -23,7 +23,7 @@ pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
         Verb::Update { .. } | Verb::Delete { of: Deleted::FailedCreate { nothing_created: true, .. }, .. } => {
             queries.extend(of_the_resource(&request.holder));
         }
-        Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, place } => {
+        Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, place, .. } => {
             queries.extend(of_the_resource(&request.holder));
             let place = place.iter().cloned();
             queries.extend(place.map(|(vpc, service)| EndpointQuery::Service(service, Some(vpc))));

@@ -4,6 +4,7 @@ use crate::model::change::Change;
 use crate::model::endpoint::EndpointState;
 use crate::model::ids::{GroupId, ServiceName, VpcId};
 use crate::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, after, may_predate};
+use crate::model::tags::{Announcements, Tags};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +28,13 @@ pub struct EndpointRecord {
     pub owned: bool,
     /// Since when this event has known that it has this resource's reference.
     pub referenced: Option<Timestamp>,
+    /// When this event wrote the reference, with its request.
+    pub requested: Option<Timestamp>,
+    /// The value of the resource's reference before this event wrote it.
+    pub reference_before: Option<String>,
+    /// Whether a look after the reference was written has shown no announcement of another. Whoever announces later sees
+    /// the reference in the last look.
+    pub joined: bool,
     /// The IAM action whose denial keeps the reference from being written, on a foreign endpoint.
     pub reference_denied: Option<String>,
     /// VPC and service, if the provider owns it and it was seen with the reference.
@@ -150,9 +158,28 @@ impl EndpointRecord {
         self.deleting_since.is_some()
     }
 
+    /// Tag keys of the announcements that a look at `at` shows, apart from this event's own, and from those that it has
+    /// removed. First those that are pending, then those that have expired.
+    pub(super) fn announcements_shown(&self, at: Timestamp, tags: &Tags) -> (Vec<String>, Vec<String>) {
+        let removed = &self.announcements_removed;
+        let shown_late = |key: &String| removed.get(key).is_some_and(|when| may_predate(at, *when));
+        let own = self.standing_announcements();
+        let Announcements { pending, expired } = Announcements::at(at, tags);
+        let pending = pending.into_iter().filter(|key| !shown_late(key) && !own.contains(key)).collect();
+        (pending, expired.into_iter().filter(|key| !shown_late(key)).collect())
+    }
+
     /// Tag keys of this event's announcements that are not withdrawn.
     pub fn standing_announcements(&self) -> Vec<String> {
         self.announcements.iter().filter(|key| !self.announcements_removed.contains_key(*key)).cloned().collect()
+    }
+
+    /// Notes that announcements may be gone from now on, so nothing may be done that needs them.
+    pub(super) fn withdraw(&mut self, keys: &[String], now: Timestamp) {
+        if keys.iter().any(|key| self.announcements.contains(key)) {
+            self.announced = None;
+            self.withdrawn = Some(now);
+        }
     }
 
     /// Whether this event has begun to release the endpoint.

@@ -1,12 +1,18 @@
 //! How a resource and an endpoint stand to each other.
 
+use super::others::Others;
+
 /// What a resource may do to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// The provider created it, and this resource is the only holder.
-    Exclusive,
-    /// The provider created it, and it has other holders.
-    Shared,
-    /// The provider did not create it, or it is in another VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The provider created it, and it becomes what all its holders request: this resource and these others.
+    Owned(Others),
+    /// The provider did not create it, or it is in another VPC: it stays as it is.
     Foreign,
+}
+
+impl Relation {
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign)
+    }
 }

@@ -1,10 +1,12 @@
 //! Releasing an endpoint that other resources may share, without compare-and-set and with reads that lag.
 
-use super::action::{Action, TagAction};
+use super::action::{self, Action, TagAction};
 use super::journal::Journal;
+use super::leave::Leave;
+use super::narrow::{narrow, withdraw, withdrawable};
 use super::poll::{LAG_POLL, POLL};
 use super::records::Announced;
-use super::view::{Next, Reason, wait};
+use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, READ_LAG, after, may_predate};
 use crate::model::tags::Claim;
@@ -19,47 +21,59 @@ pub(super) enum Release {
     Finished,
 }
 
-/// Decides how to go on with releasing an endpoint that a look at `at` has shown.
+/// Decides how to go on with releasing an endpoint that a look has shown.
 ///
 /// # Flow
 ///
 /// ```text
-///  Held ──► remove the reference ──► Settling: wait L, look again
-///                                        │
-///      ┌──────────────┬──────────────────┴───┐
-///   Foreign        Shared                 Unheld ──► announce the deletion
-///   finished       withdraw what was         │
-///                  announced; finished    Announced: wait 2 L, last look ──► delete ──► Deleting ──► Gone
+///  Held ──► take away what only this resource requests ──► remove the reference ──► Settling: wait L, look again
+///                                                                                      │
+///      ┌──────────────┬──────────────────────────────────────────┬─────────────────────┘
+///   Foreign        Shared                                     Unheld ──► announce the deletion
+///   finished       take away what is left of it, withdraw        │
+///                  what was announced; finished               Announced: wait 2 L, last look ──► delete ──► Deleting ──► Gone
 /// ```
 ///
 /// Every phase is read from the look and the journal, never stored; a joiner that shows up in any look leads to *Shared*.
 ///
 /// # Guarantees
 ///
-/// * No resource that has joined the endpoint loses it.
+/// * No resource that has joined the endpoint loses it, or anything that it requests of it.
 /// * An endpoint that the provider owns and no resource holds is deleted, by this event or by its redelivery.
-/// * Only the provider's own endpoints are announced or deleted, and only this resource's own tags are removed.
+/// * What this resource has brought and no other resource requests is taken away, so that its stack can delete it.
+/// * Only the provider's own endpoints are announced, narrowed or deleted, and only this resource's own tags are removed.
 ///
 /// # Assumptions
 ///
 /// Those of `docs/sharing.md`, which has the proof: above all that a read shows everything written more than
 /// [`READ_LAG`] before it.
-pub(super) fn release(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Release {
-    let id = &endpoint.id;
+pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
+    let Leave { claim, endpoint, view: View { observed, journal, .. }, .. } = *leave;
+    let (id, at) = (&endpoint.id, observed.at);
     let pause = |reason: Reason, until: Timestamp| Release::Next(wait(reason, until.duration_since(at)));
     let act = |action: TagAction| Release::Next(Next::Act(Action::Tag(id.clone(), action)));
-    match phase(claim, endpoint, at, journal) {
+    Ok(match phase(claim, endpoint, at, journal) {
         Phase::Gone | Phase::Foreign => Release::Finished,
         Phase::Deleting => Release::Next(wait(Reason::Deleting(id.clone()), POLL)),
-        Phase::Held => act(TagAction::Release(claim.mark.cloned())),
+        Phase::Held => match leave.surplus()? {
+            Some(surplus) => Release::Next(narrow(endpoint, surplus, at, journal)),
+            None => {
+                let announcements = withdrawable(endpoint, at, journal)?;
+                let value = claim.mark.and_then(|_| endpoint.tags.get(&claim.holder.ref_key()).cloned());
+                act(TagAction::Release(action::Release { value, announcements, tags: leave.tags() }))
+            }
+        },
         Phase::Settling(until) => pause(Reason::Joiners(id.clone()), until),
         // Withdrawing the announcement of a deletion that is under way would leave joiners without a warning.
         Phase::Shared if journal.endpoint(id).may_be_deleting(at) => {
             Release::Next(wait(Reason::Deleting(id.clone()), LAG_POLL))
         }
-        Phase::Shared => match journal.endpoint(id).standing_announcements() {
-            keys if keys.is_empty() => Release::Finished,
-            keys => act(TagAction::RemoveAnnouncements(keys)),
+        Phase::Shared => match leave.surplus()? {
+            Some(surplus) => Release::Next(narrow(endpoint, surplus, at, journal)),
+            None => match withdrawable(endpoint, at, journal)? {
+                keys if keys.is_empty() => Release::Finished,
+                keys => Release::Next(Next::Act(withdraw(endpoint, keys))),
+            },
         },
         Phase::Unheld => act(announce(at)),
         Phase::Announced(announced) => {
@@ -75,7 +89,7 @@ pub(super) fn release(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, jour
                 Release::Next(Next::Act(Action::DeleteEndpoint(id.clone())))
             }
         }
-    }
+    })
 }
 
 /// The state of an endpoint that is to be released, as one look and the journal tell it.
@@ -119,7 +133,7 @@ fn phase(claim: Claim<'_>, endpoint: &Endpoint, at: Timestamp, journal: &Journal
     if !endpoint.is_owned() {
         return Phase::Foreign;
     }
-    if !claim.others(&endpoint.tags).is_empty() {
+    if claim.others(&endpoint.tags).next().is_some() {
         return Phase::Shared;
     }
     match (record.announced, record.withdrawn) {

@@ -1,6 +1,7 @@
 //! The decision for a resource that no longer wants an endpoint.
 
 use super::action::Action;
+use super::leave::Leave;
 use super::managed_group::clean_up;
 use super::mark::{AFTER_MARK, FIRST_WRITE};
 use super::outcome::Outcome;
@@ -12,6 +13,7 @@ use crate::model::ids::{EndpointId, ServiceName, VpcId};
 use crate::model::protocol::{READ_LAG, READ_LAG_AND_A_BIT};
 use crate::model::security_group::{SecurityGroup, managed_group_name, mark_name};
 use crate::model::tags::{Claim, is_held};
+use crate::model::wanted::Wanted;
 use crate::request::{Deleted, Request};
 
 pub(super) struct Remove<'a> {
@@ -35,7 +37,11 @@ impl Remove<'_> {
             (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone()),
             (None, None) => Outcome::Absent,
         };
-        if !matches!(outcome, Outcome::Released(_)) && !self.nothing_created() {
+        let uses_managed_group = |wanted: &Wanted| wanted.uses_managed_group();
+        let was_detached = journal.has_detached_groups()
+            && self.request.before().and_then(|before| before.wanted.as_ref()).is_none_or(uses_managed_group);
+        let may_be_unused = !matches!(outcome, Outcome::Released(_)) || was_detached;
+        if may_be_unused && !self.nothing_created() {
             let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
             clean_up(named.chain(journal.group_places()), None, self.view)?;
         }
@@ -71,10 +77,11 @@ impl Remove<'_> {
 
     /// Releases what this Delete is about. Returns one of the endpoints that are released.
     fn release_all(&self) -> Unless<Option<&Endpoint>> {
-        let View { observed, journal, .. } = self.view;
+        let observed = self.view.observed;
         let mut released = None;
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
-            match release(self.claim(), endpoint, observed.at, journal) {
+            let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
+            match release(&leave)? {
                 Release::Next(next) => return Err(next.into()),
                 Release::Finished => released = Some(endpoint),
             }

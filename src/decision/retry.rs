@@ -1,7 +1,7 @@
 //! What to do about an error of EC2, and about a refusal that may only be due to the read lag.
 
 use super::action::Action;
-use super::denial::{reference_denied, role_may_be_new};
+use super::denial::{narrowing_refused, reference_denied, role_may_be_new};
 use super::journal::Journal;
 use super::refusal::Refusal;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
@@ -64,6 +64,10 @@ impl Retries {
     ) -> Retry {
         let is_new = |moment| may_predate(now, moment);
         let may_pass = match (error.kind, action) {
+            // What cannot be taken away stays.
+            (kind, Some(action)) if narrowing_refused(request, kind, action, journal.started(), now) => {
+                return Retry::Now;
+            }
             (ErrorKind::NameTaken, Some(_)) | (ErrorKind::GroupInUse, Some(Action::DeleteGroup(_))) => {
                 return Retry::Now;
             }

@@ -70,6 +70,8 @@ pub enum Reason {
     /// Other resources may be about to join the endpoint, from which something is to be taken away.
     JoinersOfNarrowed(EndpointId),
     Deleting(EndpointId),
+    /// EC2 still works on what this resource has taken away from an endpoint that others hold.
+    Freeing(EndpointId),
     /// Something still uses the security group that the provider manages.
     GroupInUse(GroupId),
     /// Another stack has created the security group of this name, and may be about to create the endpoint.
@@ -96,6 +98,7 @@ impl fmt::Display for Reason {
                 write!(f, "waiting to see whether another stack joins {id} before taking something away from it")
             }
             Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),
+            Self::Freeing(id) => write!(f, "waiting for EC2 to free what this resource has brought to {id}"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
             Self::OtherCreator(group) => {
                 write!(f, "waiting for another stack, which created the security group {group}, to create the endpoint")

@@ -19,28 +19,30 @@ pub enum Warning {
     ClientsKeptOut { groups: String, port: u16, sources: String, command: String },
     /// Others than those who were to be allowed can connect, too.
     AdmitsMore { groups: String, port: u16, sources: String },
-    /// An endpoint that is shared or not ours is in zones that were left out.
+    /// The endpoint is in zones that were left out.
     SubnetsKept { subnets: String },
-    /// An endpoint that is shared or not ours has another subnet in the zone.
-    OtherSubnetInZone { wanted: SubnetId, has: SubnetId },
+    /// The endpoint has another subnet in the zone.
+    OtherSubnetInZone { wanted: SubnetId, has: SubnetId, because: String },
     /// An endpoint that is not ours lacks zones.
     ZonesNotCovered { endpoint: EndpointId, zones: String },
-    /// An endpoint that is shared or not ours keeps groups that this resource does not ask for.
+    /// The endpoint keeps groups that this resource does not ask for.
     GroupsKept { groups: String },
     /// An endpoint that is not ours lacks groups.
     GroupsNotAttached { endpoint: EndpointId, groups: String },
     /// Private DNS stays on although it is not wanted.
-    PrivateDnsKeptOn { endpoint: EndpointId },
+    PrivateDnsKeptOn { endpoint: EndpointId, because: String },
     /// Private DNS stays off although it is wanted.
     PrivateDnsOff { endpoint: EndpointId },
     /// The kind of addresses stays.
-    AddressTypeKept { endpoint: EndpointId, has: String, wanted: &'static str },
+    AddressTypeKept { endpoint: EndpointId, has: String, wanted: &'static str, because: String },
     /// A shared endpoint keeps other values of tags.
     TagsKept { keys: String },
     /// A shared endpoint keeps tags that the template has dropped.
     TagsNotRemoved { keys: String },
     /// An endpoint that is not ours gets no tags.
     TagsNotWritten { endpoint: EndpointId, keys: String },
+    /// The reference has no room for all of the request.
+    RequestShortened { endpoint: EndpointId },
     /// The group that the provider manages could not be added.
     NoRoomForManagedGroup { endpoint: EndpointId, count: usize, holders: String },
     /// A property names something that others have deleted.
@@ -90,25 +92,19 @@ impl fmt::Display for Warning {
                 f,
                 "{groups} also allow TCP port {port} from {sources}, which AllowedCidrs and AllowedSecurityGroupIds do not contain."
             ),
-            Self::SubnetsKept { subnets } => write!(
-                f,
-                "The endpoint is shared or was not created by the provider, so it keeps {subnets}, which SubnetIds or AvailabilityZoneIds leaves out."
-            ),
-            Self::OtherSubnetInZone { wanted, has } => {
-                write!(
-                    f,
-                    "The endpoint is shared or was not created by the provider, so it keeps {has} and does not get {wanted}, which is in the same zone."
-                )
+            Self::SubnetsKept { subnets } => {
+                write!(f, "The endpoint keeps subnets that SubnetIds or AvailabilityZoneIds leaves out: {subnets}.")
             }
+            Self::OtherSubnetInZone { wanted, has, because } => write!(
+                f,
+                "The endpoint keeps {has}, because {because}, and does not get {wanted}, which is in the same zone."
+            ),
             Self::ZonesNotCovered { endpoint, zones } => write!(
                 f,
                 "{endpoint} was not created by the provider and has no subnet in {zones}; add one, or traffic from there crosses zones."
             ),
             Self::GroupsKept { groups } => {
-                write!(
-                    f,
-                    "The endpoint is shared or was not created by the provider, so it keeps {groups}, which SecurityGroupIds does not contain."
-                )
+                write!(f, "The endpoint keeps security groups that this resource does not request: {groups}.")
             }
             Self::GroupsNotAttached { endpoint, groups } => {
                 write!(
@@ -116,29 +112,32 @@ impl fmt::Display for Warning {
                     "{endpoint} was not created by the provider and does not use {groups}; check that its security groups allow your clients."
                 )
             }
-            Self::PrivateDnsKeptOn { endpoint } => {
-                write!(
-                    f,
-                    "Private DNS of {endpoint} stays on, because the endpoint is shared or was not created by the provider."
-                )
+            Self::PrivateDnsKeptOn { endpoint, because } => {
+                write!(f, "Private DNS of {endpoint} stays on, because {because}.")
             }
             Self::PrivateDnsOff { endpoint } => write!(
                 f,
                 "Private DNS of {endpoint} is off, so TLS verification of its DNS name fails; create a private hosted zone that maps TiDB Cloud's private host name to it."
             ),
-            Self::AddressTypeKept { endpoint, has, wanted } => write!(
-                f,
-                "The IP address type of {endpoint} stays {has} instead of {wanted}, because the endpoint is shared or was not created by the provider."
-            ),
+            Self::AddressTypeKept { endpoint, has, wanted, because } => {
+                write!(f, "The IP address type of {endpoint} stays {has} instead of {wanted}, because {because}.")
+            }
             Self::TagsKept { keys } => {
-                write!(f, "The endpoint is shared and keeps its values of the tags {keys}.")
+                write!(f, "The endpoint keeps its values of the tags {keys}, which other resources request.")
             }
             Self::TagsNotRemoved { keys } => {
-                write!(f, "The endpoint is shared and keeps the tags {keys}, which Tags no longer contains.")
+                write!(
+                    f,
+                    "The endpoint keeps the tags {keys}, which Tags no longer contains, because other resources request them."
+                )
             }
             Self::TagsNotWritten { endpoint, keys } => {
                 write!(f, "{endpoint} was not created by the provider, so the tags {keys} are not added.")
             }
+            Self::RequestShortened { endpoint } => write!(
+                f,
+                "The lists in the properties are too long to be recorded on {endpoint}, so what other stacks add to it is not removed as long as this resource uses it; specify fewer subnets, security groups, CIDR blocks, or tags."
+            ),
             Self::NoRoomForManagedGroup { endpoint, count, holders } => write!(
                 f,
                 "{endpoint} has {count} security groups, as many as EC2 allows, so the provider's security group is not added and Port, AllowedCidrs, and AllowedSecurityGroupIds have no effect; it is used by {holders}."

@@ -138,6 +138,8 @@ fn modify_kind(code: &str, message: &str) -> Option<ErrorKind> {
         // The provider asks for one subnet in each zone, so EC2 has one there that the look did not show: this event has
         // added it already, or another stack was faster. A later look shows which.
         "DuplicateSubnetsInSameZone" => Some(ErrorKind::Transient),
+        // Another stack has just added or removed the same thing.
+        "InvalidParameter" if message.contains("associated with") => Some(ErrorKind::Transient),
         "SecurityGroupsPerInterfaceLimitExceeded" => Some(ErrorKind::TooManyGroups),
         _ => change_kind(code, message),
     }

@@ -102,8 +102,11 @@ impl Change {
     /// old ones.
     pub fn split(self, groups: usize) -> (Option<Self>, Option<Self>) {
         let some = |change: Self| (!change.is_empty()).then_some(change);
-        let takes_away =
-            !self.remove_subnets.is_empty() || !self.remove_groups.is_empty() || self.private_dns == Some(false);
+        let takes_family = self.ip_address_type.is_some_and(|kind| kind != IpAddressType::Dualstack);
+        let takes_away = !self.remove_subnets.is_empty()
+            || !self.remove_groups.is_empty()
+            || self.private_dns == Some(false)
+            || takes_family;
         if !takes_away {
             return (some(self), None);
         }

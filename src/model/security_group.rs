@@ -100,8 +100,13 @@ impl SecurityGroup {
         let wanted: Vec<IngressRule> =
             wanted.iter().map(|source| IngressRule { port, source: source.clone() }).collect();
         let missing = wanted.iter().filter(|rule| !self.has(rule)).cloned().collect();
-        let surplus = self.rules.iter().filter_map(provider_rule).filter(|rule| !wanted.contains(rule)).collect();
+        let surplus = self.provider_rules().filter(|rule| !wanted.contains(rule)).collect();
         RuleDifference { missing, surplus }
+    }
+
+    /// The rules that the provider has written.
+    pub fn provider_rules(&self) -> impl Iterator<Item = IngressRule> {
+        self.rules.iter().filter_map(provider_rule)
     }
 
     fn has(&self, wanted: &IngressRule) -> bool {

@@ -5,6 +5,7 @@
 
 use super::ids::hex_digest;
 use super::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CLOCK_SKEW};
+use super::wanted::Wanted;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On everything that the provider creates. Value: the hash of the resource that it was created for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id, then the [`Mark`]
-/// of the request that wrote it.
+/// of the request that wrote it, and what that request [wants](Wanted) of an owned endpoint of its VPC.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
 /// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
@@ -23,6 +24,11 @@ const LEAVING: &str = "tidb-private-endpoint:leaving:";
 
 /// The tag that the console shows as the name of a thing.
 pub const NAME: &str = "Name";
+
+/// Characters that EC2 allows in the value of a tag.
+const VALUE_LIMIT: usize = 256;
+/// The longest name of a holder. It leaves room for what the holder wants.
+const NAME_LIMIT: usize = 120;
 
 /// Tags that EC2 allows on a resource, not counting those of AWS (EC2 user guide, "Tag restrictions").
 pub const TAG_LIMIT: usize = 50;
@@ -34,7 +40,7 @@ pub type Tags = BTreeMap<String, String>;
 pub struct Holder {
     /// 24 hex digits derived from stack id and logical id.
     pub hash: String,
-    /// Stack name and logical id, such as `orders/TiDB`.
+    /// Stack name and logical id, such as `orders/TiDB`; at most 120 characters.
     pub name: String,
     /// The stack's ARN.
     pub stack_id: String,
@@ -42,7 +48,7 @@ pub struct Holder {
 
 impl Holder {
     pub fn new(stack_id: &str, logical_id: &str) -> Self {
-        let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(200).collect();
+        let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(NAME_LIMIT).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
         Self { hash, name, stack_id: stack_id.to_owned() }
     }
@@ -62,9 +68,13 @@ impl Holder {
         Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
     }
 
-    /// The value of a reference that a request writes.
-    pub fn ref_value(&self, mark: &Mark) -> String {
-        format!("{} {mark}", self.name)
+    /// The value of a reference that a request writes, and whether all that it wants has fit.
+    pub fn ref_value(&self, mark: &Mark, wanted: Option<&Wanted>) -> (String, bool) {
+        let value = format!("{} {mark}", self.name);
+        let Some(wanted) = wanted else { return (value, true) };
+        let room = VALUE_LIMIT - value.chars().count() - 1;
+        let (text, whole) = wanted.fit(room);
+        (format!("{value} {text}"), whole)
     }
 
     /// Whether the tags contain this holder's reference, written by any of its requests.
@@ -81,7 +91,7 @@ impl Holder {
     pub fn others(&self, tags: &Tags) -> Vec<String> {
         let own = self.ref_key();
         let others = tags.iter().filter(|(key, _)| key.starts_with(REF) && **key != own);
-        others.map(|(_, value)| value.split(' ').next().unwrap_or_default().to_owned()).collect()
+        others.map(|(_, value)| Reference::parse(value).name.to_owned()).collect()
     }
 }
 
@@ -98,7 +108,32 @@ impl Mark {
 
     /// Whether this request wrote a reference with the value.
     pub fn is_in(&self, ref_value: &str) -> bool {
-        ref_value.rsplit_once(' ').is_some_and(|(_, mark)| mark == self.0)
+        Reference::parse(ref_value).mark == self.0
+    }
+}
+
+/// The value of a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// Stack name and logical id.
+    pub name: &'a str,
+    /// Empty if an early version has written it.
+    pub mark: &'a str,
+    /// The request as it is written. Empty if an earlier version has written it, and on an endpoint that was foreign or in
+    /// another VPC then.
+    pub request: &'a str,
+}
+
+impl<'a> Reference<'a> {
+    pub fn parse(value: &'a str) -> Self {
+        let mut parts = value.splitn(3, ' ');
+        let mut part = || parts.next().unwrap_or_default();
+        Self { name: part(), mark: part(), request: part() }
+    }
+
+    /// `None` for a holder that may need everything that is there.
+    pub fn wanted(&self) -> Option<Wanted> {
+        Wanted::parse(self.request)
     }
 }
 
@@ -123,13 +158,11 @@ impl Claim<'_> {
         value.is_some_and(|value| self.mark.is_none_or(|mark| mark.is_in(value)))
     }
 
-    /// The names of all other holders; a reference of the same resource that another request wrote counts.
-    pub fn others(&self, tags: &Tags) -> Vec<String> {
-        let mut others = self.holder.others(tags);
-        if self.holder.is_in(tags) && !self.is_in(tags) {
-            others.push(self.holder.name.clone());
-        }
-        others
+    /// The references of all other holders; one of the same resource that another request wrote counts.
+    pub fn others<'t>(&self, tags: &'t Tags) -> impl Iterator<Item = Reference<'t>> {
+        let own = self.is_in(tags).then(|| self.holder.ref_key());
+        let others = tags.iter().filter(move |(key, _)| key.starts_with(REF) && Some(*key) != own.as_ref());
+        others.map(|(_, value)| Reference::parse(value))
     }
 }
 

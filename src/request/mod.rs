@@ -9,7 +9,7 @@ use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
 use crate::model::tags::{Claim, Holder, Mark, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
-use spec::{EndpointSpec, Named, read_place, read_tag_keys};
+use spec::{Before, EndpointSpec, read_place};
 
 /// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
 /// sends for it releases what this Create has marked.
@@ -29,10 +29,8 @@ pub enum Verb {
         current: Option<EndpointId>,
         /// Whether the old properties named another VPC or another service.
         moved: bool,
-        /// Keys of tags that the old properties had and the new ones do not.
-        dropped_tags: Vec<String>,
-        /// What the old properties named.
-        named_before: Named,
+        /// What the old properties asked for.
+        before: Before,
     },
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
@@ -40,6 +38,8 @@ pub enum Verb {
         /// VPC and service of the properties, if they can be read: where a security group may be left over when no
         /// endpoint is.
         place: Option<(VpcId, ServiceName)>,
+        /// What the properties asked for.
+        before: Before,
     },
 }
 
@@ -111,13 +111,13 @@ impl Request {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
-                let dropped_tags = read_tag_keys(old_properties).filter(|key| !spec.tags.contains_key(key)).collect();
                 let moved = read_place(old_properties) != read_place(&event.properties);
-                Verb::Update { spec, current, moved, dropped_tags, named_before: Named::read(old_properties) }
+                Verb::Update { spec, current, moved, before: Before::read(old_properties) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
                 place: read_place(&event.properties),
+                before: Before::read(&event.properties),
             },
         };
         Ok(Self { holder, verb, token_seed })
@@ -150,6 +150,30 @@ impl Request {
         match &self.verb {
             Verb::Create(spec) | Verb::Update { spec, .. } => Some(spec),
             Verb::Delete { .. } => None,
+        }
+    }
+
+    /// What the resource has asked for before; `None` in a Create.
+    pub fn before(&self) -> Option<&Before> {
+        match &self.verb {
+            Verb::Create(_) => None,
+            Verb::Update { before, .. } | Verb::Delete { before, .. } => Some(before),
+        }
+    }
+
+    /// The VPC of the resource, if the properties name it.
+    pub fn vpc(&self) -> Option<&VpcId> {
+        match &self.verb {
+            Verb::Create(spec) | Verb::Update { spec, .. } => spec.vpc_id.as_ref(),
+            Verb::Delete { place, .. } => place.as_ref().map(|(vpc, _)| vpc),
+        }
+    }
+
+    /// The service of the resource, if the properties name it.
+    pub fn service(&self) -> Option<&ServiceName> {
+        match &self.verb {
+            Verb::Create(spec) | Verb::Update { spec, .. } => Some(&spec.service_name),
+            Verb::Delete { place, .. } => place.as_ref().map(|(_, service)| service),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::model::change::IpAddressType;
 use crate::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId};
 use crate::model::security_group::Source;
 use crate::model::tags::Tags;
+use crate::model::wanted::{Items, Place, Wanted, tag_item};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -76,6 +77,24 @@ impl EndpointSpec {
         if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
     }
 
+    /// What is requested of an endpoint in the VPC, as the reference records it.
+    pub fn wanted(&self) -> Wanted {
+        let place = match (self.subnet_ids.as_slice(), self.zone_ids.as_slice()) {
+            ([], []) => Place::EveryZone,
+            ([], zones) => Place::Zones(Items::of(zones)),
+            (subnets, _) => Place::Subnets(Items::of(subnets)),
+        };
+        Wanted {
+            place,
+            groups: Items::of(&self.group_ids),
+            sources: Items::of(self.named_sources()),
+            port: self.port,
+            private_dns: self.private_dns,
+            ip_address_type: self.ip_address_type,
+            tags: Items::of(self.tags.iter().map(|(key, value)| tag_item(key, value))),
+        }
+    }
+
     /// The sources that the properties name; empty if every block of the VPC may connect.
     pub fn named_sources(&self) -> Vec<Source> {
         let blocks = self.allowed_blocks.iter().copied().map(Source::Block);
@@ -110,9 +129,20 @@ impl Named {
     }
 }
 
-/// The keys of the tags that properties ask for, as far as they are valid.
-pub fn read_tag_keys(raw: &Value) -> impl Iterator<Item = String> {
-    Reader::new(raw).tags().into_keys()
+/// What a resource has asked for before an event, as far as the properties can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Before {
+    /// `None` if they cannot be read.
+    pub wanted: Option<Wanted>,
+    pub tags: Tags,
+    pub named: Named,
+}
+
+impl Before {
+    pub fn read(raw: &Value) -> Self {
+        let wanted = EndpointSpec::read(raw).ok().map(|spec| spec.wanted());
+        Self { wanted, tags: Reader::new(raw).tags(), named: Named::read(raw) }
+    }
 }
 
 /// What people often give in place of a service name gets a hint.

@@ -242,6 +242,11 @@ impl Stack {
         self.cloud.deliver(&self.delete_event(physical_id, &properties())).await
     }
 
+    /// A Delete with the properties that the resource had.
+    pub(crate) async fn leave(&self, physical_id: &str, properties: &Value) -> Answered {
+        self.cloud.deliver(&self.delete_event(physical_id, properties)).await
+    }
+
     /// The tag key of this resource's reference.
     pub(crate) fn ref_key(&self) -> String {
         tidb_private_endpoint::model::tags::Holder::new(&self.arn, &self.logical_id).ref_key()

@@ -212,7 +212,7 @@ async fn an_update_to_dualstack_that_nothing_fits_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shared_endpoint_gets_subnets_that_fit_its_own_address_type() {
+async fn a_shared_endpoint_has_the_address_families_of_all_its_holders() {
     let cloud = both_families(|world| {
         without(world, &[DUAL_AZ2]);
         subnet(world, "subnet-0d4d4444444444406", "us-east-1d", "6", 0);
@@ -222,7 +222,7 @@ async fn a_shared_endpoint_gets_subnets_that_fit_its_own_address_type() {
     cloud.stack("orders").create(&narrow).await.succeeded();
     let joined = cloud.stack("billing").create(&dual("ipv6")).await.succeeded();
     assert_eq!(joined.data["SubnetIds"], format!("{DUAL_AZ1},subnet-0d4d4444444444464"));
-    says(&joined.data["Warnings"], &["stays ipv4 instead of ipv6"]);
+    says(&joined.data["Warnings"], &["stays dualstack instead of ipv6, because orders/TiDB uses it"]);
     cloud.assert_understood();
 }
 
@@ -456,7 +456,7 @@ async fn a_full_subnet_is_rejected_before_anything_is_removed() {
     stack.update(&created.physical_id, &tags, &given(&[SUBNET_AZ1])).await.succeeded();
     // Nor for who only joins: the zone is covered.
     let joined = cloud.stack("billing").create(&given(&[SECOND_AZ1])).await.succeeded();
-    says(&joined.data["Warnings"], &["shared", SECOND_AZ1]);
+    says(&joined.data["Warnings"], &["orders/TiDB uses it", SECOND_AZ1]);
 
     let cloud = two_in_each_zone();
     cloud.fill(&[SUBNET_AZ1, SECOND_AZ2]);

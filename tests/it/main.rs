@@ -39,3 +39,4 @@ mod schema;
 mod sharing;
 mod structure;
 mod tables;
+mod together;

@@ -287,7 +287,7 @@ async fn warnings_say_what_a_foreign_endpoint_lacks_and_what_to_do() {
     for (warnings, says) in [
         (&joined.data["Warnings"], "no subnet in use1-az2; add one"),
         (&joined.data["Warnings"], "stays ipv4 instead of dualstack"),
-        (&updated.data["Warnings"], "stays on, because the endpoint is shared or was not created by the provider"),
+        (&updated.data["Warnings"], "stays on, because the endpoint was not created by the provider"),
     ] {
         assert!(warnings.contains(says) && warnings.contains(&id), "'{says}' is not in: {warnings}");
     }

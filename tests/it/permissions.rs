@@ -251,7 +251,9 @@ async fn a_warning_names_everything_else_that_stays_different() {
     let updated = billing.update(&second.physical_id, &pinned, &one).await.succeeded();
     assert_says(&updated.data["Warnings"], &["use1-az1", SUBNET_AZ1]);
     assert_eq!(billing.update(&second.physical_id, &properties(), &pinned).await.succeeded().data["Warnings"], "");
-    // Tags kept that the template dropped.
+    // Tags kept that the template dropped, because another stack requests them.
+    let tagged = with(properties(), json!({ "Tags": tags(&["cost"]) }));
+    billing.update(&second.physical_id, &tagged, &properties()).await.succeeded();
     let new = with(properties(), json!({ "Tags": tags(&["team"]) }));
     let updated = orders.update(&first.physical_id, &new, &old).await.succeeded();
     assert_says(&updated.data["Warnings"], &["keeps the tags cost"]);

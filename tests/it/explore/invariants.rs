@@ -37,7 +37,7 @@ impl State {
     pub(super) fn check_permitted(&self, stack: usize, action: &Action) -> Checked<()> {
         let now = self.now;
         let (id, own_reference) = match action {
-            Action::Tag(id, TagAction::Join | TagAction::Release(_)) => (id, true),
+            Action::Tag(id, TagAction::Join(_) | TagAction::Release(_)) => (id, true),
             Action::DeleteEndpoint(id) | Action::ModifyEndpoint(id, _) | Action::Tag(id, _) => (id, false),
             _ => return Ok(()),
         };

@@ -2,7 +2,7 @@
 //! what the decision receives or returns. The search has to find a violation for every one of them.
 
 use jiff::{SignedDuration, Timestamp};
-use tidb_private_endpoint::decision::action::{Action, TagAction};
+use tidb_private_endpoint::decision::action::{Action, Release, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::view::{Next, Observed};
 use tidb_private_endpoint::model::endpoint::Endpoint;
@@ -239,11 +239,13 @@ pub(super) const ALL: [PlantedFault; 22] = [
             let Verb::Delete { of, .. } = &request.verb else { return };
             let Some(mark) = of.mark() else { return };
             for value in observed.endpoints.iter_mut().filter_map(|e| e.tags.get_mut(&request.holder.ref_key())) {
-                *value = request.holder.ref_value(mark);
+                *value = request.holder.ref_value(mark, None).0;
             }
         },
         decision: |next, _| match next {
-            Next::Act(Action::Tag(id, TagAction::Release(_))) => Next::Act(Action::Tag(id, TagAction::Release(None))),
+            Next::Act(Action::Tag(id, TagAction::Release(release))) => {
+                Next::Act(Action::Tag(id, TagAction::Release(Release { value: None, ..release })))
+            }
             other => other,
         },
         ..NONE

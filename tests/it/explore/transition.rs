@@ -265,11 +265,11 @@ impl State {
                 return Err(format!("'{}' is called, although every spec has its security groups", action.name()));
             }
         };
-        if matches!(action, Action::CreateEndpoint(_) | Action::Mark(_) | Action::Tag(_, TagAction::Join)) {
+        if matches!(action, Action::CreateEndpoint(_) | Action::Mark(_) | Action::Tag(_, TagAction::Join(_))) {
             let delivery = &mut self.deliveries[number];
             delivery.first_write_late.get_or_insert(now - delivery.started > FIRST_WRITE);
         }
-        if matches!(action, Action::CreateEndpoint(_) | Action::Tag(_, TagAction::Join)) {
+        if matches!(action, Action::CreateEndpoint(_) | Action::Tag(_, TagAction::Join(_))) {
             self.stacks[stack].last_join = now;
             self.stacks[stack].late_join = self.is_late(number);
             self.check_known_limit(stack);

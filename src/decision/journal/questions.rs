@@ -1,0 +1,113 @@
+//! What the decision asks the journal.
+
+use super::{Journal, Leftovers};
+use crate::decision::facts::{Facts, GroupPlace};
+use crate::decision::records::{CreationRecord, EndpointRecord, GroupRecord, MarkRecord};
+use crate::model::ids::{EndpointId, GroupId};
+use crate::model::protocol::may_predate;
+use crate::model::security_group::managed_group_name;
+use crate::model::tags::Holder;
+use jiff::Timestamp;
+use std::sync::LazyLock;
+
+impl Journal {
+    /// When the event arrived.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// When CloudFormation sent the event. Much earlier than its arrival means that the event has waited in Lambda's
+    /// queue, or that it has been delivered before.
+    pub fn sent(&self) -> Timestamp {
+        self.sent
+    }
+
+    /// Whether EC2 has changed something for this event, or may have.
+    pub fn has_changed_anything(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether EC2 has refused to take away what this event wanted to take with it.
+    pub fn narrowing_refused(&self) -> bool {
+        self.narrowing_refused
+    }
+
+    pub fn creation(&self) -> &CreationRecord {
+        &self.creation
+    }
+
+    pub fn marks(&self) -> &MarkRecord {
+        &self.marks
+    }
+
+    /// The record of an endpoint; an empty one if this event has neither seen nor changed it.
+    pub fn endpoint(&self, id: &EndpointId) -> &EndpointRecord {
+        static NOTHING: LazyLock<EndpointRecord> = LazyLock::new(EndpointRecord::default);
+        self.endpoints.get(id).unwrap_or(&NOTHING)
+    }
+
+    /// The record of a security group; an empty one if this event has not changed it.
+    pub fn group(&self, id: &GroupId) -> &GroupRecord {
+        static NOTHING: LazyLock<GroupRecord> = LazyLock::new(GroupRecord::default);
+        self.groups.get(id).unwrap_or(&NOTHING)
+    }
+
+    pub fn endpoints(&self) -> impl Iterator<Item = (&EndpointId, &EndpointRecord)> {
+        self.endpoints.iter()
+    }
+
+    /// Endpoints that this event has begun to release.
+    pub fn released(&self) -> impl Iterator<Item = &EndpointId> {
+        self.endpoints.iter().filter(|(_, record)| record.is_releasing()).map(|(id, _)| id)
+    }
+
+    /// The first endpoint that this event has deleted.
+    pub fn deleted(&self) -> Option<&EndpointId> {
+        self.endpoints.iter().find(|(_, record)| record.deleted.is_some()).map(|(id, _)| id)
+    }
+
+    /// The managed security group that this event has created and that still exists.
+    pub fn created_group(&self) -> Option<&GroupId> {
+        self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
+    }
+
+    /// When this event last removed rules from a managed security group.
+    pub fn last_revocation(&self) -> Option<Timestamp> {
+        self.groups.values().filter_map(|record| record.revoked).max()
+    }
+
+    /// Whether this event has taken a security group off an endpoint.
+    pub fn has_detached_groups(&self) -> bool {
+        let modified = self.endpoints.values().filter_map(|record| record.modified.as_ref());
+        modified.into_iter().any(|modified| !modified.change.remove_groups.is_empty())
+    }
+
+    /// Whether this event has created a managed security group, existing or not.
+    pub fn has_created_group(&self) -> bool {
+        self.groups.values().any(|record| record.created.is_some())
+    }
+
+    /// Where the managed security groups of endpoints are, or were, that had this resource's reference.
+    pub fn group_places(&self) -> impl Iterator<Item = GroupPlace> {
+        let places = self.endpoints.values().filter_map(|record| record.place.as_ref());
+        places.map(|(vpc, service)| (vpc.clone(), managed_group_name(service)))
+    }
+
+    /// How many client tokens this event has used up because what they created no longer exists. What a token created with
+    /// other parameters would be shown by now, with the reference, and be joined.
+    pub fn tokens_spent(&self, at: Timestamp) -> u32 {
+        let is_spent = |record: &&EndpointRecord| {
+            record.created.is_some() && (record.is_dead_replay(at) || record.seen_deleting())
+        };
+        let spent = self.endpoints.values().filter(is_spent).count();
+        let used = self.creation.tokens_used.values().filter(|when| !may_predate(at, **when)).count();
+        u32::try_from(spent + used).unwrap_or(u32::MAX)
+    }
+
+    /// What a Create that fails now leaves behind for the Delete that follows. A managed security group that was created
+    /// for the holder, and not by this event, was created by an earlier delivery.
+    pub fn leftovers(&self, at: Timestamp, holder: &Holder, facts: &Facts) -> Leftovers {
+        let holds = self.endpoints.values().any(|record| record.is_held(at) && !record.seen_deleting());
+        if holds || self.changed || facts.has_group_of(holder) { Leftovers::Something } else { Leftovers::Nothing }
+    }
+}

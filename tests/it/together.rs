@@ -1,0 +1,308 @@
+//! Stories of what a shared endpoint is: what its present holders request, together. A stack takes with it what it brought,
+//! and no other stack notices.
+
+use crate::cloud::*;
+use ec2_sim::{Group, Verdict};
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+/// A second subnet in the zone of the first one.
+const SECOND_AZ1: &str = "subnet-0a1c11111111111c2";
+const ORDERS_GROUP: &str = "sg-0a10e000000000001";
+const BILLING_GROUP: &str = "sg-0a1b1000000000002";
+
+fn cloud() -> Cloud {
+    Cloud::of(|world| {
+        let mut subnet = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
+        (subnet.id, subnet.cidr_block) = (SECOND_AZ1.to_owned(), "10.0.64.0/20".to_owned());
+        world.subnets.push(subnet);
+        let group = world.groups.iter().find(|group| group.id == GROUP).unwrap().clone();
+        for (id, name) in [(ORDERS_GROUP, "orders"), (BILLING_GROUP, "billing")] {
+            world.groups.push(Group { id: id.to_owned(), name: name.to_owned(), ..group.clone() });
+        }
+    })
+}
+
+/// Properties without security groups, so that the provider's is used.
+fn plain(over: Value) -> Value {
+    with(with(properties(), json!({ "SecurityGroupIds": null })), over)
+}
+
+/// The stack deletes something of its own right after the response.
+async fn can_delete(cloud: &Cloud, id: &str) -> bool {
+    let form = match id.starts_with("sg-") {
+        true => format!("Version=2016-11-15&Action=DeleteSecurityGroup&GroupId={id}"),
+        false => format!("Version=2016-11-15&Action=DeleteSubnet&SubnetId={id}"),
+    };
+    cloud.sim.call(&form).await.status == 200
+}
+
+fn says(text: impl std::fmt::Display, words: &[&str]) {
+    let text = text.to_string();
+    for word in words {
+        assert!(text.contains(word), "'{word}' is not in: {text}");
+    }
+}
+
+/// Orders and billing share the endpoint with these properties.
+async fn shared(cloud: &Cloud, one: &Value, two: &Value) -> (Stack, Stack, String) {
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let first = orders.create(one).await.succeeded();
+    let second = billing.create(two).await.succeeded();
+    assert_eq!(first.physical_id, second.physical_id);
+    (orders, billing, first.physical_id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_takes_its_security_group_with_it() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    orders.leave(&id, &one).await.succeeded();
+    assert_eq!(cloud.endpoint().group_ids, [BILLING_GROUP]);
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+    assert_eq!(cloud.leaving(), [""; 0]);
+    billing.leave(&id, &two).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_takes_its_subnet_with_it() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let two = with(properties(), json!({ "SubnetIds": [SUBNET_AZ2] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    assert_eq!(cloud.endpoint().subnet_ids.len(), 2);
+    orders.leave(&id, &one).await.succeeded();
+    assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ2]);
+    assert!(can_delete(&cloud, SUBNET_AZ1).await);
+    billing.leave(&id, &two).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_takes_its_rule_with_it() {
+    let cloud = cloud();
+    let one = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
+    let two = plain(json!({ "AllowedSecurityGroupIds": [BILLING_GROUP], "AllowedCidrs": ["10.0.16.0/20"] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    orders.leave(&id, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+    assert!(!can_delete(&cloud, BILLING_GROUP).await, "the rule of the other stack stays");
+    billing.leave(&id, &two).await.succeeded();
+    assert!(can_delete(&cloud, BILLING_GROUP).await);
+    cloud.assert_clean();
+    assert!(!cloud.sim.groups().iter().any(|group| group.name.starts_with("tidb-private-endpoint")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_update_replaces_is_free_when_it_answers() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP], "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP], "SubnetIds": [SUBNET_AZ2] }));
+    let (orders, _, id) = shared(&cloud, &one, &two).await;
+    let new = with(properties(), json!({ "SecurityGroupIds": [GROUP], "SubnetIds": [SUBNET_AZ2] }));
+    orders.update(&id, &new, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await && can_delete(&cloud, SUBNET_AZ1).await);
+    let mut groups = cloud.endpoint().group_ids;
+    groups.sort_unstable();
+    assert_eq!(
+        (groups, cloud.endpoint().subnet_ids),
+        (vec![BILLING_GROUP.to_owned(), GROUP.to_owned()], vec![SUBNET_AZ2.to_owned()])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_both_have_given_stays() {
+    let cloud = cloud();
+    let same = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1], "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &same, &same).await;
+    let calls = cloud.sim.log().len();
+    orders.leave(&id, &same).await.succeeded();
+    assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ1]);
+    assert_eq!(cloud.endpoint().group_ids, [ORDERS_GROUP]);
+    assert_eq!(changes(&cloud, calls), ["DeleteTags"]);
+    billing.leave(&id, &same).await.succeeded();
+
+    let same = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, _, id) = shared(&cloud, &same, &same).await;
+    let calls = cloud.sim.log().len();
+    orders.leave(&id, &same).await.succeeded();
+    assert_eq!(changes(&cloud, calls), ["DeleteTags"]);
+    assert!(!can_delete(&cloud, ORDERS_GROUP).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_another_stack_requests_stays_covered() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let (orders, billing, id) = shared(&cloud, &one, &properties()).await;
+    let mut zones = cloud.endpoint().subnet_ids;
+    zones.sort_unstable();
+    assert_eq!(zones, [SUBNET_AZ1, SUBNET_AZ2]);
+    orders.leave(&id, &one).await.succeeded();
+    let mut subnets = cloud.endpoint().subnet_ids;
+    subnets.sort_unstable();
+    assert_eq!(subnets, [SECOND_AZ1, SUBNET_AZ2], "the other subnet of the zone");
+    assert!(can_delete(&cloud, SUBNET_AZ1).await);
+    let updated = billing.update(&id, &properties(), &properties()).await.succeeded();
+    assert_eq!(updated.data["Warnings"], "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_subnets_in_one_zone_the_first_stays_until_its_stack_leaves() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let two = with(properties(), json!({ "SubnetIds": [SECOND_AZ1] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ1]);
+    let updated = billing.update(&id, &with(two.clone(), json!({ "Trigger": "1" })), &two).await.succeeded();
+    says(&updated.data["Warnings"], &[SUBNET_AZ1, "orders/TiDB uses it", SECOND_AZ1]);
+    orders.leave(&id, &one).await.succeeded();
+    assert_eq!(cloud.endpoint().subnet_ids, [SECOND_AZ1], "what the other stack has requested all the time");
+    assert!(can_delete(&cloud, SUBNET_AZ1).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_dns_goes_with_the_last_that_requests_it() {
+    let cloud = cloud();
+    let off = with(properties(), json!({ "PrivateDnsEnabled": false }));
+    let (orders, billing, id) = shared(&cloud, &properties(), &off).await;
+    let updated = billing.update(&id, &with(off.clone(), json!({ "Trigger": "1" })), &off).await.succeeded();
+    says(&updated.data["Warnings"], &["stays on, because orders/TiDB uses it"]);
+    orders.leave(&id, &properties()).await.succeeded();
+    assert!(!cloud.endpoint().private_dns_enabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_go_with_the_last_that_requests_them() {
+    let cloud = cloud();
+    let tags = |pairs: &[(&str, &str)]| -> Value {
+        let tags: Value = pairs.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+        with(properties(), json!({ "Tags": tags }))
+    };
+    let (one, two) = (
+        tags(&[("team", "orders"), ("cost", "12"), ("stage", "prod")]),
+        tags(&[("team", "billing"), ("stage", "prod")]),
+    );
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    cloud.sim.set_tag(&id, "seen-by", "Jo");
+    cloud.pass(10).await;
+    orders.leave(&id, &one).await.succeeded();
+    let tag = |key: &str| cloud.endpoint().tags.get(key).cloned();
+    assert_eq!((tag("team"), tag("cost")), (None, None));
+    assert_eq!((tag("stage").as_deref(), tag("seen-by").as_deref()), (Some("prod"), Some("Jo")));
+    billing.update(&id, &with(two.clone(), json!({ "Trigger": "1" })), &two).await.succeeded();
+    assert_eq!(tag("team").as_deref(), Some("billing"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_people_have_added_stays() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    let form = format!("Version=2016-11-15&Action=ModifyVpcEndpoint&VpcEndpointId={id}&AddSecurityGroupId.1={GROUP}");
+    assert_eq!(cloud.sim.call(&form).await.status, 200);
+    cloud.pass(120).await;
+    orders.leave(&id, &one).await.succeeded();
+    let mut groups = cloud.endpoint().group_ids;
+    groups.sort_unstable();
+    assert_eq!(groups, [BILLING_GROUP, GROUP]);
+    let new = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let updated = billing.update(&id, &new, &two).await.succeeded();
+    says(&updated.data["Warnings"], &[&format!("{GROUP} (this resource has not added it)")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reference_of_an_earlier_version_keeps_what_is_there_until_its_next_event() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    cloud.sim.set_tag(&id, &billing.ref_key(), "billing/TiDB 0123456789ab");
+    cloud.pass(10).await;
+    let old = with(properties(), json!({ "SecurityGroupIds": [GROUP] }));
+    orders.update(&id, &old, &one).await.succeeded();
+    assert!(cloud.endpoint().group_ids.contains(&ORDERS_GROUP.to_owned()));
+    billing.update(&id, &with(two.clone(), json!({ "Trigger": "1" })), &two).await.succeeded();
+    says(&cloud.endpoint().tags[&billing.ref_key()], &["dns=on", "groups=0a1b1000000000002"]);
+    orders.leave(&id, &old).await.succeeded();
+    assert!(!cloud.endpoint().group_ids.contains(&GROUP.to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_have_brought_goes_when_both_leave_at_once() {
+    let cloud = cloud();
+    let brought = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP], "SubnetIds": [SUBNET_AZ1] }));
+    let (orders, billing, id) = shared(&cloud, &brought, &brought).await;
+    let rest = with(properties(), json!({ "SubnetIds": [SUBNET_AZ2] }));
+    cloud.stack("reports").create(&rest).await.succeeded();
+    let (one, two) = join(orders.leave(&id, &brought), billing.leave(&id, &brought)).await;
+    (one.succeeded(), two.succeeded());
+    assert!(can_delete(&cloud, ORDERS_GROUP).await && can_delete(&cloud, SUBNET_AZ1).await);
+    assert_eq!(
+        (cloud.endpoint().group_ids, cloud.endpoint().subnet_ids),
+        (vec![GROUP.to_owned()], vec![SUBNET_AZ2.to_owned()])
+    );
+    assert_eq!(cloud.leaving(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_updates_that_take_something_away_at_once_do_not_wait_for_each_other() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP, GROUP] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP, GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    let started = cloud.sim.now();
+    let (first, second) = join(orders.update(&id, &properties(), &one), billing.update(&id, &properties(), &two)).await;
+    (first.succeeded(), second.succeeded());
+    assert_eq!(cloud.endpoint().group_ids, [GROUP]);
+    let seconds = cloud.sim.now().duration_since(started).as_secs();
+    assert!(seconds < 300, "{seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_succeeds_although_what_it_brought_cannot_be_taken_away() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "ModifyVpcEndpoint" => Verdict::fail(400, "InvalidParameter", "The endpoint cannot be modified."),
+        _ => Verdict::Proceed,
+    });
+    orders.leave(&id, &one).await.succeeded();
+    assert!(!cloud.endpoint().tags.contains_key(&orders.ref_key()));
+    assert_eq!(cloud.leaving(), [""; 0]);
+    assert!(cloud.endpoint().group_ids.contains(&ORDERS_GROUP.to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_does_not_fit_keeps_everything_and_says_so() {
+    let cloud = cloud();
+    let many: Vec<String> = (0..58).map(|n| format!("10.0.{n}.0/24")).collect();
+    let one = plain(json!({ "AllowedCidrs": many }));
+    let two = plain(json!({ "AllowedSecurityGroupIds": [BILLING_GROUP] }));
+    let created = cloud.stack("orders").create(&one).await.succeeded();
+    says(&created.data["Warnings"], &["too long to be recorded", "fewer"]);
+    let billing = cloud.stack("billing");
+    let id = billing.create(&two).await.succeeded().physical_id;
+    billing.leave(&id, &two).await.succeeded();
+    assert!(!can_delete(&cloud, BILLING_GROUP).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_that_takes_something_away_makes_two_more_changes() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+    let from = cloud.sim.log().len();
+    orders.leave(&id, &one).await.succeeded();
+    assert_eq!(changes(&cloud, from), ["CreateTags", "ModifyVpcEndpoint", "DeleteTags"]);
+}
+
+/// The changes that the provider has asked EC2 for.
+fn changes(cloud: &Cloud, from: usize) -> Vec<String> {
+    cloud.calls(from).into_iter().filter(|action| !action.starts_with("Describe")).collect()
+}
