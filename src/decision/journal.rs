@@ -28,6 +28,9 @@ pub struct Journal {
     groups: BTreeMap<GroupId, GroupRecord>,
     creation: CreationRecord,
     marks: MarkRecord,
+    /// When this event last tried to take something away from an endpoint or a security group, or to change it otherwise,
+    /// whatever EC2 answered.
+    change_attempted: Option<Timestamp>,
     narrowing_refused: bool,
 }
 
@@ -111,12 +114,11 @@ impl Journal {
             Action::Tag(id, TagAction::RemoveAnnouncements(keys)) => {
                 self.endpoint_mut(id).withdraw(keys, now);
             }
-            Action::ModifyEndpoint(..)
-            | Action::Tag(_, TagAction::Join(_) | TagAction::UserTags(_))
+            Action::ModifyEndpoint(..) | Action::Revoke(..) => self.change_attempted = Some(now),
+            Action::Tag(_, TagAction::Join(_) | TagAction::UserTags(_))
             | Action::RemoveMark(_)
             | Action::CreateGroup(_)
             | Action::Authorize(..)
-            | Action::Revoke(..)
             | Action::DeleteGroup(_) => {}
         }
     }

@@ -45,8 +45,7 @@ pub(super) fn narrow(endpoint: &Endpoint, action: Action, at: Timestamp, journal
 pub(super) fn withdrawable(endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Result<Vec<String>, Next> {
     let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
     let keys = record.standing_announcements();
-    let modified = record.modified.as_ref().map(|modified| modified.at);
-    let may_not_show = journal.last_revocation().into_iter().chain(modified).any(|when| may_predate(at, when));
+    let may_not_show = journal.change_attempted().is_some_and(|when| may_predate(at, when));
     if !keys.is_empty() && may_not_show { Err(wait(Reason::ReadLag(id.clone()), LAG_POLL)) } else { Ok(keys) }
 }
 

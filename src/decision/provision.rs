@@ -111,8 +111,14 @@ impl Provision<'_> {
         if !alone && journal.creation().attempted.is_some_and(|when| observed.may_predate(when)) {
             return lag();
         }
+        // A holder that gives something up at the same moment as this Update may keep it for what this one requested before,
+        // and this one for the other. The later of the two looks when both requests show.
+        let is_update = matches!(self.request.verb, Verb::Update { .. });
+        if is_update && journal.endpoint(id).requested.is_some_and(|when| observed.may_predate(when)) {
+            return lag();
+        }
         // An Update may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.
-        if matches!(self.request.verb, Verb::Update { .. }) && observed.may_predate(journal.started()) {
+        if is_update && observed.may_predate(journal.started()) {
             return lag();
         }
         Ok(())

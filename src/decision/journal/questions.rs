@@ -71,9 +71,9 @@ impl Journal {
         self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
     }
 
-    /// When this event last removed rules from a managed security group.
-    pub fn last_revocation(&self) -> Option<Timestamp> {
-        self.groups.values().filter_map(|record| record.revoked).max()
+    /// When this event last tried to change an endpoint, or to remove rules.
+    pub fn change_attempted(&self) -> Option<Timestamp> {
+        self.change_attempted
     }
 
     /// Whether this event has taken a security group off an endpoint.

@@ -23,10 +23,21 @@ use tidb_private_endpoint::request::{Verb, failed_create_id};
 pub(super) struct Spec {
     pub(super) service: u8,
     pub(super) private_dns: bool,
-    pub(super) group: usize,
+    pub(super) clients: Clients,
+    /// Which subnet it gives; `None` for every zone.
+    pub(super) subnet: Option<usize>,
 }
 
-pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, group: 0 };
+/// Who may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Clients {
+    /// Those that a security group of its own allows.
+    Group(usize),
+    /// Those in a CIDR block, through the provider's security group.
+    Block(usize),
+}
+
+pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, clients: Clients::Group(0), subnet: Some(0) };
 
 /// What CloudFormation does with the resource of a stack: one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

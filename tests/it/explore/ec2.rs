@@ -4,11 +4,13 @@
 use super::choices::Choices;
 use super::endpoint::{Body, Lifecycle, Record, describe};
 use super::fingerprint::Keys;
+use super::groups::Groups;
 use super::versions::{FOREVER, Versions};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::rc::Rc;
+use tidb_private_endpoint::decision::facts::{Fact, FactValue};
 use tidb_private_endpoint::model::change::{Change, NewEndpoint, NewGroup};
 use tidb_private_endpoint::model::endpoint::Endpoint;
 use tidb_private_endpoint::model::ids::{EndpointId, GroupId};
@@ -40,6 +42,18 @@ pub(super) enum Rejected {
     NotFound,
     /// There is a security group with that name.
     GroupExists,
+    /// The security group does not exist.
+    GroupGone,
+    /// An endpoint uses the security group.
+    GroupInUse,
+}
+
+/// Removes and adds what a call names. The order says nothing.
+fn replace<T: Clone + Ord>(items: &mut Vec<T>, removed: &[T], added: &[T]) {
+    items.retain(|item| !removed.contains(item));
+    items.extend(added.iter().cloned());
+    items.sort_unstable();
+    items.dedup();
 }
 
 /// The ID of a mark; its name stands for it.
@@ -53,6 +67,8 @@ pub(super) struct Ec2 {
     tokens: BTreeMap<String, EndpointId>,
     /// The security groups that mark Creates as running, by name, and whether they exist.
     marks: BTreeMap<String, Versions<bool>>,
+    /// The security groups that the provider manages.
+    pub(super) groups: Groups,
 }
 
 impl Ec2 {
@@ -65,7 +81,9 @@ impl Ec2 {
 
     fn add(&mut self, new: &NewEndpoint, now: Moment) -> EndpointId {
         let id = EndpointId::from(format!("vpce-{:017x}", self.endpoints.len() + 1));
-        let body = |state| Body { state, groups: new.group_ids.clone(), private_dns: new.private_dns };
+        let (groups, subnets) = (new.group_ids.clone(), new.subnet_ids.clone());
+        let body =
+            |state| Body { state, groups: groups.clone(), subnets: subnets.clone(), private_dns: new.private_dns };
         let mut versions = Versions::starting_with(now, body(Lifecycle::Pending));
         versions.later(now + CREATION, body(Lifecycle::Available));
         let tags = new.tags.iter().map(|(key, value)| (key.clone(), Versions::starting_with(now, Some(value.clone()))));
@@ -163,6 +181,28 @@ impl Ec2 {
         shown
     }
 
+    /// What a read of a fact returns that may change.
+    pub(super) fn read(
+        &self,
+        fact: &Fact,
+        holder: &Holder,
+        now: Moment,
+        choices: &mut Choices,
+    ) -> Result<FactValue, String> {
+        Ok(match fact {
+            Fact::Marks => FactValue::Marks(self.look_at_marks(holder, now, choices)),
+            Fact::ManagedGroup(place) => {
+                FactValue::ManagedGroup(place.clone(), self.groups.look(&place.1, now, choices))
+            }
+            Fact::Neighbors => FactValue::Neighbors(self.look(now, choices)),
+            Fact::Groups(ids) => {
+                let groups = self.groups.existing(now).filter(|group| ids.contains(&group.id));
+                FactValue::Groups(ids.clone(), groups.cloned().collect())
+            }
+            other => return Err(format!("{other} is requested, although the model provides it")),
+        })
+    }
+
     /// The marks that exist.
     pub(super) fn marks(&self, now: Moment) -> impl Iterator<Item = &String> {
         self.marks.iter().filter(move |(_, versions)| versions.at(now) == Some(&true)).map(|(name, _)| name)
@@ -171,12 +211,22 @@ impl Ec2 {
     pub(super) fn modify(&mut self, id: &EndpointId, change: &Change, now: Moment) -> Result<(), Rejected> {
         let record = self.find(id, now)?;
         let Some(mut body) = record.body.at(now).cloned() else { return Err(Rejected::NotFound) };
-        body.groups.retain(|group| !change.remove_groups.contains(group));
-        body.groups.extend(change.add_groups.iter().cloned());
+        replace(&mut body.groups, &change.remove_groups, &change.add_groups);
+        replace(&mut body.subnets, &change.remove_subnets, &change.add_subnets);
         body.private_dns = change.private_dns.unwrap_or(body.private_dns);
         record.body.set(now, Body { state: Lifecycle::Pending, ..body.clone() });
         record.body.later(now + CREATION, Body { state: Lifecycle::Available, ..body });
         Ok(())
+    }
+
+    /// EC2 refuses to delete a security group that an endpoint uses.
+    pub(super) fn delete_group(&mut self, id: &GroupId, now: Moment) -> Result<(), Rejected> {
+        let uses =
+            |body: &Body| body.groups.contains(id) && !matches!(body.state, Lifecycle::Deleted | Lifecycle::Unlisted);
+        if self.endpoints.values().any(|record| record.body.at(now).is_some_and(uses)) {
+            return Err(Rejected::GroupInUse);
+        }
+        self.groups.delete(id, now)
     }
 
     pub(super) fn delete(&mut self, id: &EndpointId, now: Moment) {
@@ -197,6 +247,7 @@ impl Ec2 {
     pub(super) fn fingerprint(&self, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
         let since = |since: Moment| if since == FOREVER { FOREVER } else { since - next };
         self.tokens.hash(hasher);
+        self.groups.fingerprint(since, hasher);
         for (name, versions) in &self.marks {
             name.hash(hasher);
             for (at, exists) in versions.all() {
@@ -232,6 +283,7 @@ impl Ec2 {
             versions.forget(now);
         }
         self.marks.retain(|_, versions| *versions != Versions::starting_with(FOREVER, false));
+        self.groups.forget(now);
     }
 
     /// Forgets the client tokens of an event that is not delivered again.

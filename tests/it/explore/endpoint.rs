@@ -1,7 +1,7 @@
 //! An endpoint in the model of EC2.
 
 use super::ec2::{Moment, timestamp};
-use super::provider::{SUBNET, VPC};
+use super::provider::VPC;
 use super::versions::{FOREVER, Versions};
 use std::collections::BTreeMap;
 use tidb_private_endpoint::model::endpoint::{DnsEntry, Endpoint, EndpointState};
@@ -16,6 +16,7 @@ const OLD: Moment = 1_000;
 pub(super) struct Body {
     pub(super) state: Lifecycle,
     pub(super) groups: Vec<GroupId>,
+    pub(super) subnets: Vec<SubnetId>,
     pub(super) private_dns: bool,
 }
 
@@ -93,7 +94,7 @@ pub(super) fn describe(id: &EndpointId, record: &Record, body: &Body, tags: Tags
         private_dns: body.private_dns,
         requester_managed: false,
         ip_address_type: String::new(),
-        subnet_ids: vec![SubnetId::from(SUBNET)],
+        subnet_ids: body.subnets.clone(),
         group_ids: body.groups.clone(),
         network_interface_ids: Vec::new(),
         dns_entries: vec![DnsEntry { name: format!("{id}.vpce.amazonaws.com"), hosted_zone_id: String::new() }],

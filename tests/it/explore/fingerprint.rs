@@ -18,6 +18,7 @@ use super::ec2::{LAG, Moment, timestamp};
 use super::scenario::FIRST_WRITE;
 use super::state::{Delivery, LEAVING, NextStep, State};
 use super::transition::DEADLINE;
+
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -26,6 +27,9 @@ use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, CLOCK_SKEW};
 use tidb_private_endpoint::request::{Deleted, Verb};
+
+/// How long a Delete may wait for EC2 to free what was taken away, in milliseconds.
+const FREEING: i128 = 240_000;
 
 /// Which states are explored only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,10 +147,23 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
     }
     fresh(creation.attempted).hash(hasher);
     (&creation.mark, in_lag(creation.mark_attempted), &journal.marks().removed).hash(hasher);
-    (of_delete, creation.other_creator.is_some()).hash(hasher);
+    of_delete.hash(hasher);
     creation
         .name_taken
         .map(|taken| (taken.first.duration_since(at).as_millis(), ago(&taken.last, 20_000)))
+        .hash(hasher);
+    for id in state.ec2.groups.ids() {
+        let record = journal.group(id);
+        (id, in_lag(record.created), record.authorized, record.rules_unknown, in_lag(record.revoked)).hash(hasher);
+        (in_lag(record.gone), record.in_use.map(|refused| (ago(&refused.first, 30_000), ago(&refused.last, lag))))
+            .hash(hasher);
+    }
+    (
+        journal.narrowing_refused(),
+        fresh(journal.change_attempted()),
+        journal.created_group(),
+        in_lag(creation.other_creator),
+    )
         .hash(hasher);
     let last_start = (CALL_LIMIT + CALL_LIMIT).as_millis() - 1;
     for id in state.ec2.endpoints.keys() {
@@ -158,9 +175,12 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
             (ago(&announced.written, ANNOUNCEMENT_SETTLE.as_millis()), left)
         });
         announced.hash(hasher);
-        record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, lag), m.attempts)).hash(hasher);
+        record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, FREEING), m.attempts)).hash(hasher);
         (
             record.tagged,
+            record.joined,
+            record.requested.is_some(),
+            &record.reference_before,
             record.announced_by_other,
             record.deleting_since.map(|when| if patient { ago(&when, 2 * in_flight) } else { 0 }),
             fresh(record.withdrawn),

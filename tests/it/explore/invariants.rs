@@ -1,13 +1,14 @@
 //! The invariants: what holds at every moment, when a stack gets a successful response, and when a history has ended.
 
-use super::cloudformation::{Operation, Spec, Stack, holder, name};
+use super::cloudformation::{Clients, Operation, Spec, Stack, holder, name};
 use super::ec2::LAG;
-use super::endpoint::Lifecycle;
-use super::provider::{GROUPS, service};
+use super::endpoint::{Body, Lifecycle, Record};
+use super::provider::{GROUPS, SUBNETS, block, service};
 use super::state::{Checked, LEAVING, REFERENCE, State};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::security_group::{Rule, SecurityGroup};
 use tidb_private_endpoint::model::tags::{self, Tags};
 
 /// The one operation of a stack that must not change what it has.
@@ -77,10 +78,28 @@ impl State {
         if spec.private_dns && !body.private_dns {
             return Err(format!("{} has lost the private DNS of {id}", name(number)));
         }
-        if !body.groups.iter().any(|group| group.as_str() == GROUPS[spec.group]) {
-            return Err(format!("{} has lost its security group on {id}", name(number)));
+        let lacks = self.lacks(body, spec);
+        lacks.map_or(Ok(()), |what| Err(format!("{} has lost its {what} on {id}", name(number))))
+    }
+
+    /// What an endpoint lacks of what a stack requests, apart from private DNS.
+    fn lacks(&self, body: &Body, spec: Spec) -> Option<&'static str> {
+        let has_subnet = |n: usize| body.subnets.iter().any(|subnet| subnet.as_str() == SUBNETS[n]);
+        let admits = |n: usize| {
+            let groups = self.ec2.groups.existing(self.now).filter(|group| body.groups.contains(&group.id));
+            groups.flat_map(|group| &group.rules).any(|rule| rule.source == block(n))
+        };
+        let is_open = match spec.clients {
+            Clients::Group(n) => body.groups.iter().any(|group| group.as_str() == GROUPS[n]),
+            Clients::Block(n) => admits(n),
+        };
+        if !is_open {
+            Some("clients")
+        } else if !(0..SUBNETS.len()).all(|n| has_subnet(n) || spec.subnet.is_some_and(|only| only != n)) {
+            Some("subnet")
+        } else {
+            None
         }
-        Ok(())
     }
 
     /// A successful response is true when CloudFormation receives it.
@@ -104,6 +123,38 @@ impl State {
         if !holder(stack).is_in(&record.tags_at(self.now)) {
             return wrong("it does not have the reference");
         }
+        let owned = tags::owner(&record.tags_at(self.now)).is_some();
+        match record.body.at(self.now).filter(|_| owned).and_then(|body| self.lacks(body, spec)) {
+            Some(what) => wrong(&format!("it lacks the {what}")),
+            None => Ok(()),
+        }
+    }
+
+    /// When a history has ended, an owned endpoint has what the stacks request that hold it, and nothing else.
+    fn check_union(&self, id: &EndpointId, record: &Record) -> Checked<()> {
+        let holders = self.stacks.iter().filter(|stack| stack.promised.as_ref() == Some(id));
+        let specs: Vec<Spec> = holders.filter_map(|stack| stack.spec).collect();
+        let Some(body) = record.body.at(self.now).filter(|_| !specs.is_empty()) else { return Ok(()) };
+        let surplus = |what: &str| Err(format!("{id} has {what} that no stack requests: {body:?}"));
+        if body.private_dns != specs.iter().any(|spec| spec.private_dns) {
+            return surplus("private DNS");
+        }
+        let is_asked = |n: usize| specs.iter().any(|spec| spec.subnet.is_none_or(|only| only == n));
+        let asked: Vec<&str> = (0..SUBNETS.len()).filter(|n| is_asked(*n)).map(|n| SUBNETS[n]).collect();
+        if body.subnets.iter().any(|subnet| !asked.contains(&subnet.as_str())) {
+            return surplus("a subnet");
+        }
+        let gives = |id: &str| specs.iter().any(|spec| matches!(spec.clients, Clients::Group(n) if GROUPS[n] == id));
+        let uses_managed = specs.iter().any(|spec| matches!(spec.clients, Clients::Block(_)));
+        if body.groups.iter().any(|g| if GROUPS.contains(&g.as_str()) { !gives(g.as_str()) } else { !uses_managed }) {
+            return surplus("a security group");
+        }
+        let groups = self.ec2.groups.existing(self.now).filter(|group| body.groups.contains(&group.id));
+        let names =
+            |rule: &Rule| specs.iter().any(|spec| matches!(spec.clients, Clients::Block(n) if block(n) == rule.source));
+        if groups.flat_map(|group| &group.rules).any(|rule| !names(rule)) {
+            return surplus("a rule");
+        }
         Ok(())
     }
 
@@ -115,6 +166,13 @@ impl State {
         }
         if let Some(mark) = self.ec2.marks(self.now).next() {
             return Err(format!("the mark {mark} is left over"));
+        }
+        let is_used = |group: &SecurityGroup| {
+            let mut bodies = self.ec2.endpoints.values().filter_map(|record| record.body.at(self.now));
+            bodies.any(|body| body.groups.contains(&group.id) && body.state != Lifecycle::Unlisted)
+        };
+        if let Some(group) = self.ec2.groups.existing(self.now).find(|group| !is_used(group)) {
+            return Err(format!("the security group {} is left over", group.name));
         }
         for (id, record) in &self.ec2.endpoints {
             if !record.exists(self.now) {
@@ -129,6 +187,9 @@ impl State {
                 if self.stacks[who].promised.as_ref() != Some(id) {
                     return Err(format!("{} no longer has {id}, but its reference is still there", name(who)));
                 }
+            }
+            if tags::owner(&tags).is_some() {
+                self.check_union(id, record)?;
             }
             self.check_left_over(id, record.is_new() || tags::owner(&tags).is_some(), &tags)?;
         }

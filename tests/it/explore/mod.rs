@@ -48,6 +48,7 @@ mod cloudformation;
 mod ec2;
 mod endpoint;
 mod fingerprint;
+mod groups;
 mod invariants;
 mod planted;
 mod provider;
@@ -143,6 +144,12 @@ fn every_schedule_of_narrowing_while_another_joins() {
     let names =
         ["one turns private DNS off while the other joins", "one replaces its security group while the other joins"];
     explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+}
+
+#[test]
+fn every_schedule_of_holders_with_different_requests() {
+    let all = scenarios::all().into_iter().filter(|scenario| !scenario.endpoints.iter().all(|e| e.of.is_empty()));
+    explore_completely(all.map(coarse).map(without_failures));
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The provider in the model: its own queries and decision, and the requests and facts that they receive.
 
-use super::cloudformation::{Operation, SPEC, Spec, holder};
+use super::cloudformation::{Clients, Operation, SPEC, Spec, holder};
 use super::ec2::Ec2;
 use super::planted::{NONE, PlantedFault};
 use super::scenario::Existing;
 use super::state::Delivery;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tidb_private_endpoint::decision;
 use tidb_private_endpoint::decision::facts::{FactValue, Facts};
@@ -13,20 +14,22 @@ use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::queries::queries;
 use tidb_private_endpoint::decision::refusal::Refusal;
 use tidb_private_endpoint::decision::view::{Home, Next, Observed, View};
-use tidb_private_endpoint::model::change::NewEndpoint;
+use tidb_private_endpoint::model::change::{NewEndpoint, NewGroup};
 use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
-use tidb_private_endpoint::model::ids::{EndpointId, ServiceName};
+use tidb_private_endpoint::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, ZoneId};
 use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
 use tidb_private_endpoint::model::query::EndpointQuery;
-use tidb_private_endpoint::model::security_group::{Rule, SecurityGroup, Source, managed_group_name};
-use tidb_private_endpoint::model::tags::{OWNED, Tags};
+use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
+use tidb_private_endpoint::model::tags::{Mark, OWNED, Tags};
 use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
+use tidb_private_endpoint::request::spec::EndpointSpec;
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
-pub(super) const SUBNET: &str = "subnet-00000000000000001";
+pub(super) const SUBNETS: [&str; 2] = ["subnet-00000000000000001", "subnet-00000000000000002"];
 pub(super) const GROUPS: [&str; 2] = ["sg-00000000000000001", "sg-00000000000000002"];
-const ZONE: &str = "use1-az1";
+pub(super) const BLOCKS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
+const ZONES: [&str; 2] = ["use1-az1", "use1-az2"];
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
 
@@ -36,17 +39,45 @@ pub(super) fn service(number: u8) -> String {
 
 /// Adds an endpoint that has existed for a long time.
 pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
-    let Existing { holders, owned, spec } = endpoint;
-    let mut tags: Tags = holders.iter().map(|n| (holder(*n).ref_key(), holder(*n).name.clone())).collect();
+    let Existing { holders, owned, spec, .. } = endpoint;
+    let spec_of = |n: &usize| endpoint.of.get(n).copied().unwrap_or(*spec);
+    let specs: Vec<Spec> = if holders.is_empty() { vec![*spec] } else { holders.iter().map(spec_of).collect() };
+    let reference = |n: &usize| {
+        let wanted = EndpointSpec::read(&properties(spec_of(n))).expect("the properties are valid").wanted();
+        let (value, _) = holder(*n).ref_value(&Mark("0123456789ab".to_owned()), owned.then_some(&wanted));
+        (holder(*n).ref_key(), value)
+    };
+    let mut tags: Tags = holders.iter().map(reference).collect();
     if *owned {
         tags.insert(OWNED.to_owned(), "another resource".to_owned());
     }
+    let mut rules = Vec::new();
+    let (mut groups, mut subnets) = (BTreeSet::new(), BTreeSet::new());
+    for spec in &specs {
+        match spec.clients {
+            Clients::Group(number) => drop(groups.insert(GroupId::from(GROUPS[number]))),
+            Clients::Block(number) => rules.push(IngressRule { port: 4000, source: block(number) }),
+        }
+        subnets.extend(
+            SUBNETS
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| spec.subnet.is_none_or(|only| only == *n))
+                .map(|(_, id)| SubnetId::from(*id)),
+        );
+    }
+    if !rules.is_empty() {
+        let name = managed_group_name(&ServiceName::from(service(spec.service)));
+        let tags = Tags::from([(OWNED.to_owned(), "another resource".to_owned())]);
+        groups.extend(ec2.groups.place(&NewGroup { vpc_id: VPC.into(), name, tags }, &rules));
+    }
+    let private_dns = specs.iter().any(|spec| spec.private_dns);
     ec2.place(&NewEndpoint {
         service_name: service(spec.service).into(),
         vpc_id: VPC.into(),
-        subnet_ids: vec![SUBNET.into()],
-        group_ids: vec![GROUPS[spec.group].into()],
-        private_dns: spec.private_dns,
+        subnet_ids: subnets.into_iter().collect(),
+        group_ids: groups.into_iter().collect(),
+        private_dns,
         ip_address_type: None,
         tags,
         client_token: String::new(),
@@ -65,22 +96,25 @@ pub(super) fn error(kind: ErrorKind) -> Ec2Error {
 }
 
 /// The provider's decision. A planted fault changes what the decision receives, or what it returns.
-/// `marks` are the marks of the holder, once the decision has asked for them.
+/// `read` are the facts that the decision has asked for.
 pub(super) fn decide(
     planted: &PlantedFault,
     delivery: &Delivery,
     observed: &Observed,
-    marks: Option<Vec<SecurityGroup>>,
+    read: &[FactValue],
 ) -> Result<Next, Refusal> {
     static HOME: LazyLock<Home> = LazyLock::new(|| Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() });
     static FACTS: LazyLock<Facts> = LazyLock::new(facts);
     let (request, journal) = (&*delivery.request, &*delivery.journal);
-    let with_marks = marks.map(|marks| {
-        let mut facts = FACTS.clone();
-        facts.insert(FactValue::Marks((planted.marks)(marks, request)));
-        facts
-    });
-    let facts = with_marks.as_ref().unwrap_or(&FACTS);
+    let mut all = None;
+    for value in read {
+        let value = match value {
+            FactValue::Marks(marks) => FactValue::Marks((planted.marks)(marks.clone(), request)),
+            other => other.clone(),
+        };
+        all.get_or_insert_with(|| FACTS.clone()).insert(value);
+    }
+    let facts = all.as_ref().unwrap_or(&FACTS);
     if planted.name == NONE.name {
         return decision::next(request, &HOME, View { observed, facts, journal });
     }
@@ -92,36 +126,35 @@ pub(super) fn decide(
     decided.map(|next| (planted.decision)(next, journal))
 }
 
-/// All facts are known from the start, because the sharing protocol does not depend on when they are read.
+/// The facts that do not change are known from the start, because the sharing protocol does not depend on when they are
+/// read.
 fn facts() -> Facts {
     let gateway = Service {
         acceptance_required: false,
-        zone_ids: vec![ZONE.into()],
+        zone_ids: ZONES.map(ZoneId::from).to_vec(),
         zone_names: Vec::new(),
         private_dns_name: Some("gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com".to_owned()),
         private_dns_verified: true,
         address_families: Vec::new(),
     };
-    let subnet = Subnet {
-        id: SUBNET.into(),
+    let subnet = |n: usize| Subnet {
+        id: SUBNETS[n].into(),
         owner_id: ACCOUNT.to_owned(),
-        zone_id: ZONE.into(),
+        zone_id: ZONES[n].into(),
         zone_name: String::new(),
-        blocks: vec!["10.0.0.0/24".parse().unwrap()],
+        blocks: vec![BLOCKS[n].parse().unwrap()],
         free_addresses: 100,
         is_on_outpost: false,
     };
     let groups: Vec<SecurityGroup> = GROUPS.iter().map(|id| group(id)).collect();
     let mut facts = Facts::default();
     facts.insert(FactValue::Service(Some(gateway)));
-    facts.insert(FactValue::Vpc(Some(Vpc { owner_id: ACCOUNT.to_owned(), blocks: Vec::new() })));
+    facts.insert(FactValue::Vpc(Some(Vpc {
+        owner_id: ACCOUNT.to_owned(),
+        blocks: vec!["10.0.0.0/16".parse().unwrap()],
+    })));
     facts.insert(FactValue::VpcDns(Some(VpcDns { support: true, hostnames: true })));
-    facts.insert(FactValue::Subnets(vec![subnet]));
-    facts.insert(FactValue::Neighbors(Vec::new()));
-    for number in 1..=2 {
-        let place = (VPC.into(), managed_group_name(&ServiceName::from(service(number))));
-        facts.insert(FactValue::ManagedGroup(place, None));
-    }
+    facts.insert(FactValue::Subnets(vec![subnet(0), subnet(1)]));
     facts.insert(FactValue::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
     facts
 }
@@ -137,9 +170,15 @@ fn properties(spec: Spec) -> Value {
     json!({
         "ServiceName": service(spec.service),
         "VpcId": VPC,
-        "SecurityGroupIds": [GROUPS[spec.group]],
         "PrivateDnsEnabled": spec.private_dns.to_string(),
+        "SubnetIds": spec.subnet.map(|n| SUBNETS[n]).into_iter().collect::<Vec<_>>(),
+        "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], Clients::Block(_) => Vec::new() },
+        "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) => vec![BLOCKS[n]] },
     })
+}
+
+pub(super) fn block(number: usize) -> Source {
+    Source::Block(BLOCKS[number].parse().unwrap())
 }
 
 pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Request {

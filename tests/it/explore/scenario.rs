@@ -4,6 +4,7 @@ use super::cloudformation::{Planned, Spec};
 use super::ec2::Moment;
 use super::planted::PlantedFault;
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use tidb_private_endpoint::model::protocol::CALL_LIMIT;
 
 /// The longest time from the start of a look to the effect of the call that it leads to: each may take the limit of a
@@ -41,7 +42,10 @@ pub(super) struct Existing {
     pub(super) holders: Vec<usize>,
     /// Whether the provider created it. Otherwise it is foreign.
     pub(super) owned: bool,
+    /// What its holders request, unless `of` says otherwise.
     pub(super) spec: Spec,
+    /// What some of them request.
+    pub(super) of: BTreeMap<usize, Spec>,
 }
 
 impl Scenario {

@@ -100,7 +100,7 @@ impl State {
                 stack.physical_id = Some(id.to_string());
                 stack.promised = Some(id.clone());
                 stack.joined.insert(id.clone());
-                stack.spec = Some(endpoint.spec);
+                stack.spec = Some(endpoint.of.get(holder).copied().unwrap_or(endpoint.spec));
             }
         }
         let failures = scenario.failures;

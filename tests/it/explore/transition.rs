@@ -11,7 +11,6 @@ use super::state::{Checked, Delivery, NextStep, State};
 use super::trace::describe_look;
 use std::rc::Rc;
 use tidb_private_endpoint::decision::action::{Action, Created, TagAction};
-use tidb_private_endpoint::decision::facts::Fact;
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::retry::{Retries, Retry, after_refusal};
 use tidb_private_endpoint::decision::view::{Next, Observed, Reason};
@@ -93,12 +92,13 @@ impl State {
         let delivery = &mut self.deliveries[number];
         filter(delivery, &mut observed);
         Rc::make_mut(&mut delivery.journal).observe(&delivery.request, &observed);
-        let mut decided = decide(&scenario.planted, delivery, &observed, None);
-        if let Ok(Next::Read(facts)) = &decided
-            && facts[..] == [Fact::Marks]
-        {
-            let marks = self.ec2.look_at_marks(&delivery.request.holder, now, choices);
-            decided = decide(&scenario.planted, delivery, &observed, Some(marks));
+        let mut read = Vec::new();
+        let mut decided = decide(&scenario.planted, delivery, &observed, &read);
+        while let Ok(Next::Read(facts)) = &decided {
+            for fact in facts {
+                read.push(self.ec2.read(fact, &delivery.request.holder, now, choices)?);
+            }
+            decided = decide(&scenario.planted, delivery, &observed, &read);
         }
         self.trace(|| describe_look(stack, &observed, &decided));
         match decided {
@@ -157,6 +157,9 @@ impl State {
     /// and no announcement.
     fn note_joined(&mut self, number: usize, next: &Next) {
         let delivery = &self.deliveries[number];
+        if delivery.operation.spec().is_none() {
+            return;
+        }
         let id = match next {
             Next::Act(Action::ModifyEndpoint(id, _) | Action::Tag(id, TagAction::UserTags(_))) => id,
             Next::Done(outcome) => match outcome.ready() {
@@ -261,9 +264,10 @@ impl State {
                 self.ec2.delete_mark(id, now);
                 Ok(Created::Nothing)
             }
-            Action::CreateGroup(_) | Action::Authorize(..) | Action::Revoke(..) | Action::DeleteGroup(_) => {
-                return Err(format!("'{}' is called, although every spec has its security groups", action.name()));
-            }
+            Action::CreateGroup(new) => self.ec2.groups.create(new, now).map(Created::Group),
+            Action::Authorize(id, rules) => self.ec2.groups.authorize(id, rules, now).map(nothing),
+            Action::Revoke(id, rules) => self.ec2.groups.revoke(id, rules, now).map(nothing),
+            Action::DeleteGroup(id) => self.ec2.delete_group(id, now).map(nothing),
         };
         if matches!(action, Action::CreateEndpoint(_) | Action::Mark(_) | Action::Tag(_, TagAction::Join(_))) {
             let delivery = &mut self.deliveries[number];
@@ -288,6 +292,8 @@ impl State {
                 Rejected::NameTaken => ErrorKind::NameTaken,
                 Rejected::NotFound => ErrorKind::Transient,
                 Rejected::GroupExists => ErrorKind::GroupExists,
+                Rejected::GroupGone => ErrorKind::GroupGone,
+                Rejected::GroupInUse => ErrorKind::GroupInUse,
             })
         }))
     }

@@ -1,6 +1,7 @@
 //! The scenarios: which stacks there are, and what CloudFormation does with each.
 
 mod overlapping_events;
+mod requests;
 mod three_stacks;
 mod two_stacks;
 mod updates;
@@ -9,11 +10,13 @@ use super::cloudformation::{Operation, Planned, SPEC, Spec, plan};
 use super::ec2::Moment;
 use super::planted::NONE;
 use super::scenario::{Existing, Scenario, coarse, without_failures};
+use std::collections::BTreeMap;
 pub(super) use three_stacks::three_stacks_and_a_failure;
 
 /// Every scenario, at full resolution and with all of its failures.
 pub(super) fn all() -> Vec<Scenario> {
-    [two_stacks::scenarios(), updates::scenarios(), overlapping_events::scenarios(), three_stacks::scenarios()].concat()
+    let shared = [two_stacks::scenarios(), updates::scenarios(), requests::scenarios()].concat();
+    [shared, overlapping_events::scenarios(), three_stacks::scenarios()].concat()
 }
 
 /// Finds a scenario or a variant of it by its title.
@@ -53,12 +56,12 @@ fn delete(after: &[Moment]) -> Planned {
 
 /// An endpoint that the provider created for these stacks.
 fn owned(holders: &[usize]) -> Existing {
-    Existing { holders: holders.to_vec(), owned: true, spec: SPEC }
+    Existing { holders: holders.to_vec(), owned: true, spec: SPEC, of: BTreeMap::new() }
 }
 
 /// An endpoint that someone else created.
 fn foreign() -> Existing {
-    Existing { holders: Vec::new(), owned: false, spec: SPEC }
+    Existing { holders: Vec::new(), owned: false, spec: SPEC, of: BTreeMap::new() }
 }
 
 /// The spec of another service.

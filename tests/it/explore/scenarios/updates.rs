@@ -1,11 +1,11 @@
 //! Updates of one stack while another one joins or releases.
 
 use super::{OTHER_SERVICE, base, create, delete, every, owned};
-use crate::explore::cloudformation::{Operation, SPEC, Spec, plan};
+use crate::explore::cloudformation::{Clients, Operation, SPEC, Spec, plan};
 use crate::explore::scenario::{Existing, Scenario};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let other_group = Spec { group: 1, ..SPEC };
+    let other_group = Spec { clients: Clients::Group(1), ..SPEC };
     let without_dns = Spec { private_dns: false, ..SPEC };
     vec![
         Scenario {
