@@ -4,7 +4,7 @@
 use crate::cloud::*;
 use crate::deployment::{Deployment, Watch};
 use ec2_sim::{Call, Loss, Span, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -88,14 +88,15 @@ fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
                     (true, None) => [10 + random.below(30), random.below(60), random.below(60)],
                     (false, _) => [random.below(90), random.below(60), random.below(60)],
                 };
-                let update = if chase && first.is_some() { 0 } else { random.below(3) };
+                let update = if chase && first.is_some() { 0 } else { random.below(4) };
+                let requests = [(); 2].map(|()| request(&mut random, dns));
                 let (cloud, mut is_deleting) = (cloud.clone(), is_deleting.clone());
                 async move {
                     if chase && first.is_none() {
                         // An error means that the first stack could not be created.
                         let _ = is_deleting.wait_for(|is_deleting| *is_deleting).await;
                     }
-                    run_stack(cloud, deployment, waits, update, dns, first).await;
+                    run_stack(cloud, deployment, waits, update, requests, first).await;
                 }
             })
             .collect();
@@ -120,16 +121,29 @@ fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
     })
 }
 
+/// What a stack requests: zones or a subnet; and a security group of its own, or clients for the provider's.
+fn request(random: &mut Random, dns: bool) -> Value {
+    let subnets = [json!(null), json!([SUBNET_AZ1]), json!([SUBNET_AZ2])];
+    let clients = [
+        json!({}),
+        json!({ "SecurityGroupIds": ["sg-0a1def1111111111a"] }),
+        json!({ "SecurityGroupIds": null, "AllowedCidrs": ["10.0.0.0/20"] }),
+        json!({ "SecurityGroupIds": null, "AllowedCidrs": ["10.0.16.0/20"] }),
+    ];
+    let mut one_of = |choices: &[Value]| choices[usize::try_from(random.below(choices.len() as u64)).unwrap()].clone();
+    let base = with(properties(), json!({ "PrivateDnsEnabled": dns, "SubnetIds": one_of(&subnets) }));
+    with(base, one_of(&clients))
+}
+
 /// Creates, updates, and deletes a stack. Notifies those that wait for the deletion.
 async fn run_stack(
     cloud: Cloud,
     mut stack: Deployment,
     waits: [u64; 3],
     update: u64,
-    dns: bool,
+    [wanted, other]: [Value; 2],
     deleting: Option<watch::Sender<bool>>,
 ) {
-    let wanted = with(properties(), json!({ "PrivateDnsEnabled": dns }));
     cloud.pass(waits[0]).await;
     if stack.create(&wanted).await.is_none() {
         return;
@@ -138,7 +152,8 @@ async fn run_stack(
     match update {
         0 => {}
         1 => stack.update(&with(wanted, json!({ "Tags": [{ "Key": "team", "Value": "data" }] }))).await,
-        _ => stack.update(&with(wanted, json!({ "ServiceName": SERVICE_2 }))).await,
+        2 => stack.update(&other).await,
+        _ => stack.update(&with(wanted, json!({ "ServiceName": SERVICE_2, "SubnetIds": null }))).await,
     }
     cloud.pass(waits[2]).await;
     if let Some(deleting) = deleting {

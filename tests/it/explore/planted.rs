@@ -8,7 +8,7 @@ use tidb_private_endpoint::decision::view::{Next, Observed};
 use tidb_private_endpoint::model::endpoint::Endpoint;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
 use tidb_private_endpoint::model::security_group::{SecurityGroup, mark_name};
-use tidb_private_endpoint::model::tags::{self, OWNED, Tags};
+use tidb_private_endpoint::model::tags::{self, OWNED, REF, Reference, Tags};
 use tidb_private_endpoint::request::{Request, Verb};
 
 #[derive(Clone)]
@@ -54,12 +54,23 @@ fn is_leaving(key: &str) -> bool {
     key.starts_with("tidb-private-endpoint:leaving:")
 }
 
+/// Replaces what the other holders request.
+fn request_of_others(observed: &mut Observed, request: &Request, wanted: &str) {
+    for endpoint in &mut observed.endpoints {
+        let others =
+            endpoint.tags.iter_mut().filter(|(key, _)| key.starts_with(REF) && **key != request.holder.ref_key());
+        for (_, value) in others {
+            *value = format!("{} 0123456789ab {wanted}", Reference::parse(value).name);
+        }
+    }
+}
+
 /// Backdates an announcement.
 fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> Timestamp {
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 22] = [
+pub(super) const ALL: [PlantedFault; 28] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -269,6 +280,47 @@ pub(super) const ALL: [PlantedFault; 22] = [
             Action::ModifyEndpoint(..) => at - READ_LAG,
             _ => at,
         },
+        ..NONE
+    },
+    PlantedFault {
+        name: "what the others request is not respected",
+        found_in: "one leaves with its subnet while another joins with the same, and a third stays, without failures, in \
+                   steps of 5 s",
+        view: |observed, _, request| request_of_others(observed, request, "dns=off groups=0 subnets=0"),
+        ..NONE
+    },
+    PlantedFault {
+        name: "a request that is not recorded",
+        found_in: "two leave with the same subnet, and a third stays, without failures, in steps of 5 s",
+        view: |observed, _, request| request_of_others(observed, request, ""),
+        ..NONE
+    },
+    PlantedFault {
+        name: "leaving is not announced",
+        found_in: "one leaves with its rule while another joins with the same, and a third stays, without failures, in steps \
+                   of 5 s",
+        skipped: |action| matches!(action, Action::Tag(_, TagAction::Announce(_))),
+        ..NONE
+    },
+    PlantedFault {
+        name: "one that leaves does not look again after its reference is removed",
+        found_in: "two leave with the same security group, and a third stays, without failures, in steps of 5 s",
+        recorded_at: |action, at| {
+            if matches!(action, Action::Tag(_, TagAction::Release(_))) { at - READ_LAG } else { at }
+        },
+        ..NONE
+    },
+    PlantedFault {
+        name: "an update does not look again after its request is recorded",
+        found_in: "one changes its security group and leaves, another joins with the old one and leaves, without failures, \
+                   in steps of 5 s",
+        recorded_at: |action, at| if matches!(action, Action::Tag(_, TagAction::Join(_))) { at - READ_LAG } else { at },
+        ..NONE
+    },
+    PlantedFault {
+        name: "the announcement is withdrawn although the answer to the removal of rules was lost",
+        found_in: "one leaves with its rule while another joins with the same, and a third stays, in steps of 5 s",
+        recorded_at: |action, at| if matches!(action, Action::Revoke(..)) { at - READ_LAG } else { at },
         ..NONE
     },
 ];
