@@ -149,7 +149,7 @@ impl Handler {
         // A short ServiceTimeout still leaves most of its time for the work.
         let deadline = before(end, ANSWER_MARGIN.min(end.duration_since(arrived) / 4));
         let to = &event.reply_to;
-        let mut state = State::new(arrived, event.sent_at(arrived));
+        let mut state = State::new(arrived, event.sent_at(arrived), deadline);
         let result = self.work(event, clock, deadline, &mut state).await;
         let duration_ms = i64::try_from(clock.now().duration_since(arrived).as_millis()).unwrap_or(i64::MAX);
         match result {

@@ -41,8 +41,8 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(started: Timestamp, sent: Timestamp) -> Self {
-        let (journal, progress) = (Journal::new(started, sent), Progress::default());
+    pub fn new(started: Timestamp, sent: Timestamp, deadline: Timestamp) -> Self {
+        let (journal, progress) = (Journal::new(started, sent).until(deadline), Progress::default());
         let (facts, retries) = (Facts::default(), Retries::default());
         Self { journal, facts, progress, retries, pauses: 0, in_flight: false }
     }

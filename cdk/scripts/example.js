@@ -1,8 +1,8 @@
 // Synthesizes examples/cdk-typescript as a user would, with the package in build/package:
 //
-//     node scripts/example.js OUT [vpcId=… serviceName=…]
+//     node scripts/example.js OUT [app=FILE.ts] [vpcId=… serviceName=…]
 //
-// OUT becomes a cloud assembly: NAME.template.json and NAME.assets.json for each stack, and the function's zip file. To
+// `app` is another program to synthesize instead of the example. OUT becomes a cloud assembly: NAME.template.json and NAME.assets.json for each stack, and the function's zip file. To
 // include the actual function instead of a placeholder, run `node scripts/stage.js ZIP` first.
 'use strict';
 
@@ -39,6 +39,7 @@ function synthesize(out, context = EXAMPLE_CONTEXT, text = fs.readFileSync(SOURC
 module.exports = { synthesize, EXAMPLE_CONTEXT };
 if (require.main === module) {
   const [out, ...settings] = process.argv.slice(2);
-  if (!out) throw new Error('Usage: node scripts/example.js OUT [vpcId=… serviceName=…]');
-  synthesize(out, { ...EXAMPLE_CONTEXT, ...Object.fromEntries(settings.map((one) => one.split(/=(.*)/s, 2))) });
+  if (!out) throw new Error('Usage: node scripts/example.js OUT [app=FILE.ts] [vpcId=… serviceName=…]');
+  const { app = SOURCE, ...context } = Object.fromEntries(settings.map((one) => one.split(/=(.*)/s, 2)));
+  synthesize(out, { ...EXAMPLE_CONTEXT, ...context }, fs.readFileSync(app));
 }

@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 pub struct Journal {
     sent: Timestamp,
     started: Timestamp,
+    /// When the event has to be over; `None` if that is far away.
+    deadline: Option<Timestamp>,
     changed: bool,
     endpoints: BTreeMap<EndpointId, EndpointRecord>,
     groups: BTreeMap<GroupId, GroupRecord>,
@@ -46,6 +48,11 @@ impl Journal {
     /// `sent` is when CloudFormation sent the event.
     pub fn new(started: Timestamp, sent: Timestamp) -> Self {
         Self { sent, started, ..Self::default() }
+    }
+
+    /// The journal of an event that has to be over at a certain moment.
+    pub fn until(self, deadline: Timestamp) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     /// Adds a look.

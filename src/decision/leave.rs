@@ -25,6 +25,11 @@ use jiff::SignedDuration;
 
 /// How often EC2 is asked to take the same things away.
 const ATTEMPTS_MAX: u32 = 3;
+/// How much time an event must have left to begin: the announcement settles, the change shows, and the release settles; the
+/// rest is for the calls. Without it, the resource leaves as it is.
+const TIME_NEEDED: SignedDuration = SignedDuration::from_secs(75);
+/// How much time the release needs after that.
+const TIME_TO_RELEASE: SignedDuration = SignedDuration::from_secs(30);
 /// How long EC2 may take to free what was taken away from the endpoint. It needs up to two minutes for a subnet.
 const FREEING_PATIENCE: SignedDuration = SignedDuration::from_mins(4);
 
@@ -57,8 +62,11 @@ impl Leave<'_> {
     pub(super) fn surplus(&self) -> Unless<Option<Action>> {
         let (endpoint, record, others) = (self.endpoint, self.record(), self.others());
         let is_elsewhere = self.request.vpc().is_some_and(|vpc| *vpc != endpoint.vpc_id);
+        let View { observed, journal, .. } = self.view;
+        let has_begun = !record.standing_announcements().is_empty();
+        let has_time = journal.has_time(observed.at, if has_begun { TIME_TO_RELEASE } else { TIME_NEEDED });
         // What nobody holds is deleted as a whole.
-        if !endpoint.is_owned() || is_elsewhere || others.is_empty() || self.view.journal.narrowing_refused() {
+        if !endpoint.is_owned() || is_elsewhere || others.is_empty() || journal.narrowing_refused() || !has_time {
             return Ok(None);
         }
         self.wait_until_freed()?;
@@ -75,14 +83,15 @@ impl Leave<'_> {
 
     /// EC2 shows a change late, and needs a while to free a subnet or a security group.
     fn wait_until_freed(&self) -> Unless<()> {
-        let View { observed, .. } = self.view;
+        let View { observed, journal, .. } = self.view;
         let Some(modified) = &self.record().modified else { return Ok(()) };
         let id = || self.endpoint.id.clone();
         if observed.may_predate(modified.at) {
             return Err(wait(Reason::ReadLag(id()), LAG_POLL).into());
         }
         let is_pending = self.endpoint.state == EndpointState::Pending;
-        if is_pending && observed.at.duration_since(modified.at) < FREEING_PATIENCE {
+        let is_early = observed.at.duration_since(modified.at) < FREEING_PATIENCE;
+        if is_pending && is_early && journal.has_time(observed.at, TIME_TO_RELEASE) {
             return Err(wait(Reason::Freeing(id()), POLL).into());
         }
         Ok(())

@@ -12,7 +12,7 @@ from engine import ROOT, RUN
 from scene import ACCOUNT, REGION
 
 CDK = ROOT / "cdk"
-TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
+TYPESCRIPT, PYTHON, README = RUN / "cdk-typescript", RUN / "cdk-python", RUN / "cdk-readme"
 
 
 def synthesize(function, **context):
@@ -26,6 +26,25 @@ def synthesize(function, **context):
     shutil.rmtree(PYTHON, ignore_errors=True)
     call(ROOT / "examples" / "cdk-python", CDK / ".venv" / "bin" / "python", "app.py", CDK_OUTDIR=str(PYTHON),
          CDK_CONTEXT_JSON=json.dumps(context))
+
+
+def synthesize_readme(vpc, names):
+    """Runs the first example of the README in one VPC that exists, once for each of these stacks, which writes the cloud
+    assembly README."""
+    code = (CDK / "README.md").read_text().split("```ts\n")[1].split("```")[0]
+    for old, new in (
+            ("const stack = new Stack(app, 'orders');",
+             f"for (const name of {json.dumps(names)}) {{\nconst stack = new Stack(app, name);"),
+            ("new ec2.Vpc(stack, 'Vpc');",
+             "ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: app.node.getContext('vpcId'), "
+             "availabilityZones: ['us-east-1b'], privateSubnetIds: [app.node.getContext('subnetId')] });")):
+        if old not in code:
+            raise ValueError(f"the first example of the README no longer contains: {old}")
+        code = code.replace(old, new)
+    program = RUN / "readme.ts"
+    program.write_text(code + "}\n")
+    call(CDK, "node", "scripts/example.js", README, f"app={program}", f"vpcId={vpc.id}",
+         f"subnetId={vpc.subnets['use1-az1']}")
 
 
 def bootstrap(cloud):

@@ -556,6 +556,11 @@ def stories(run, checks):
                      lambda: examples.sam(run)])
 
 
+def constructs(run, checks):
+    examples.synthesize(run)
+    attempt(checks, [lambda: examples.constructs(run), lambda: examples.clients(run)])
+
+
 def main():
     checks = Checks()
     engine = Engine(world())
@@ -564,7 +569,7 @@ def main():
             run = Run(engine, checks)
             attempt(checks, [run.strict_answers])
             # The constructs have their own provider and take the longest to start.
-            with_cdk = [] if WITHOUT_CDK in sys.argv else [lambda: examples.constructs(run)]
+            with_cdk = [] if WITHOUT_CDK in sys.argv else [lambda: constructs(run, checks)]
             attempt(checks, [lambda: stories(run, checks), *with_cdk])
             if not with_cdk:
                 print("skipped: the CDK examples, because Node.js 20.16 or later is not installed")

@@ -87,11 +87,16 @@ def sam(run):
     run.equal("SAM: the security group of the function is deleted", run.cloud.left("group", made), [])
 
 
+def synthesize(run):
+    """Prepares the two scenarios that follow."""
+    cdk.synthesize(run.function, vpcId=Vpc("cdk").id, serviceName=SERVICE)
+    cdk.synthesize_readme(Vpc("clients"), ["first", "second"])
+    cdk.bootstrap(run.cloud)
+
+
 def constructs(run):
     """A stack of the TypeScript example and a stack of the Python example share an endpoint, each with its own provider."""
     vpc = Vpc("cdk")
-    cdk.synthesize(run.function, vpcId=vpc.id, serviceName=SERVICE)
-    cdk.bootstrap(run.cloud)
     orders, billing = run.cloud.stack("orders"), run.cloud.stack("billing")
     run.deployed("CDK: the stack of the TypeScript example is created", orders, cdk.publish(run.cloud, cdk.TYPESCRIPT, "orders"))
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
@@ -110,6 +115,28 @@ def constructs(run):
     run.equal("CDK: the endpoint stays for the second stack", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
               [(endpoint["id"], 1)])
     run.gone("CDK", billing, vpc)
+
+
+def clients(run):
+    """The first example of the CDK's README, twice in one VPC: each stack has a client with a security group of its own, and
+    can delete it while the other stack goes on using the endpoint."""
+    vpc = Vpc("clients")
+    first, second = run.cloud.stack("first"), run.cloud.stack("second")
+    groups = {}
+    for stack in (first, second):
+        run.deployed(f"CDK README: the stack {stack.name} is created", stack, cdk.publish(run.cloud, cdk.README, stack.name))
+        (groups[stack],) = stack.physical_ids("AWS::EC2::SecurityGroup")
+    (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
+    run.equal("CDK README: both share one endpoint, and its security group allows both clients",
+              (len(holders(endpoint)), sorted(group["allows"])),
+              (2, sorted(f"TCP 4000 from {client}" for client in groups.values())))
+    run.equal("CDK README: the first stack is deleted, with the security group of its client", first.delete().status,
+              "DELETE_COMPLETE")
+    run.equal("CDK README: that security group is gone", run.cloud.left("group", groups[first]), [])
+    (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
+    run.equal("CDK README: the second stack keeps the endpoint, and access for its client",
+              (len(holders(endpoint)), group["allows"]), (1, [f"TCP 4000 from {groups[second]}"]))
+    run.gone("CDK README", second, vpc)
 
 
 def parameter(run, name):

@@ -30,7 +30,10 @@ def redirect(handlers):
                                    **tagged("subnet", **tags))["Subnet"]
         return subnet["SubnetId"], {"SubnetId": subnet["SubnetId"], "AvailabilityZone": subnet["AvailabilityZone"]}
 
-    def make_group(logical_id, GroupDescription, VpcId, **tags):
+    def make_group(logical_id, GroupDescription, VpcId, SecurityGroupEgress=(), **tags):
+        # The CDK writes down what EC2 does anyway.
+        if any(rule["CidrIp"] != "0.0.0.0/0" for rule in SecurityGroupEgress):
+            raise ValueError("outbound rules are not simulated")
         group = ec2.create_security_group(GroupName=logical_id, Description=GroupDescription, VpcId=VpcId,
                                           **tagged("security-group", **tags))["GroupId"]
         return group, {"GroupId": group, "VpcId": VpcId}

@@ -161,7 +161,8 @@ class Cloud:
         def described(rule):
             first, last = rule["from_port"], rule["to_port"]
             ports = first if first == last else f"{first}-{last}"
-            return f"{rule['protocol'].upper()} {ports} from {rule['source']['cidr']}"
+            (source,) = rule["source"].values()
+            return f"{rule['protocol'].upper()} {ports} from {source}"
 
         return [{
             "id": group["id"],

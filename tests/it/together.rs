@@ -2,7 +2,7 @@
 //! and no other stack notices.
 
 use crate::cloud::*;
-use ec2_sim::{Group, Verdict};
+use ec2_sim::{Group, Span, Verdict};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -276,6 +276,22 @@ async fn a_delete_succeeds_although_what_it_brought_cannot_be_taken_away() {
     assert!(!cloud.endpoint().tags.contains_key(&orders.ref_key()));
     assert_eq!(cloud.leaving(), [""; 0]);
     assert!(cloud.endpoint().group_ids.contains(&ORDERS_GROUP.to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_without_the_time_for_it_leaves_what_it_brought() {
+    for seconds in [30, 90] {
+        let cloud = cloud();
+        let one = with(properties(), json!({ "SubnetIds": [SUBNET_AZ2] }));
+        let two = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+        let (orders, _, id) = shared(&cloud, &one, &two).await;
+        cloud.sim.update_knobs(|knobs| knobs.modify_ms = Span::exactly(120_000));
+        let mut event = orders.delete_event(&id, &one);
+        event["ResourceProperties"]["ServiceTimeout"] = json!(seconds.to_string());
+        event["ResponseURL"] = json!(signed(cloud.sim.now()));
+        cloud.deliver(&event).await.succeeded();
+        assert_eq!(cloud.leaving(), [""; 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use crate::model::ids::{EndpointId, GroupId};
 use crate::model::protocol::may_predate;
 use crate::model::security_group::managed_group_name;
 use crate::model::tags::Holder;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::LazyLock;
 
 impl Journal {
@@ -20,6 +20,11 @@ impl Journal {
     /// queue, or that it has been delivered before.
     pub fn sent(&self) -> Timestamp {
         self.sent
+    }
+
+    /// Whether an event at a certain moment has at least this much time left.
+    pub fn has_time(&self, at: Timestamp, span: SignedDuration) -> bool {
+        self.deadline.is_none_or(|deadline| deadline.duration_since(at) >= span)
     }
 
     /// Whether EC2 has changed something for this event, or may have.

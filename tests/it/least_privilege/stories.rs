@@ -38,6 +38,7 @@ stories![
     a_delete_that_crashed,
     a_release_that_crashed,
     many_at_once,
+    a_stack_that_takes_what_it_brought,
     an_announcement_on_a_foreign_endpoint,
 ];
 
@@ -50,6 +51,23 @@ impl Answered {
         let denied = self.data.get("Warnings").filter(|warnings| warnings.contains("is not allowed to perform"));
         self.reason.clone().or_else(|| denied.cloned()).map_or(Ok(self), Err)
     }
+}
+
+/// A stack leaves an endpoint that another one goes on using, with everything that only it has requested.
+async fn a_stack_that_takes_what_it_brought(cloud: Cloud) -> Ending {
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let tags = json!([{ "Key": "team", "Value": "orders" }]);
+    let brought = json!({ "SubnetIds": [SUBNET_AZ1], "AllowedCidrs": ["10.0.0.0/20"], "Tags": tags });
+    let brought = with(plain(), brought);
+    let first = orders.create(&brought).await.or_reason()?;
+    let other = with(plain(), json!({ "SubnetIds": [SUBNET_AZ2], "AllowedCidrs": ["10.0.16.0/20"] }));
+    billing.create(&other).await.or_reason()?;
+    orders.leave(&first.physical_id, &brought).await.or_reason()?;
+    assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ2]);
+    assert_eq!(cloud.endpoint().tags.get("team"), None);
+    billing.leave(&first.physical_id, &other).await.or_reason()?;
+    assert_gone(&cloud);
+    Ok(())
 }
 
 /// Nothing is left over: no endpoint, and no security group of the provider.
