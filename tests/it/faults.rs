@@ -70,6 +70,8 @@ enum Story {
     ManagedGroup,
     WithoutPrivateDns,
     JoinAndRelease,
+    LeaveWithWhatWasBrought,
+    GiveUpWhatWasBrought,
     UseForeign,
     UpdateInPlace,
     Replacement,
@@ -77,11 +79,13 @@ enum Story {
     DeleteDuringCreate,
 }
 
-const STORIES: [Story; 9] = [
+const STORIES: [Story; 11] = [
     Story::CreateAndDelete,
     Story::ManagedGroup,
     Story::WithoutPrivateDns,
     Story::JoinAndRelease,
+    Story::LeaveWithWhatWasBrought,
+    Story::GiveUpWhatWasBrought,
     Story::UseForeign,
     Story::UpdateInPlace,
     Story::Replacement,
@@ -135,6 +139,19 @@ async fn run_events(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notif
             billing.create(&properties()).await;
             billing.delete().await;
         }
+        Story::LeaveWithWhatWasBrought => {
+            orders.create(&properties()).await;
+            billing.create(&brought()).await;
+            billing.delete().await;
+            check_freed(cloud, watch);
+        }
+        Story::GiveUpWhatWasBrought => {
+            orders.create(&properties()).await;
+            billing.create(&brought()).await;
+            billing.update(&properties()).await;
+            check_freed(cloud, watch);
+            billing.delete().await;
+        }
         Story::UseForeign => {
             cloud.sim.create_foreign_endpoint(foreign());
             cloud.pass(10).await;
@@ -157,6 +174,21 @@ async fn run_events(story: Story, cloud: &Cloud, watch: &Watch, kill: &Arc<Notif
     }
     orders.delete().await;
     watch.check_end(usize::from(story == Story::UseForeign));
+}
+
+/// A subnet that the service's other zones do not need, and clients for the provider's security group.
+fn brought() -> serde_json::Value {
+    let over = json!({ "SecurityGroupIds": null, "AllowedCidrs": ["10.0.0.0/20"], "SubnetIds": [SUBNET_AZ2] });
+    with(properties(), over)
+}
+
+/// The other stack requests every zone and one security group, and nothing else is left when the stack has its response.
+fn check_freed(cloud: &Cloud, watch: &Watch) {
+    for endpoint in cloud.sim.endpoints().iter().filter(|endpoint| endpoint.state != ec2_sim::State::Deleting) {
+        if endpoint.group_ids != [GROUP] {
+            watch.report(format!("{} still has the security groups {:?}", endpoint.id, endpoint.group_ids));
+        }
+    }
 }
 
 /// CloudFormation deletes a resource whose Create has not responded, under a physical ID that it makes up.
@@ -235,6 +267,16 @@ fn every_fault_without_private_dns() {
 #[test]
 fn every_fault_while_joining_and_releasing() {
     assert!(inject(Story::JoinAndRelease, SOME) > 30);
+}
+
+#[test]
+fn every_fault_while_leaving_with_what_was_brought() {
+    assert!(inject(Story::LeaveWithWhatWasBrought, SOME) > 50);
+}
+
+#[test]
+fn every_fault_while_giving_up_what_was_brought() {
+    assert!(inject(Story::GiveUpWhatWasBrought, SOME) > 50);
 }
 
 #[test]
