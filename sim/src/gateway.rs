@@ -8,6 +8,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
@@ -75,7 +76,8 @@ impl Authority {
 }
 
 /// What a gateway does with a connection that it has accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// What it should.
     None,
@@ -90,7 +92,7 @@ pub enum Fault {
     /// It sends a byte of its greeting each second.
     ByteASecond,
     /// It refuses the connection with an error packet.
-    Rejects(u16, &'static str),
+    Rejects(u16, String),
     /// It does not offer TLS.
     NoTls,
     /// It offers only versions of TLS that nobody should accept.
@@ -100,7 +102,7 @@ pub enum Fault {
     /// It closes the connection in the handshake.
     ClosesInTls,
     /// Its certificate is for another name.
-    WrongName(&'static str),
+    WrongName(String),
     /// Its certificate was valid until the year 2000.
     Expired,
     /// Its certificate is valid from the year 2100.

@@ -101,22 +101,21 @@ impl CheckFailure {
     }
 }
 
-/// The report of an invocation that showed something.
-fn report(ended: &Ended) -> Result<Report, (CheckFailure, Report)> {
-    let nothing = |failure: CheckFailure| {
-        let report = failure.to_string();
-        (failure, Report { report, ..Report::default() })
+/// What an invocation showed: a failure unless the database was reachable, and the report.
+fn result(ended: &Ended) -> (Option<CheckFailure>, Report) {
+    let failure = match ended {
+        Ended::Returned(returned) => match serde_json::from_value::<Report>(returned.clone()) {
+            Ok(report) if report.reachable => return (None, report),
+            Ok(report) if !report.report.is_empty() => {
+                return (Some(CheckFailure::Unreachable(report.report.clone())), report);
+            }
+            Ok(_) | Err(_) => CheckFailure::NoReport,
+        },
+        Ended::Failed { error_type, message } => CheckFailure::of(error_type, message),
+        Ended::NeverRan => CheckFailure::NeverRan,
     };
-    let returned = match ended {
-        Ended::Returned(returned) => returned,
-        Ended::Failed { error_type, message } => return Err(nothing(CheckFailure::of(error_type, message))),
-        Ended::NeverRan => return Err(nothing(CheckFailure::NeverRan)),
-    };
-    match serde_json::from_value::<Report>(returned.clone()) {
-        Ok(report) if report.reachable => Ok(report),
-        Ok(report) if !report.report.is_empty() => Err((CheckFailure::Unreachable(report.report.clone()), report)),
-        Ok(_) | Err(_) => Err(nothing(CheckFailure::NoReport)),
-    }
+    let report = failure.to_string();
+    (Some(failure), Report { report, ..Report::default() })
 }
 
 impl Answer {
@@ -134,12 +133,13 @@ impl Answer {
         let asked = fingerprint(&event.properties);
         // CloudFormation asks for the same again only to roll back, and a roll-back that fails leaves the stack stuck.
         let is_rollback = to.physical_id.as_deref() == Some(physical_id(to, Some(&asked)).as_str());
-        match report(ended) {
-            Ok(report) => Self::of_check(to, "reachable", Some(report), physical_id(to, Some(&asked))),
-            Err((_, report)) if spec.only_warn || is_rollback => {
+        let (failure, report) = result(ended);
+        match failure {
+            None => Self::of_check(to, "reachable", Some(report), physical_id(to, Some(&asked))),
+            Some(_) if spec.only_warn || is_rollback => {
                 Self::of_check(to, "warned", Some(report), physical_id(to, Some(&asked)))
             }
-            Err((failure, _)) => Self::check_failed(to, Failure::Check(failure), ""),
+            Some(failure) => Self::check_failed(to, Failure::Check(failure), ""),
         }
     }
 

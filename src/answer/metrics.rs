@@ -9,7 +9,7 @@ use crate::check::Layer;
 use crate::check::report::Report;
 use crate::request::check::Target;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub const NAMESPACE: &str = "TiDBPrivateEndpoint";
 
@@ -84,7 +84,9 @@ pub fn check_line(report: &Report, target: &Target, at: Timestamp, function_name
         values.extend(steps.map(|step| step.milliseconds).max().map(|most| (name, "Milliseconds", most)));
     }
     let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
-    let mut line = json!({
+    let mut line: Map<String, Value> =
+        values.into_iter().map(|(name, _, value)| (name.to_owned(), json!(value))).collect();
+    let rest = json!({
         "_aws": {
             "Timestamp": at.as_millisecond(),
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics }],
@@ -95,8 +97,6 @@ pub fn check_line(report: &Report, target: &Target, at: Timestamp, function_name
         "Target": target.to_string(),
         "Report": report.report,
     });
-    for (name, _, value) in values {
-        line[name] = json!(value);
-    }
-    line.to_string()
+    line.extend(rest.as_object().cloned().unwrap_or_default());
+    Value::Object(line).to_string()
 }

@@ -1,4 +1,4 @@
-//! A MySQL server's first packet (MySQL source documentation, "`Protocol::HandshakeV10`" and "`ERR_Packet`").
+//! A MySQL server's first packet (MySQL source documentation, `Protocol::HandshakeV10` and `ERR_Packet`).
 
 use super::printable;
 

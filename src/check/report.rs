@@ -42,6 +42,7 @@ pub struct Report {
 
 impl Report {
     /// The findings of one attempt in words, once it is clear how many there were.
+    #[must_use]
     pub fn conclude(mut self, target: &Target, findings: &[Finding], attempts: u32, seconds: u64) -> Self {
         let first = findings.first();
         self.reachable = first.is_none();

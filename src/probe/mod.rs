@@ -36,6 +36,10 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(3);
 /// More addresses than an endpoint can have in a Region, and few enough to try.
 const MAX_ADDRESSES: usize = 16;
 
+/// How a system without a route, or without an address of the family, refuses to connect.
+const NO_ROUTE: [ErrorKind; 3] =
+    [ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable, ErrorKind::AddrNotAvailable];
+
 /// One attempt: what was found so far.
 struct Attempt<'a> {
     target: &'a Target,
@@ -178,13 +182,15 @@ impl Attempt<'_> {
 }
 
 fn not_connected(addresses: Vec<IpAddr>, port: u16, error: &Error) -> Finding {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => Finding::Refused { addresses, port },
-        ErrorKind::TimedOut => Finding::Dropped { addresses, port, seconds: CONNECT.as_secs() },
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable => {
-            Finding::NoRoute { addresses, error: printable_error(error) }
-        }
-        _ => Finding::NotConnected { addresses, port, error: printable_error(error) },
+    let kind = error.kind();
+    if kind == ErrorKind::ConnectionRefused {
+        Finding::Refused { addresses, port }
+    } else if kind == ErrorKind::TimedOut {
+        Finding::Dropped { addresses, port, seconds: CONNECT.as_secs() }
+    } else if NO_ROUTE.contains(&kind) {
+        Finding::NoRoute { addresses, error: printable_error(error) }
+    } else {
+        Finding::NotConnected { addresses, port, error: printable_error(error) }
     }
 }
 

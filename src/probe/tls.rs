@@ -69,30 +69,26 @@ impl Tls {
 
 /// What a handshake that failed shows.
 pub fn finding(addresses: Vec<IpAddr>, host: &str, error: &Error) -> Finding {
-    let host = host.to_owned();
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
+    use rustls::Error::{AlertReceived, InvalidCertificate, PeerIncompatible};
+    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
         None if error.kind() == ErrorKind::NotFound => Finding::NoRoots,
-        None => Finding::TlsFailed { addresses, error: printable_error(error) },
-        Some(rustls::Error::PeerIncompatible(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)) => {
+        Some(PeerIncompatible(_) | AlertReceived(AlertDescription::ProtocolVersion)) => {
             Finding::TlsVersion { addresses }
         }
-        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
-            CertificateError::ExpiredContext { not_after, .. } => {
-                Finding::Expired { addresses, host, when: moment(not_after.as_secs()) }
-            }
-            CertificateError::NotValidYetContext { not_before, .. } => {
-                Finding::NotYetValid { addresses, host, when: moment(not_before.as_secs()) }
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                Finding::WrongName { addresses, host, presented: names(presented) }
-            }
-            other => {
-                let error = printable_error(&Error::other(rustls::Error::InvalidCertificate(other.clone())));
-                Finding::Untrusted { addresses, host, error }
-            }
-        },
-        Some(_) => Finding::TlsFailed { addresses, error: printable_error(error) },
+        Some(InvalidCertificate(fault)) => invalid_certificate(addresses, host.to_owned(), fault, error),
+        None | Some(_) => Finding::TlsFailed { addresses, error: printable_error(error) },
+    }
+}
+
+fn invalid_certificate(addresses: Vec<IpAddr>, host: String, fault: &CertificateError, error: &Error) -> Finding {
+    if let CertificateError::ExpiredContext { not_after, .. } = fault {
+        Finding::Expired { addresses, host, when: moment(not_after.as_secs()) }
+    } else if let CertificateError::NotValidYetContext { not_before, .. } = fault {
+        Finding::NotYetValid { addresses, host, when: moment(not_before.as_secs()) }
+    } else if let CertificateError::NotValidForNameContext { presented, .. } = fault {
+        Finding::WrongName { addresses, host, presented: names(presented) }
+    } else {
+        Finding::Untrusted { addresses, host, error: printable_error(error) }
     }
 }
 

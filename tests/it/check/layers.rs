@@ -69,7 +69,7 @@ async fn every_fault_of_the_gateway_has_its_sentence() {
         ),
         (Fault::Sends(vec![3, 0, 0, 0, 9, 1, 0]), Layer::Greeting, "is not a MySQL server: it sent '...'"),
         (
-            Fault::Rejects(1040, "Too many connections"),
+            Fault::Rejects(1040, "Too many connections".to_owned()),
             Layer::Greeting,
             "10.0.1.25 refused the connection with the MySQL error 1040, 'Too many connections'",
         ),
@@ -78,7 +78,7 @@ async fn every_fault_of_the_gateway_has_its_sentence() {
         (Fault::SilentInTls, Layer::Tls, "10.0.1.25 did not complete the TLS handshake within 10 s"),
         (Fault::ClosesInTls, Layer::Tls, "The TLS handshake with 10.0.1.25 failed (tls handshake eof)"),
         (
-            Fault::WrongName("db.example.com"),
+            Fault::WrongName("db.example.com".to_owned()),
             Layer::Tls,
             "The certificate that 10.0.1.25 presents is for db.example.com, not for gateway01-privatelink",
         ),
@@ -125,7 +125,7 @@ async fn every_fault_of_the_name_has_its_sentence() {
     let report = once(&net().resolving(vec![Ok(Vec::new())])).await;
     assert!(failed(&report, Layer::Name).starts_with(&format!("{HOST} does not resolve here (it has no addresses). ")));
     let mut slow = net();
-    slow.resolves_in = Duration::from_secs(600);
+    slow.resolves_in = Duration::from_mins(10);
     let report = once(&slow).await;
     assert!(failed(&report, Layer::Name).starts_with(&format!("{HOST} does not resolve here (timed out). ")));
     let report = once(&net().resolving(vec![Ok(vec![address("44.10.20.30"), address(A)])])).await;
@@ -199,15 +199,20 @@ async fn the_check_keeps_trying_within_its_time() {
     let begun = tokio::time::Instant::now();
     let report = run(&net.clone().resolving(vec![not_yet()]), &tls(), &spec(json!({})), 60).await;
     assert!(report.report.contains(" Tried 20 times in 57 s. See"), "{}", report.report);
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
 /// A certificate does not become valid by waiting.
 #[tokio::test(start_paused = true)]
 async fn what_does_not_pass_ends_the_check_at_once() {
     let begun = tokio::time::Instant::now();
-    for fault in [Fault::NoTls, Fault::WrongName("x.example.com"), Fault::Expired, Fault::OtherAuthority, Fault::OldTls]
-    {
+    for fault in [
+        Fault::NoTls,
+        Fault::WrongName("x.example.com".to_owned()),
+        Fault::Expired,
+        Fault::OtherAuthority,
+        Fault::OldTls,
+    ] {
         assert!(!run(&Net::new(&[(A, fault)]), &tls(), &spec(json!({})), 600).await.reachable);
     }
     assert!(begun.elapsed() < Duration::from_secs(1));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod commands;
+mod documents;
 mod layers;
 mod parsing;
 
@@ -35,11 +36,13 @@ enum Place {
     Fails(ErrorKind),
 }
 
+type Resolved = Result<Vec<IpAddr>, ErrorKind>;
+
 /// A network in memory.
 #[derive(Clone)]
 pub(crate) struct Net {
     /// What the name resolves to at each attempt; the last one stays.
-    names: Arc<Mutex<Vec<Result<Vec<IpAddr>, ErrorKind>>>>,
+    names: Arc<Mutex<Vec<Resolved>>>,
     places: BTreeMap<IpAddr, Place>,
     /// What went wrong on the other side.
     complaints: Arc<Mutex<Vec<String>>>,
@@ -68,7 +71,7 @@ impl Net {
         self.resolving(vec![Ok(addresses)])
     }
 
-    fn resolving(self, names: Vec<Result<Vec<IpAddr>, ErrorKind>>) -> Self {
+    fn resolving(self, names: Vec<Resolved>) -> Self {
         *self.names.lock().unwrap() = names;
         self
     }
