@@ -151,11 +151,11 @@ class Engine(Simulator):
         needed(BOOTSTRAP)
         super()._start_all()
         # The check function trusts the simulated gateways.
-        authority = RUN / "gateways.pem"
-        authority.write_text(get_json(f"{self.ec2}/_sim/authority")["pem"])
+        self.authority = RUN / "gateways.pem"
+        self.authority.write_text(get_json(f"{self.ec2}/_sim/authority")["pem"])
         self.aws = self.start("ministack", [sys.executable, HERE / "strict.py"], "/_ministack/health",
                               MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2,
-                              SSL_CERT_FILE=str(authority))
+                              SSL_CERT_FILE=str(self.authority))
 
     def gateway(self, fault="none", host="localhost"):
         """Starts a simulated TiDB Cloud gateway, and returns its port."""

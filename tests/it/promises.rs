@@ -75,6 +75,11 @@ fn the_documentation_has_every_metric_and_every_outcome() {
     let mut outcomes = words(&file("src/decision/outcome.rs"), "impl Outcome {");
     outcomes.extend(words(&file("src/answer/failure.rs"), "impl Failure {"));
     outcomes.extend(["expired", "undelivered"].map(str::to_owned));
+    let checks = ["reachable", "warned", "unreachable", "unchecked"];
+    outcomes.extend(checks.map(str::to_owned));
+    for outcome in checks {
+        assert!(file("src/answer/check.rs").contains(&format!("\"{outcome}\"")), "{outcome}");
+    }
     assert_eq!(documented, outcomes.iter().map(String::as_str).collect());
     for outcome in ["expired", "undelivered", "unreadable"] {
         assert!(file("src/handler.rs").contains(&format!("failed(\"{outcome}\")")), "{outcome}");
