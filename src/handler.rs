@@ -13,7 +13,7 @@ use crate::model::tags::Holder;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::{Event, ReplyTo, Unreadable};
-use crate::request::record::{self, InvocationRecord};
+use crate::request::record::{self, Ended, InvocationRecord};
 use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
 use crate::runtime::log::METRICS;
@@ -136,7 +136,12 @@ impl Handler {
             return Handled::NoReplyTo(Unreadable { reply_to: None, fault });
         }
         if record.payload.get("ResponseURL").is_none() {
-            info!(step = "check", "no stack has asked for this check");
+            match &record.ended {
+                Ended::Returned(_) => info!(step = "check", "no stack has asked for this check"),
+                ended @ (Ended::Failed { .. } | Ended::NeverRan) => {
+                    warn!(step = "check", "a check that no stack has asked for ended without a report: {ended:?}");
+                }
+            }
             return Handled::Unasked;
         }
         let event = match Event::read(record.payload) {

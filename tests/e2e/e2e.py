@@ -533,6 +533,11 @@ class Run:
         tokens = token, self.cloud.exports()[CHECK_TOKEN]  # It also answers for the check function.
         exchanges = [one for one in self.engine.report()["exchanges"]
                      if one["event"].get("ResourceProperties", {}).get("ServiceToken") in tokens]
+        lines = self.cloud.log_lines(CHECK_LOG_GROUP)
+        self.check("logs: the check function's log is JSON, without response URLs or credentials",
+                   lines and all(line.startswith("{") for line in lines)
+                   and not any(secret.lower() in line.lower() for line in lines
+                               for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)), lines)
         self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):

@@ -254,3 +254,16 @@ async fn the_layers_are_shown_as_they_happen() {
         ]
     );
 }
+
+/// A name may have any number of addresses. An endpoint has one in each zone.
+#[tokio::test(start_paused = true)]
+async fn no_more_addresses_are_tried_than_an_endpoint_can_have() {
+    let names: Vec<String> = (0..40).map(|n| format!("10.0.3.{n}")).collect();
+    let places: Vec<_> = names.iter().map(|name| (name.as_str(), Fault::None)).collect();
+    let report = once(&Net::new(&places)).await;
+    assert!(report.reachable);
+    assert_eq!((report.addresses.len(), report.steps.len()), (16, 1 + 3 * 16));
+    // The same address twice is one.
+    let twice = Net::new(&[(A, Fault::None)]).resolving(vec![Ok(vec![address(A), address(A)])]);
+    assert_eq!(once(&twice).await.steps.len(), 4);
+}

@@ -3,6 +3,7 @@
 use super::*;
 use ec2_sim::gateway;
 use proptest::prelude::*;
+use tidb_private_endpoint::check::Layer;
 use tidb_private_endpoint::check::certificate::describe;
 use tidb_private_endpoint::check::greeting::{Greeting, HEADER, MAX_GREETING, length};
 
@@ -65,6 +66,23 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A resolver can answer anything.
+    #[test]
+    fn whatever_a_name_resolves_to_the_check_ends(found in prop::collection::vec(any::<IpAddr>(), 0..30), expected in prop::collection::vec(any::<IpAddr>(), 0..2)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut net = Net::new(&[]);
+            for address in &found {
+                net = net.with(&address.to_string(), Place::Fails(ErrorKind::ConnectionRefused));
+            }
+            let net = net.resolving(vec![Ok(found.clone())]);
+            let spec = spec(json!({ "EndpointAddresses": expected.iter().map(ToString::to_string).collect::<Vec<_>>() }));
+            let report = run(&net, &tls(), &spec, 0).await;
+            let others = found.iter().take(16).any(|address| !expected.is_empty() && !expected.contains(address));
+            assert!(!report.reachable && (!others || report.failed_layer == Some(Layer::Name)), "{report:?}");
+        });
+    }
 
     /// A server can send anything, at once or after its greeting.
     #[test]

@@ -33,9 +33,10 @@ fn the_role_of_the_check_allows_network_interfaces_logs_and_the_way_back() {
     assert_eq!((inline.len(), separate.len()), (2, 1));
     assert_eq!(separate[0]["Roles"], json!([{ "!Ref": "CheckRole" }]), "it is not of the provider's role");
     assert!(role.get("ManagedPolicyArns").is_none());
-    let statements = inline.into_iter().chain(separate).flat_map(|policy| {
-        policy["PolicyDocument"]["Statement"].as_array().unwrap().iter().cloned().collect::<Vec<_>>()
-    });
+    let statements = inline
+        .into_iter()
+        .chain(separate)
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap().to_vec());
     let (allowed, denied): (Vec<Value>, Vec<Value>) = statements.partition(|statement| statement["Effect"] == "Allow");
     let allowed: Vec<(&Value, &Value)> = allowed.iter().map(|one| (&one["Action"], &one["Resource"])).collect();
     assert_eq!(
