@@ -15,7 +15,8 @@ pub enum Finding {
     Unresolved { host: String, error: String },
     #[error(
         "{host} resolves to the public address{} {}, so connections do not go through the endpoint. Check that the name is \
-         the endpoint's attribute Host, and that DNS support and DNS hostnames of the VPC are on.",
+         the endpoint's attribute Host, and that DNS support and DNS hostnames of the VPC are on; if the VPC itself uses \
+         public addresses, specify EndpointAddresses.",
         plural(.addresses), list(.addresses)
     )]
     Public { host: String, addresses: Vec<IpAddr> },

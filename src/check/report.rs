@@ -48,18 +48,9 @@ impl Report {
         self.reachable = first.is_none();
         self.failed_layer = first.map(Finding::layer);
         self.report = match self.failed_layer {
-            None => format!(
-                "{target} is reachable: {} the database with {} and a certificate that is valid until {}.",
-                match self.addresses.as_slice() {
-                    [one] => format!("{one} leads to"),
-                    all => format!("{} lead to", join(all, ", ")),
-                },
-                self.tls_version,
-                self.certificate_expires,
-            ),
+            None => self.success(target),
             Some(layer) => {
-                let passed = self.steps.iter().filter(|step| step.layer == layer && step.passed);
-                let passed = join(passed.filter_map(|step| step.address), ", ");
+                let passed = join(self.passed(layer), ", ");
                 let passed = if passed.is_empty() { passed } else { format!(" This layer is in order at {passed}.") };
                 let tried = match attempts {
                     1 => String::new(),
@@ -73,5 +64,26 @@ impl Report {
             }
         };
         self
+    }
+
+    /// An address family that the client does not have was left out.
+    fn success(&self, target: &Target) -> String {
+        let reached: Vec<IpAddr> = self.passed(Layer::Tls).collect();
+        let left_out: Vec<&IpAddr> = self.addresses.iter().filter(|address| !reached.contains(address)).collect();
+        let lead = if reached.len() == 1 { "leads" } else { "lead" };
+        let not_checked = match left_out.as_slice() {
+            [] => String::new(),
+            some => format!(" Not checked, because this client has no route to them: {}.", join(some, ", ")),
+        };
+        format!(
+            "{target} is reachable: {} {lead} to the database with {} and a certificate that is valid until {}.{not_checked}",
+            join(reached, ", "),
+            self.tls_version,
+            self.certificate_expires,
+        )
+    }
+
+    fn passed(&self, layer: Layer) -> impl Iterator<Item = IpAddr> {
+        self.steps.iter().filter(move |step| step.layer == layer && step.passed).filter_map(|step| step.address)
     }
 }

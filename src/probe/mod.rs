@@ -40,6 +40,9 @@ const MAX_ADDRESSES: usize = 16;
 const NO_ROUTE: [ErrorKind; 3] =
     [ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable, ErrorKind::AddrNotAvailable];
 
+/// Linux's `EAFNOSUPPORT`, for which the standard library has no name.
+const NO_SUCH_FAMILY: i32 = 97;
+
 /// One attempt: what was found so far.
 struct Attempt<'a> {
     target: &'a Target,
@@ -187,7 +190,7 @@ fn not_connected(addresses: Vec<IpAddr>, port: u16, error: &Error) -> Finding {
         Finding::Refused { addresses, port }
     } else if kind == ErrorKind::TimedOut {
         Finding::Dropped { addresses, port, seconds: CONNECT.as_secs() }
-    } else if NO_ROUTE.contains(&kind) {
+    } else if NO_ROUTE.contains(&kind) || error.raw_os_error() == Some(NO_SUCH_FAMILY) {
         Finding::NoRoute { addresses, error: printable_error(error) }
     } else {
         Finding::NotConnected { addresses, port, error: printable_error(error) }

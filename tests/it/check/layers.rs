@@ -170,8 +170,15 @@ async fn one_address_that_fails_fails_the_check() {
 #[tokio::test(start_paused = true)]
 async fn an_address_family_that_the_client_does_not_have_is_left_out() {
     let unreachable = || Place::Fails(ErrorKind::NetworkUnreachable);
-    let report = once(&Net::new(&[(A, Fault::None)]).with("2600:1f18::25", unreachable())).await;
-    assert!(report.reachable, "{report:#?}");
+    // 97 is the number for a family that the system does not know.
+    for place in [unreachable(), Place::FailsWith(97)] {
+        let report = once(&Net::new(&[(A, Fault::None)]).with("2600:1f18::25", place)).await;
+        assert!(report.reachable, "{report:#?}");
+        assert_eq!(report.addresses.len(), 2, "they are what the name resolves to");
+        let says = "is reachable: 10.0.1.25 leads to the database";
+        let and = "Not checked, because this client has no route to them: 2600:1f18::25.";
+        assert!(report.report.contains(says) && report.report.ends_with(and), "{}", report.report);
+    }
     let report = once(&Net::new(&[]).with("2600:1f18::25", unreachable())).await;
     assert!(failed(&report, Layer::Tcp).starts_with("There is no route to 2600:1f18::25"), "there is no other");
     let report = once(&Net::new(&[]).with(A, unreachable()).with("2600:1f18::25", unreachable())).await;

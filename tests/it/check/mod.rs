@@ -34,6 +34,8 @@ enum Place {
     Serves(Gateway),
     Drops,
     Fails(ErrorKind),
+    /// With an error number of the system.
+    FailsWith(i32),
 }
 
 type Resolved = Result<Vec<IpAddr>, ErrorKind>;
@@ -94,6 +96,7 @@ impl Network for Net {
         tokio::time::sleep(Duration::from_millis(2)).await;
         match &self.places[&to.ip()] {
             Place::Fails(kind) => Err((*kind).into()),
+            Place::FailsWith(number) => Err(Error::from_raw_os_error(*number)),
             Place::Drops => std::future::pending().await,
             Place::Serves(gateway) => {
                 let (client, server) = tokio::io::duplex(4_096);
