@@ -13,6 +13,16 @@
 //! decision for the one next step, takes it, records what came of it, and looks again. What a decision needs to know and no
 //! look at endpoints shows, it asks for: reading it is then the next step.
 //!
+//! # The connection check
+//!
+//! ```text
+//!  event ─► probe::function: ─► report ─► Lambda's record ─► request::record ─► answer::check ─► PUT
+//!           in the user's subnets         of the invocation  in the provider
+//! ```
+//!
+//! The same program as a second function checks from the user's subnets, from which there may be no way to CloudFormation.
+//! It only returns a report, and Lambda hands its record of that to the provider, which answers.
+//!
 //! # Where things are
 //!
 //! | folder | contents | may use |

@@ -31,6 +31,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 const EXCHANGE: Duration = Duration::from_secs(10);
 /// The longest that one attempt may take: one layer after the other.
 pub const ATTEMPT: SignedDuration = SignedDuration::from_secs(36);
+const _: () = assert!(
+    RESOLVE.as_secs() + CONNECT.as_secs() + 2 * EXCHANGE.as_secs() < ATTEMPT.unsigned_abs().as_secs(),
+    "the layers fit into an attempt"
+);
 /// The pause between two attempts.
 const PAUSE: SignedDuration = SignedDuration::from_secs(3);
 /// More addresses than an endpoint can have in a Region, and few enough to try.
