@@ -8,11 +8,11 @@ import os
 import shutil
 import subprocess
 
-from engine import ROOT, RUN
+from engine import HERE, ROOT, RUN
 from scene import ACCOUNT, REGION
 
 CDK = ROOT / "cdk"
-TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
+TYPESCRIPT, PYTHON, CHECKED = RUN / "cdk-typescript", RUN / "cdk-python", RUN / "cdk-checked"
 
 
 def synthesize(function, **context):
@@ -26,6 +26,13 @@ def synthesize(function, **context):
     shutil.rmtree(PYTHON, ignore_errors=True)
     call(ROOT / "examples" / "cdk-python", CDK / ".venv" / "bin" / "python", "app.py", CDK_OUTDIR=str(PYTHON),
          CDK_CONTEXT_JSON=json.dumps(context))
+
+
+def synthesize_check(vpc, port):
+    """Writes the cloud assembly CHECKED with a stack that checks the connection to a local port. Call `synthesize` first."""
+    shutil.rmtree(CHECKED, ignore_errors=True)
+    call(CDK, "node", HERE / "checked.js", CHECKED, vpc.id, vpc.subnets["use1-az1"], vpc.group, port,
+         NODE_PATH=str(CDK / "node_modules"))
 
 
 def bootstrap(cloud):

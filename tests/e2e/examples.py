@@ -92,6 +92,7 @@ def constructs(run):
     vpc = Vpc("cdk")
     cdk.synthesize(run.function, vpcId=vpc.id, serviceName=SERVICE)
     cdk.bootstrap(run.cloud)
+    checked(run)
     orders, billing = run.cloud.stack("orders"), run.cloud.stack("billing")
     run.deployed("CDK: the stack of the TypeScript example is created", orders, cdk.publish(run.cloud, cdk.TYPESCRIPT, "orders"))
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
@@ -110,6 +111,19 @@ def constructs(run):
     run.equal("CDK: the endpoint stays for the second stack", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
               [(endpoint["id"], 1)])
     run.gone("CDK", billing, vpc)
+
+
+def checked(run):
+    """A stack of the constructs whose check has a provider of its own, with a function that answers."""
+    stack = run.cloud.stack("checked-cdk")
+    template = lambda port: (cdk.synthesize_check(Vpc("provider"), port),
+                             cdk.publish(run.cloud, cdk.CHECKED, "checked-cdk"))[1]
+    run.deployed("CDK: check: the stack is created", stack, template(run.engine.gateway()))
+    run.equal("CDK: check: the database is reachable", stack.outputs["Reachable"], "true")
+    run.deployed("CDK: check: an update to a gateway without TLS is rolled back", stack,
+                 template(run.engine.gateway("no_tls")), "UPDATE_ROLLBACK_COMPLETE")
+    run.check("CDK: check: the reason has the layer", "fails at the layer TLS" in stack.reason, stack.reason)
+    run.equal("CDK: check: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
 
 def parameter(run, name):
