@@ -36,7 +36,7 @@ fn the_role_of_the_check_allows_network_interfaces_logs_and_the_way_back() {
     let statements = inline
         .into_iter()
         .chain(separate)
-        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap().to_vec());
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap().clone());
     let (allowed, denied): (Vec<Value>, Vec<Value>) = statements.partition(|statement| statement["Effect"] == "Allow");
     let allowed: Vec<(&Value, &Value)> = allowed.iter().map(|one| (&one["Action"], &one["Resource"])).collect();
     assert_eq!(
