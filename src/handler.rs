@@ -13,6 +13,7 @@ use crate::model::tags::Holder;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::{Event, ReplyTo, Unreadable};
+use crate::request::record::{self, Ended, InvocationRecord};
 use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
 use crate::runtime::log::METRICS;
@@ -47,6 +48,8 @@ pub struct Function {
     pub log_stream: String,
     /// Lambda's log level, such as `INFO`.
     pub log_level: String,
+    /// The ARN of the function that checks connections for this one; empty if there is none.
+    pub check_function_arn: String,
 }
 
 /// The result of an event before its answer is delivered.
@@ -56,6 +59,8 @@ pub enum Handled {
     Answer(ReplyTo, Box<Answer>, Timestamp),
     /// Nothing was done, because CloudFormation no longer waits for the answer.
     Expired,
+    /// Nothing was done, because no stack has asked for this check.
+    Unasked,
     /// Nothing was done, and there is no response URL.
     NoReplyTo(Unreadable),
 }
@@ -74,12 +79,13 @@ impl Handler {
         function_deadline: Timestamp,
     ) -> Result<(), Undelivered> {
         let (arrived, calls) = (clock.now(), self.ec2.calls());
+        let asked = record::payload(raw).unwrap_or(raw);
         let failed = |outcome| Ending { outcome, failed: true };
         let (ending, result) = match self.handle(raw, clock, function_deadline).await {
             Handled::Answer(to, answer, until) => {
                 let body = answer.body(&to);
                 let put = callback.put(&to.response_url, &body, &clock, until);
-                match put.instrument(span(&to, raw)).await {
+                match put.instrument(span(&to, asked)).await {
                     Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
                     Err(undelivered) => (failed("undelivered"), Err(undelivered)),
                 }
@@ -89,16 +95,17 @@ impl Handler {
                 error!(outcome = "unreadable", "{unreadable}; it has no ResponseURL to answer to");
                 (failed("unreadable"), Ok(()))
             }
+            Handled::Unasked => return Ok(()),
         };
         let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.ec2.calls() - calls };
-        info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, raw));
+        info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, asked));
         result
     }
 
     /// Handles an event, up to the delivery of its answer. A panic anywhere is answered, too.
     pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
         let handled = AssertUnwindSafe(self.read_and_handle(raw, clock, function_deadline)).catch_unwind().await;
-        handled.unwrap_or_else(|_panic| match ReplyTo::salvage(raw) {
+        handled.unwrap_or_else(|_panic| match ReplyTo::salvage(record::payload(raw).unwrap_or(raw)) {
             Some(to) => self.answer_failure(
                 to,
                 Failure::Panicked(Progress::default()),
@@ -110,6 +117,9 @@ impl Handler {
     }
 
     async fn read_and_handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
+        if let Some(record) = InvocationRecord::read(raw) {
+            return self.answer_check(&record, &clock, function_deadline);
+        }
         match Event::read(raw) {
             Ok(event) => {
                 let span = span(&event.reply_to, raw);
@@ -117,6 +127,40 @@ impl Handler {
             }
             Err(unreadable) => self.answer_unreadable(unreadable, raw, function_deadline),
         }
+    }
+
+    /// Answers for the check function, which cannot reach CloudFormation from its subnets.
+    fn answer_check(&self, record: &InvocationRecord<'_>, clock: &Clock, function_deadline: Timestamp) -> Handled {
+        if !record.is_of(&self.function.check_function_arn) {
+            let fault = "it is a record of an invocation of another function than the check function".to_owned();
+            return Handled::NoReplyTo(Unreadable { reply_to: None, fault });
+        }
+        if record.payload.get("ResponseURL").is_none() {
+            match &record.ended {
+                Ended::Returned(_) => info!(step = "check", "no stack has asked for this check"),
+                ended @ (Ended::Failed { .. } | Ended::NeverRan) => {
+                    warn!(step = "check", "a check that no stack has asked for ended without a report: {ended:?}");
+                }
+            }
+            return Handled::Unasked;
+        }
+        let event = match Event::read(record.payload) {
+            Ok(event) => event,
+            Err(unreadable) => return self.answer_unreadable(unreadable, record.payload, function_deadline),
+        };
+        let _entered = span(&event.reply_to, record.payload).entered();
+        let arrived = clock.now();
+        let end = event.ends_at(arrived).min(function_deadline);
+        if end <= arrived {
+            warn!(outcome = "expired", "CloudFormation no longer waits for this check");
+            return Handled::Expired;
+        }
+        let answer = Answer::checked(&event, &record.ended, &self.function.log_stream);
+        match &answer.failure {
+            None => info!(outcome = answer.outcome, "done"),
+            Some(failure) => error!(outcome = answer.outcome, "{failure}"),
+        }
+        Handled::Answer(event.reply_to, Box::new(answer), before(end, LAST_MOMENT))
     }
 
     fn answer_unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {

@@ -13,6 +13,16 @@
 //! decision for the one next step, takes it, records what came of it, and looks again. What a decision needs to know and no
 //! look at endpoints shows, it asks for: reading it is then the next step.
 //!
+//! # The connection check
+//!
+//! ```text
+//!  event ─► probe::function: ─► report ─► Lambda's record ─► request::record ─► answer::check ─► PUT
+//!           in the user's subnets         of the invocation  in the provider
+//! ```
+//!
+//! The same program as a second function checks from the user's subnets, from which there may be no way to CloudFormation.
+//! It only returns a report, and Lambda hands its record of that to the provider, which answers.
+//!
 //! # Where things are
 //!
 //! | folder | contents | may use |
@@ -20,12 +30,14 @@
 //! | [`model`] | what AWS shows and takes; the constants of the sharing protocol | |
 //! | [`request`] | what an event asks for: envelope, properties, specification | `model` |
 //! | [`decision`] | the one next step: pure, and model checked | `model`, `request` |
-//! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision` |
+//! | [`check`] | what a connection needs, and what can be wrong with it | `model`, `request` |
+//! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision`, `check` |
 //! | [`ec2`] | the only door to EC2; nothing else knows the SDK | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
+//! | [`probe`] | the connection check on the network, as a function and in a terminal | `model`, `request`, `check`, `answer`, `runtime` |
 //!
 //! [`reconcile`] uses all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together. `model`,
-//! `request`, `decision` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
+//! `request`, `decision`, `check` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
 //! this table.
 //!
 //! # Terms
@@ -41,12 +53,16 @@
 #[doc(hidden)]
 pub mod answer;
 #[doc(hidden)]
+pub mod check;
+#[doc(hidden)]
 pub mod decision;
 #[doc(hidden)]
 pub mod ec2;
 pub mod handler;
 #[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
+pub mod probe;
 #[doc(hidden)]
 pub mod reconcile;
 #[doc(hidden)]

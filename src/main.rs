@@ -1,30 +1,79 @@
-//! The Lambda function: the only place that reads the environment, and where the parts are put together.
+//! The program: the provider function, the check function, and the check from a terminal. The only place that reads the
+//! environment, and where the parts are put together.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
+use std::io::Write as _;
+use std::process::ExitCode;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
+use tidb_private_endpoint::probe::function::CheckFunction;
+use tidb_private_endpoint::probe::network::System;
+use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
+use tidb_private_endpoint::probe::tls::Tls;
 use tidb_private_endpoint::runtime::callback::Callback;
 use tidb_private_endpoint::runtime::clock::Clock;
 use tidb_private_endpoint::runtime::http::Http;
 use tidb_private_endpoint::runtime::log::subscriber;
+use tokio::runtime::Builder;
 use tracing::subscriber::set_global_default;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let function = Function {
-        name: environment("AWS_LAMBDA_FUNCTION_NAME"),
-        log_stream: environment("AWS_LAMBDA_LOG_STREAM_NAME"),
-        log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
-    };
-    set_global_default(subscriber(&function.log_level, std::io::stdout))?;
-    // The HTTP client comes without a TLS provider.
+/// The name of the handler that is the check function. Every other name is the provider.
+const CHECK_HANDLER: &str = "check";
+
+fn main() -> Result<ExitCode, Error> {
+    // TLS comes without a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let result = if environment("AWS_LAMBDA_RUNTIME_API").is_empty() {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        runtime.block_on(terminal(&arguments))
+    } else if environment("_HANDLER") == CHECK_HANDLER {
+        runtime.block_on(check_function())
+    } else {
+        runtime.block_on(provider())
+    };
+    // The resolver may still be waiting for a name in a thread of its own.
+    runtime.shutdown_background();
+    result
+}
+
+async fn terminal(arguments: &[String]) -> Result<ExitCode, Error> {
+    let mut out = std::io::stdout();
+    match Command::parse(arguments) {
+        Ok(Command::Help) => out.write_all(USAGE.as_bytes())?,
+        Ok(Command::Check { spec, json }) => {
+            let reachable = terminal::run(&System, &Tls::of_system(), &spec, json, &clock(), &mut out).await?;
+            return Ok(ExitCode::from(u8::from(!reachable)));
+        }
+        Err(fault) => {
+            write!(std::io::stderr(), "{fault}\n\n{USAGE}")?;
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check_function() -> Result<ExitCode, Error> {
+    let Function { name, log_level, .. } = function();
+    set_global_default(subscriber(&log_level, std::io::stdout))?;
+    let function = CheckFunction { network: System, tls: Tls::of_system(), name, log_level };
+    run(service_fn(|event: LambdaEvent<Value>| async {
+        let LambdaEvent { payload, context } = event;
+        function.serve(&payload, clock(), deadline(&context)).await.map_err(Error::from)
+    }))
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn provider() -> Result<ExitCode, Error> {
+    let function = function();
+    set_global_default(subscriber(&function.log_level, std::io::stdout))?;
     let http = Http::new()?;
     let region = environment("AWS_REGION");
     let override_url = Some(environment("AWS_ENDPOINT_URL_EC2")).filter(|url| !url.is_empty());
@@ -50,15 +99,29 @@ async fn main() -> Result<(), Error> {
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
         let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
-        let deadline = i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the only place where an event's clock is set from the wall clock"
-        )]
-        let clock = Clock::starting_at(Timestamp::now());
-        handler.serve(&callback, &payload, clock, deadline.unwrap_or(Timestamp::MAX)).await.map_err(Error::from)
+        handler.serve(&callback, &payload, clock(), deadline(&context)).await.map_err(Error::from)
     }))
-    .await
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn function() -> Function {
+    Function {
+        name: environment("AWS_LAMBDA_FUNCTION_NAME"),
+        log_stream: environment("AWS_LAMBDA_LOG_STREAM_NAME"),
+        log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
+        check_function_arn: environment("CHECK_FUNCTION_ARN"),
+    }
+}
+
+fn clock() -> Clock {
+    #[expect(clippy::disallowed_methods, reason = "the only place where a clock is set from the wall clock")]
+    Clock::starting_at(Timestamp::now())
+}
+
+fn deadline(context: &Context) -> Timestamp {
+    let deadline = i64::try_from(context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    deadline.unwrap_or(Timestamp::MAX)
 }
 
 fn environment(name: &str) -> String {

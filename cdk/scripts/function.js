@@ -11,7 +11,7 @@ const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
 const TARGET = path.join(__dirname, '..', 'lib', 'function.json');
 
 /** Converts the short forms of intrinsic functions in template.yaml to their long forms. */
-const customTags = ['And', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref', 'Select', 'Split', 'Sub'].flatMap((name) => {
+const customTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not', 'Or', 'Ref', 'Select', 'Split', 'Sub'].flatMap((name) => {
   const long = (value) => (name === 'Ref' ? { Ref: value } : { [`Fn::${name}`]: value });
   return [
     { tag: `!${name}`, resolve: (text) => long(name === 'GetAtt' ? text.split(/\.(.*)/s, 2) : text) },
@@ -33,7 +33,7 @@ const ALARM = {
 
 /** Fails the build if the template contains something that the constructs do not support. */
 function expect(holds, what) {
-  if (!holds) throw new Error(`template.yaml: ${what}. Update cdk/scripts/function.js and cdk/src/provider.ts.`);
+  if (!holds) throw new Error(`template.yaml: ${what}. Update cdk/scripts/function.js and cdk/src.`);
 }
 
 /** Rejects everything that the constructs do not create, so that nothing in the template is silently dropped. */
@@ -42,12 +42,13 @@ function onlyKeys(object, keys, where) {
   expect(others.length === 0, `${where} contains ${others.join(', ')}, which the constructs do not support`);
 }
 
-/** Rejects intrinsic functions in the role's policies that src/provider.ts does not resolve. */
+/** Rejects intrinsic functions in the role's policies that src/settings.ts does not resolve. */
 function onlyKnownFunctions(value) {
   if (Array.isArray(value)) value.forEach(onlyKnownFunctions);
   else if (value && typeof value === 'object') {
     for (const [key, inner] of Object.entries(value)) {
-      const known = key === 'Fn::Sub' ? typeof inner === 'string' : key === 'Fn::GetAtt' && `${inner}` === 'LogGroup,Arn';
+      const known = key === 'Fn::Sub' ? typeof inner === 'string'
+        : key === 'Fn::GetAtt' && ['LogGroup,Arn', 'CheckLogGroup,Arn'].includes(`${inner}`);
       expect(known || !(key.startsWith('Fn::') || key === 'Ref'),
         `the role contains ${key} ${JSON.stringify(inner)}, which the constructs do not support`);
       onlyKnownFunctions(inner);
@@ -62,13 +63,46 @@ function alarm(properties, where) {
   return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
 }
 
+/** The settings of the check function. Its schedule is not part of the constructs. */
+function check(Resources) {
+  const func = Resources.CheckFunction.Properties;
+  const role = Resources.CheckRole.Properties;
+  const config = Resources.CheckInvokeConfig.Properties;
+  const policy = Resources.CheckRolePolicy.Properties;
+  onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
+    'VpcConfig', 'LoggingConfig'], 'CheckFunction');
+  onlyKeys(func.VpcConfig, ['SubnetIds', 'SecurityGroupIds', 'Ipv6AllowedForDualStack'], 'CheckFunction.VpcConfig');
+  onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'CheckRole');
+  onlyKeys(config, ['FunctionName', 'Qualifier', 'MaximumRetryAttempts', 'MaximumEventAgeInSeconds', 'DestinationConfig'],
+    'CheckInvokeConfig');
+  expect(policy.PolicyDocument.Statement.length === 2, 'CheckRolePolicy has more than two statements');
+  onlyKnownFunctions(role.Policies);
+  const { Condition, ...deny } = policy.PolicyDocument.Statement[1];
+  expect(deny.Effect === 'Deny' && Condition.ArnEquals, 'the second statement of CheckRolePolicy is not the denial');
+  return {
+    description: func.Description,
+    handler: func.Handler,
+    timeout: func.Timeout,
+    memorySize: func.MemorySize,
+    roleDescription: role.Description,
+    maximumEventAge: config.MaximumEventAgeInSeconds,
+    maximumRetryAttempts: config.MaximumRetryAttempts,
+    policies: Object.fromEntries(role.Policies.map((one) => [one.PolicyName, one.PolicyDocument])),
+    deny,
+  };
+}
+
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
-  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint'], 'Resources');
+  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint', 'CheckFunction',
+    'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm'],
+  'Resources');
   const func = Resources.Function.Properties;
   const role = Resources.Role.Properties;
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
-    'Tracing', 'EventInvokeConfig', 'LoggingConfig'], 'Function');
+    'Tracing', 'EventInvokeConfig', 'LoggingConfig', 'Environment'], 'Function');
+  // Constructs of the check have a function of their own that answers.
+  onlyKeys(func.Environment.Variables, ['CHECK_FUNCTION_ARN'], 'Function.Environment');
   expect(func.Runtime === 'provided.al2023', 'the runtime is not provided.al2023');
   expect(Parameters.Architecture.Default === 'x86_64', 'the default architecture is not x86_64');
   expect(Parameters.Tracing.Default === 'PassThrough', 'the function is traced by default');
@@ -91,6 +125,7 @@ function read() {
     roleDescription: role.Description,
     maximumEventAge: func.EventInvokeConfig.MaximumEventAgeInSeconds,
     policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
+    check: check(Resources),
     alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),
   };
 }

@@ -4,6 +4,7 @@ import {
 } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
+import { CheckFromProps, ConnectionCheck, ConnectionCheckProvider } from './check';
 import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudPrivateEndpoint';
@@ -183,6 +184,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   public readonly provider: IPrivateEndpointProvider;
 
   private readonly resource: CustomResource;
+  private readonly vpc: ec2.IVpc;
   private readonly allowedCidrs: string[];
   private readonly allowedSecurityGroupIds: string[];
 
@@ -197,6 +199,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     const faults = [...faultsOf(props, Stack.of(this)), ...faultsBetween(Stack.of(this), this.provider)];
     if (faults.length > 0) throw new Error(`${this.node.path}: ${faults.join(' ')}`);
 
+    this.vpc = props.vpc;
     const groups = props.securityGroups ?? [];
     this.allowedCidrs = [...props.allowedCidrs ?? []];
     this.allowedSecurityGroupIds = (props.allowedSecurityGroups ?? []).map((group) => group.securityGroupId);
@@ -306,6 +309,19 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
 
   /** The command for the `mysql` client, with TLS verification. Append your user name. */
   public get mysqlCommand(): string { return this.resource.getAttString('MysqlCommand'); }
+
+  /**
+   * Makes the stack turn green only if a client in these subnets gets an answer from the database through the endpoint.
+   * Creates a provider for the check, whose functions belong to this construct. To share one, or to put it into a stack
+   * that stays, create a `ConnectionCheckProvider` and a `ConnectionCheck`.
+   *
+   * @param props from where and how to check
+   */
+  public checkFrom(props: CheckFromProps): ConnectionCheck {
+    const { subnets, securityGroups, ...rest } = props;
+    const provider = new ConnectionCheckProvider(this, 'CheckProvider', { vpc: this.vpc, subnets, securityGroups });
+    return new ConnectionCheck(this, 'Check', { provider, host: this.host, port: this.port, ...rest });
+  }
 
   private list(attribute: string): string[] {
     return Fn.split(',', this.resource.getAttString(attribute));

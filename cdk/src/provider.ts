@@ -1,6 +1,4 @@
-import * as fs from 'fs';
-import * as path from 'path';
-import { Duration, Fn, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -8,26 +6,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
-
-/** The settings from template.yaml, as written by scripts/function.js. */
-interface FunctionSettings {
-  readonly description: string;
-  readonly handler: string;
-  readonly timeout: number;
-  readonly memorySize: number;
-  readonly logRetention: number;
-  readonly roleDescription: string;
-  readonly maximumEventAge: number;
-  readonly policies: { readonly [name: string]: unknown };
-  readonly alarms: {
-    readonly [id: string]: { readonly description: string; readonly namespace: string; readonly metricName: string };
-  };
-}
-
-const SETTINGS: FunctionSettings = JSON.parse(fs.readFileSync(path.join(__dirname, 'function.json'), 'utf8'));
-
-/** The function in a released package. */
-const PACKAGED_CODE = path.join(__dirname, '..', 'assets', 'tidb-private-endpoint.zip');
+import { SETTINGS, functionPackage, resolvedPolicies } from './settings';
 
 /** The construct ID of the provider that `getOrCreate` creates. */
 const SHARED_ID = 'TiDBCloudPrivateEndpointProvider';
@@ -149,8 +128,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     this.role = new iam.Role(this, 'Role', {
       description: SETTINGS.roleDescription,
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
-      inlinePolicies: Object.fromEntries(Object.entries(SETTINGS.policies).map(
-        ([name, document]) => [name, iam.PolicyDocument.fromJson(this.resolved(document))])),
+      inlinePolicies: resolvedPolicies(SETTINGS.policies, this.logGroup),
     });
     this.handler = new lambda.Function(this, 'Function', {
       description: SETTINGS.description,
@@ -190,15 +168,6 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       }).addAlarmAction(action);
     }
   }
-
-  /** Replaces the intrinsic functions in a policy document from template.yaml with tokens. */
-  private resolved(value: any): any {
-    if (Array.isArray(value)) return value.map((item) => this.resolved(item));
-    if (typeof value !== 'object' || value === null) return value;
-    if ('Fn::Sub' in value) return Fn.sub(value['Fn::Sub']);
-    if ('Fn::GetAtt' in value) return this.logGroup.logGroupArn;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.resolved(inner)]));
-  }
 }
 
 function faultOfServiceToken(serviceToken: string, stack: Stack): string | undefined {
@@ -212,22 +181,4 @@ function faultOfServiceToken(serviceToken: string, stack: Stack): string | undef
       + 'Use a provider in the account and region of the stack.';
   }
   return undefined;
-}
-
-/** The code to deploy and its architecture. */
-function functionPackage(scope: Construct, props: PrivateEndpointProviderProps) {
-  const packaged = lambda.Architecture.X86_64;
-  const architecture = props.architecture ?? packaged;
-  if (props.code) return { code: props.code, architecture };
-  if (architecture.name !== packaged.name) {
-    throw new Error(`${scope.node.path}: the function in this package is built for ${packaged.name}, not for `
-      + `${architecture.name}. Build it for ${architecture.name} and specify the zip file: `
-      + 'code: lambda.Code.fromAsset(\'tidb-private-endpoint.zip\').');
-  }
-  if (!fs.existsSync(PACKAGED_CODE)) {
-    throw new Error(`${scope.node.path}: this package does not contain the function: ${PACKAGED_CODE} is missing. Build `
-      + 'the package with `make package` and `npm run package`, or specify the zip file: '
-      + 'code: lambda.Code.fromAsset(\'tidb-private-endpoint.zip\').');
-  }
-  return { code: lambda.Code.fromAsset(PACKAGED_CODE), architecture };
 }

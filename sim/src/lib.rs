@@ -10,6 +10,8 @@
 //! requires. `throttle` and `idempotency` are named after their purpose. Behavior that AWS does not document is a
 //! setting in [`Knobs`].
 //!
+//! [`gateway`] is separate from EC2: the database behind the endpoint, for the connection check.
+//!
 //! Comments name the source of every fact about EC2 that is not in the API reference: AWS documents by title, and
 //! observations by project and issue number.
 
@@ -22,6 +24,7 @@ mod endpoint;
 mod error;
 mod faults;
 mod filters;
+pub mod gateway;
 mod iam;
 mod idempotency;
 mod knobs;

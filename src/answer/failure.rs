@@ -1,5 +1,6 @@
 //! The ways in which an event can fail, and the sentences that people read in a red CloudFormation event.
 
+use super::check::CheckFailure;
 use crate::decision::refusal::Refusal;
 use crate::model::ec2_error::{Ec2Error, ErrorKind, NOT_SENT, TOO_SLOW};
 use crate::model::endpoint::EndpointState;
@@ -93,6 +94,8 @@ pub enum Failure {
     TimedOut(i64, Purpose, Progress),
     /// The code panicked.
     Panicked(Progress),
+    /// A connection check does not show that the database is reachable.
+    Check(CheckFailure),
 }
 
 impl Failure {
@@ -106,6 +109,7 @@ impl Failure {
             Self::Ec2(..) => "ec2",
             Self::TimedOut(..) => "timed out",
             Self::Panicked(_) => "panicked",
+            Self::Check(failure) => failure.name(),
         }
     }
 }
@@ -116,6 +120,7 @@ impl fmt::Display for Failure {
             Self::Unreadable(unreadable) => write!(f, "The request was rejected: {unreadable}."),
             Self::Invalid(invalid) => write!(f, "{invalid}"),
             Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::Check(failure) => write!(f, "{failure}"),
             Self::Ec2(error, progress) if error.kind == ErrorKind::Denied => {
                 write_denial(f, error)?;
                 write!(f, " {progress}")

@@ -5,8 +5,11 @@
 //! the function as a dimension, because several may be deployed side by side; only the number of events is split further,
 //! by outcome. Whatever else identifies the event is in the line without being a dimension.
 
+use crate::check::Layer;
+use crate::check::report::Report;
+use crate::request::check::Target;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub const NAMESPACE: &str = "TiDBPrivateEndpoint";
 
@@ -64,4 +67,36 @@ impl Metrics {
         })
         .to_string()
     }
+}
+
+/// The log line of a scheduled check: whether the database was reachable, and the milliseconds that each layer took, up to
+/// the one that failed. The longest of the addresses counts.
+pub fn check_line(report: &Report, target: &Target, at: Timestamp, function_name: &str, log_level: &str) -> String {
+    let mut values = vec![("Reachable", "Count", u64::from(report.reachable))];
+    for layer in Layer::ALL {
+        let name = match layer {
+            Layer::Name => "NameMilliseconds",
+            Layer::Tcp => "TcpMilliseconds",
+            Layer::Greeting => "GreetingMilliseconds",
+            Layer::Tls => "TlsMilliseconds",
+        };
+        let steps = report.steps.iter().filter(|step| step.layer == layer);
+        values.extend(steps.map(|step| step.milliseconds).max().map(|most| (name, "Milliseconds", most)));
+    }
+    let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+    let mut line: Map<String, Value> =
+        values.into_iter().map(|(name, _, value)| (name.to_owned(), json!(value))).collect();
+    let rest = json!({
+        "_aws": {
+            "Timestamp": at.as_millisecond(),
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics }],
+        },
+        "timestamp": at.to_string(),
+        "level": if log_level.is_empty() { "INFO" } else { log_level },
+        "FunctionName": function_name,
+        "Target": target.to_string(),
+        "Report": report.report,
+    });
+    line.extend(rest.as_object().cloned().unwrap_or_default());
+    Value::Object(line).to_string()
 }

@@ -1,6 +1,7 @@
 //! The one answer: an outcome or a failure as CloudFormation reads it, never larger than it accepts.
 
 pub mod attributes;
+pub mod check;
 pub mod failure;
 pub mod metrics;
 
@@ -10,6 +11,7 @@ use crate::model::tags::Holder;
 use crate::request::event::ReplyTo;
 use crate::request::failed_create_id;
 use attributes::Attributes;
+use check::CheckAttributes;
 use failure::Failure;
 use serde::Serialize;
 
@@ -26,9 +28,27 @@ pub struct Answer {
     /// What `!Ref` returns, and what CloudFormation sends in later events.
     pub physical_id: String,
     /// What `!GetAtt` returns, after a successful Create or Update.
-    pub attributes: Option<Attributes>,
+    pub attributes: Option<Data>,
     /// Where the log is, appended to the reason.
     log: String,
+}
+
+/// The attributes of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Data {
+    Endpoint(Box<Attributes>),
+    Check(Box<CheckAttributes>),
+}
+
+impl Data {
+    /// Shrinks what is needed least; `false` if nothing is left to shrink.
+    fn shrink(&mut self, excess: usize) -> bool {
+        match self {
+            Self::Endpoint(attributes) => attributes.shrink(excess),
+            Self::Check(attributes) => attributes.shrink(excess),
+        }
+    }
 }
 
 /// The answer in CloudFormation's form (CloudFormation user guide, "Custom resource response objects").
@@ -43,7 +63,7 @@ struct Document<'a> {
     request_id: &'a str,
     logical_resource_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Attributes>,
+    data: Option<&'a Data>,
 }
 
 impl Answer {
@@ -55,7 +75,7 @@ impl Answer {
             (None, None) => failed_create_id(to, true),
         };
         let holder = Holder::new(&to.stack_id, &to.logical_id);
-        let attributes = outcome.ready().map(|ready| Attributes::new(ready, &holder));
+        let attributes = outcome.ready().map(|ready| Data::Endpoint(Box::new(Attributes::new(ready, &holder))));
         Self { outcome: outcome.name(), failure: None, physical_id, attributes, log: String::new() }
     }
 

@@ -1,8 +1,10 @@
 //! What one event asks for: which resource asks, and for which endpoint or which physical id.
 
+pub mod check;
 pub mod event;
 pub mod property;
 pub mod reader;
+pub mod record;
 pub mod spec;
 
 use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};

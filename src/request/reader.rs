@@ -1,7 +1,7 @@
 //! Reads the properties of an event by the table, and collects every fault on the way.
 
 use super::property::{
-    CLOUDFORMATION_PROPERTIES, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES, Pattern, Property, Shape, TAGS,
+    CLOUDFORMATION_PROPERTIES, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, Pattern, Property, Shape, TAGS,
 };
 use crate::model::ids::join;
 use crate::model::tags::{self, Tags};
@@ -41,8 +41,8 @@ impl<'a> Reader<'a> {
         self.faults.push(Fault { property: shorten(property), what: what.into() });
     }
 
-    pub fn unknown_names(&mut self) {
-        let known = || PROPERTIES.iter().map(|property| property.name).chain(CLOUDFORMATION_PROPERTIES);
+    pub fn unknown_names(&mut self, properties: &[Property]) {
+        let known = || properties.iter().map(|property| property.name).chain(CLOUDFORMATION_PROPERTIES);
         let names = self.map.into_iter().flat_map(Map::keys);
         for name in names.filter(|name| !known().any(|k| k == *name)) {
             let nearest = known()
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
                     name,
                     format!(
                         "is not a supported property; the supported properties are {}",
-                        join(PROPERTIES.map(|p| p.name), ", ")
+                        join(properties.iter().map(|p| p.name), ", ")
                     ),
                 ),
             }

@@ -2,8 +2,8 @@
 
 pub use super::property::ReuseScope;
 use super::property::{
-    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, REUSE_SCOPE, SERVICE_NAME,
-    SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
+    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, PROPERTIES, REUSE_SCOPE,
+    SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
@@ -49,7 +49,7 @@ impl EndpointSpec {
     /// All faults together, one sentence each.
     pub fn read(raw: &Value) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader::new(raw);
-        reader.unknown_names();
+        reader.unknown_names(&PROPERTIES);
         let service_name = read_service_name(&mut reader);
         let group = |text: &str| Ok(GroupId::from(text));
         let reuse_scope = match reader.scalar(REUSE_SCOPE) {

@@ -8,11 +8,12 @@ import os
 import shutil
 import subprocess
 
-from engine import ROOT, RUN
+from engine import HERE, ROOT, RUN
 from scene import ACCOUNT, REGION
 
 CDK = ROOT / "cdk"
-TYPESCRIPT, PYTHON, README = RUN / "cdk-typescript", RUN / "cdk-python", RUN / "cdk-readme"
+TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
+README, CHECKED = RUN / "cdk-readme", RUN / "cdk-checked"
 
 
 def synthesize(function, **context):
@@ -45,6 +46,13 @@ def synthesize_readme(vpc, names):
     program.write_text(code + "}\n")
     call(CDK, "node", "scripts/example.js", README, f"app={program}", f"vpcId={vpc.id}",
          f"subnetId={vpc.subnets['use1-az1']}")
+
+
+def synthesize_check(vpc, port):
+    """Writes the cloud assembly CHECKED with a stack that checks the connection to a local port. Call `synthesize` first."""
+    shutil.rmtree(CHECKED, ignore_errors=True)
+    call(CDK, "node", HERE / "checked.js", CHECKED, vpc.id, vpc.subnets["use1-az1"], vpc.group, port,
+         NODE_PATH=str(CDK / "node_modules"))
 
 
 def bootstrap(cloud):

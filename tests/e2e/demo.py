@@ -1,12 +1,13 @@
 """`make demo`: a walkthrough of several stacks that share one endpoint."""
 
 import contextlib
+import subprocess
 import sys
 import textwrap
 import threading
 import time
 
-from engine import HERE, Engine, holders
+from engine import BOOTSTRAP, HERE, Engine, holders
 from scene import SERVICE, Vpc, world
 from stacks import TEMPLATE, Cloud, provider_zip
 
@@ -83,6 +84,7 @@ def run(engine):
     provider, orders = cloud.stack("tidb-private-endpoint"), cloud.stack("orders")
     vpc, without_hostnames = Vpc("provider"), Vpc("no-dns-hostnames")
     template, app = cloud.package(TEMPLATE, provider_zip()), (HERE / "app.yaml").read_text()
+    checking = {"CheckSubnetIds": ",".join(vpc.subnets.values()), "CheckSecurityGroupIds": vpc.group}
 
     def groups():
         made = {group["id"]: f"created by the provider, allows {', '.join(group['allows'])}"
@@ -118,7 +120,7 @@ def run(engine):
 
     with story.step("Remove the endpoint from the first stack. The endpoint stays, because `orders` still uses it. (EC2 is "
                     "eventually consistent, so the provider checks again after ten seconds.)"):
-        expect(provider.deploy(template), "UPDATE_COMPLETE")
+        expect(provider.deploy(template, **checking), "UPDATE_COMPLETE")
     if endpoint not in {one["id"] for one in engine.standing()}:
         raise SystemExit("The endpoint that the stack orders uses was deleted.")
 
@@ -134,7 +136,27 @@ def run(engine):
         expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
 
+    # The local cloud cannot resolve TiDB Cloud's names, so the simulated gateways are called `localhost`.
+    checked, check = cloud.stack("checked"), (HERE / "check.yaml").read_text()
+    port = engine.gateway({"wrong_name": "vpce-0123456789abcdef0.example.com"})
+    with story.step("An endpoint that is available proves little. So the next stack also has a connection check, which the "
+                    "provider's second function does from the subnets of the applications. Here, the certificate is for "
+                    "another name: the stack turns red, and says which layer is wrong."):
+        expect(checked.deploy(check, Port=str(port)), "ROLLBACK_COMPLETE")
+    say(f"CREATE_FAILED: {checked.reason}", indent=6)
+    expect(checked.delete(), "DELETE_COMPLETE")
+
+    checked, port = cloud.stack("checked-again"), engine.gateway()
+    with story.step("With the right certificate, the same stack turns green."):
+        expect(checked.deploy(check, Port=str(port)), "CREATE_COMPLETE")
+    show(checked.outputs)
+    say(f"\nThe same check from a terminal: bootstrap check localhost:{port}", indent=3)
+    text = subprocess.run([BOOTSTRAP, "check", f"localhost:{port}"], stdout=subprocess.PIPE, text=True,
+                          env={"SSL_CERT_FILE": str(engine.authority)}).stdout
+    say(text.rstrip(), indent=6)
+
     with story.step("Delete the remaining stacks."):
+        expect(checked.delete(), "DELETE_COMPLETE")
         expect(broken.delete(), "DELETE_COMPLETE")
         expect(provider.delete(), "DELETE_COMPLETE")
 

@@ -7,6 +7,7 @@ strict.py validates the responses. It also sends the Delete request that follows
 """
 
 import json
+import re
 import sys
 import threading
 import time
@@ -16,10 +17,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 import examples
 import strict
-from engine import ROOT, Engine, holders, http
+from engine import BOOTSTRAP, ROOT, Engine, holders, http
 from scene import (ACCOUNT, OTHER_PRIVATE_NAME, OTHER_SERVICE, PRIVATE_NAME, REGION, REGION_SERVICE, SERVICE, STORIES,
                    Vpc, world)
-from stacks import TEMPLATE, Cloud, provider_zip
+from stacks import TEMPLATE, Cloud, provider_zip, zipped
 
 PROVIDER = "tidb-private-endpoint"
 TOKEN = f"{PROVIDER}-ServiceToken"
@@ -31,6 +32,10 @@ ATTRIBUTES = (
 ).split()
 #: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}
+CHECK_TOKEN = f"{PROVIDER}-CheckServiceToken"
+CHECK_LOG_GROUP = f"/aws/lambda/{PROVIDER}-check"
+CHECK_ATTRIBUTES = ("Reachable Report Addresses ConnectMilliseconds TlsVersion CertificateIssuer CertificateExpires "
+                    "ServerVersion").split()
 #: A stack that does not exist, for testing responses.
 STRICT = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/strict/00000000-0000-0000-0000-000000000000"
 #: The name of the provider's security group for SERVICE.
@@ -81,6 +86,14 @@ def application(properties, depends_on_it=None):
     return {"Resources": resources, "Outputs": {**outputs, "Ref": {"Value": {"Ref": "TiDB"}}}}
 
 
+def connection(port, export=CHECK_TOKEN, **more):
+    """A template with a connection check, and its attributes as outputs."""
+    properties = {"ServiceToken": {"Fn::ImportValue": export}, "ServiceTimeout": 300, "Host": "localhost", "Port": port,
+                  "TimeoutSeconds": 1, **more}
+    return {"Resources": {"Check": {"Type": "Custom::TiDBCloudConnectionCheck", "Properties": properties}},
+            "Outputs": {name: {"Value": {"Fn::GetAtt": ["Check", name]}} for name in CHECK_ATTRIBUTES}}
+
+
 class Run:
     """The scenarios and their shared state."""
 
@@ -123,8 +136,10 @@ class Run:
 
     def provider(self):
         self.vpc, self.stack = Vpc("provider"), self.cloud.stack(PROVIDER)
-        self.deployed("provider: the stack with the function and an endpoint is created", self.stack, self.template,
-                      VpcId=self.vpc.id, ServiceName=SERVICE, **WATCHED)
+        self.checked = {"CheckSubnetIds": ",".join(self.vpc.subnets.values()), "CheckSecurityGroupIds": self.vpc.group,
+                        **WATCHED}
+        self.deployed("provider: the stack with the functions and an endpoint is created", self.stack, self.template,
+                      VpcId=self.vpc.id, ServiceName=SERVICE, CheckSchedule="rate(5 minutes)", **self.checked)
         outputs, (endpoint,), (group,) = self.stack.outputs, self.endpoints(self.vpc), self.cloud.own_groups(self.vpc)
         self.equal("provider: an output has the endpoint ID", outputs["EndpointId"], endpoint["id"])
         self.equal("provider: the host is the private DNS name", outputs["EndpointHost"], PRIVATE_NAME)
@@ -137,20 +152,21 @@ class Run:
         self.equal("provider: alarms notify a topic of failed events and failed invocations",
                    {(one["Namespace"], one["MetricName"], *one["AlarmActions"]) for one in self.cloud.alarms()},
                    {(namespace, name, WATCHED["AlarmTopicArn"])
-                    for namespace, name in (("TiDBPrivateEndpoint", "Failures"), ("AWS/Lambda", "Errors"))})
+                    for namespace, name in (("TiDBPrivateEndpoint", "Failures"), ("AWS/Lambda", "Errors"),
+                                            ("TiDBPrivateEndpoint", "Reachable"))})
         self.equal("provider: invocations are traced, retried on failure, and expire after an hour",
                    self.cloud.function(self.stack.physical_id("Function")),
                    {"Tracing": "Active", "MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2})
 
     def provider_changes(self):
         self.deployed("provider: a security group is specified", self.stack, self.template, "UPDATE_COMPLETE",
-                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.other_group, **WATCHED)
+                      VpcId=self.vpc.id, ServiceName=SERVICE, SecurityGroupIds=self.vpc.other_group, **self.checked)
         (endpoint,) = self.endpoints(self.vpc)
         self.equal("provider: the endpoint is not replaced", self.stack.outputs["EndpointId"], endpoint["id"])
         self.equal("provider: it has only the specified security group", endpoint["group_ids"], [self.vpc.other_group])
         self.equal("provider: the provider's security group is deleted", self.cloud.own_groups(self.vpc), [])
         self.deployed("provider: VPC and service are removed from the stack", self.stack, self.template,
-                      "UPDATE_COMPLETE", **WATCHED)
+                      "UPDATE_COMPLETE", **self.checked)
         self.equal("provider: the endpoint is deleted", self.endpoints(self.vpc), [])
         self.equal("provider: the token is still exported", self.cloud.exports().get(TOKEN),
                    self.stack.outputs["ServiceToken"])
@@ -371,6 +387,89 @@ class Run:
         self.equal("DNS hostnames off: nothing was created", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
         self.equal("DNS hostnames off: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
+    # The connection check. The local cloud cannot resolve TiDB Cloud's names, so the gateways are called `localhost`.
+
+    def scheduled_check(self):
+        """What the schedule asks for, from the rule's own input."""
+        (rule,) = self.stack.physical_ids("AWS::Events::Rule")
+        (target,) = self.cloud.events.list_targets_by_rule(Rule=rule.split("|")[-1].split("/")[-1])["Targets"]
+        asked = json.loads(target["Input"])["Check"]
+        self.equal("schedule: it checks the endpoint of the stack", (asked["Host"], asked["Port"]), (PRIVATE_NAME, "4000"))
+        self.equal("schedule: it invokes the check function", target["Arn"], self.cloud.exports()[CHECK_TOKEN])
+        answer = self.cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(
+            {"Check": {**asked, "TimeoutSeconds": 1}}).encode())
+        report = json.loads(answer["Payload"].read())
+        self.equal("schedule: the report says that the name does not resolve here",
+                   (report["Reachable"], report["FailedLayer"]), (False, "Name"))
+        lines = [json.loads(line) for line in self.cloud.log_lines(CHECK_LOG_GROUP)]
+        self.equal("schedule: the metric Reachable is 0", [line["Reachable"] for line in lines if "_aws" in line], [0])
+
+    def checks(self):
+        port = self.engine.gateway()
+        good, stack = connection(port), self.cloud.stack("checked")
+        self.deployed("check: a stack with a database that answers is created", stack, good)
+        outputs = stack.outputs
+        self.check("check: its attributes describe the connection",
+                   outputs["Reachable"] == "true" and outputs["TlsVersion"] == "TLSv1.3" and "127.0.0.1" in outputs["Addresses"]
+                   and outputs["CertificateIssuer"] == "CN=ec2-sim" and "TiDB" in outputs["ServerVersion"], outputs)
+        (exchange,) = self.exchanges(stack)
+        self.equal("check: the response has exactly these attributes", sorted(exchange["answer"]["Data"]),
+                   sorted(CHECK_ATTRIBUTES))
+        bad = self.engine.gateway("expired")
+        self.deployed("check: an update to a gateway with an expired certificate is rolled back", stack, connection(bad),
+                      "UPDATE_ROLLBACK_COMPLETE")
+        self.check("check: the reason has the layer", "fails at the layer TLS" in stack.reason and "expired" in stack.reason,
+                   stack.reason)
+        self.equal("check: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+        layers = {
+            "refused": (1, "fails at the layer TCP", "refused the connection to port 1"),
+            "no TLS": (self.engine.gateway("no_tls"), "fails at the layer TLS", "does not offer TLS"),
+            "another name": (self.engine.gateway({"wrong_name": "db.example.com"}), "fails at the layer TLS",
+                             "is for db.example.com, not for localhost"),
+            "garbage": (self.engine.gateway({"sends": list(b"HTTP/1.1 400 Bad Request")}), "fails at the layer greeting",
+                        "is not a MySQL server: it sent 'HTTP"),
+        }
+        for name, (port, layer, says) in layers.items():
+            failed = self.cloud.stack(f"check-{name.replace(' ', '-')}")
+            self.deployed(f"check: {name}: the stack rolls back", failed, connection(port), "ROLLBACK_COMPLETE")
+            self.check(f"check: {name}: the reason has the layer", layer in failed.reason and says in failed.reason,
+                       failed.reason)
+            failed.delete()
+        warned = self.cloud.stack("check-warned")
+        self.deployed("check: with OnFailure Warn, the stack is created", warned, connection(1, OnFailure="Warn"))
+        self.check("check: with OnFailure Warn, the report has the layer",
+                   warned.outputs["Reachable"] == "false" and "layer TCP" in warned.outputs["Report"], warned.outputs)
+        warned.delete()
+        refused = self.cloud.stack("check-bad-properties")
+        self.deployed("check: bad properties are rejected", refused, connection("x", OnFailure="Ignore"),
+                      "ROLLBACK_COMPLETE")
+        self.check("check: bad properties: the reason lists all of them",
+                   "2 errors" in refused.reason and "Port is 'x'" in refused.reason and "none of Fail, Warn" in refused.reason,
+                   refused.reason)
+        refused.delete()
+
+    def check_function_fails(self):
+        """A check function that crashes, and one that reaches its time limit, in a provider stack of their own."""
+        vpc, silent = Vpc("provider"), self.engine.gateway("silent")
+        crashing = zipped({"bootstrap": b'#!/bin/sh\n[ "$_HANDLER" = check ] && exit 3\nexec ./provider\n',
+                           "provider": BOOTSTRAP.read_bytes()})
+        for name, code, says in (("crashes", crashing, "stopped before it could report"),
+                                 ("hangs", self.function, "reached its time limit before it could report")):
+            provider, stack = self.cloud.stack(f"check-{name}-provider"), self.cloud.stack(f"check-{name}")
+            self.cloud.upload(name, "function.zip", code)
+            template = re.sub(r"s3://\S+", f"s3://{name}/function.zip", self.template)
+            # Only the check function, which comes second, gets a time limit of two seconds.
+            template = "Handler: check".join(
+                part.replace("Timeout: 900", "Timeout: 2", 1) if number else part
+                for number, part in enumerate(template.split("Handler: check")))
+            self.deployed(f"check function {name}: the provider is created", provider, template,
+                          CheckSubnetIds=vpc.subnets["use1-az1"], CheckSecurityGroupIds=vpc.group)
+            self.deployed(f"check function {name}: the stack rolls back", stack,
+                          connection(silent, export=f"{provider.name}-CheckServiceToken"), "ROLLBACK_COMPLETE")
+            self.check(f"check function {name}: the reason says so", says in stack.reason, stack.reason)
+            self.equal(f"check function {name}: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
+            self.equal(f"check function {name}: the provider is deleted", provider.delete().status, "DELETE_COMPLETE")
+
     # Checks that apply to all scenarios.
 
     def strict_answers(self):
@@ -431,8 +530,14 @@ class Run:
 
     def logs(self):
         token = self.stack.outputs["ServiceToken"]
+        tokens = token, self.cloud.exports()[CHECK_TOKEN]  # It also answers for the check function.
         exchanges = [one for one in self.engine.report()["exchanges"]
-                     if one["event"].get("ResourceProperties", {}).get("ServiceToken") == token]
+                     if one["event"].get("ResourceProperties", {}).get("ServiceToken") in tokens]
+        lines = self.cloud.log_lines(CHECK_LOG_GROUP)
+        self.check("logs: the check function's log is JSON, without response URLs or credentials",
+                   lines and all(line.startswith("{") for line in lines)
+                   and not any(secret.lower() in line.lower() for line in lines
+                               for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)), lines)
         self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):
@@ -473,7 +578,8 @@ class Run:
         named = {request for request, its in of_events.items()
                  if any(record.get("endpoint_id", "").startswith("vpce-") for record in its)}
         succeeded = {request for request, (event, answer) in requests.items()
-                     if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"}
+                     if event["RequestType"] != "Delete" and answer["Status"] == "SUCCESS"
+                     and event["ResourceType"] == "Custom::TiDBCloudPrivateEndpoint"}
         self.equal(f"{name}: every event that got an endpoint has a line with its ID", succeeded - named, set())
         self.equal(f"{name}: every event has one line with its outcome",
                    {request for request, its in of_events.items() if sum("outcome" in record for record in its) != 1},
@@ -550,9 +656,10 @@ def attempt(checks, works):
 
 def stories(run, checks):
     attempt(checks, [run.provider])
+    attempt(checks, [run.scheduled_check])
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
-                     run.bad_properties, run.dns_hostnames, lambda: examples.cloudformation(run),
+                     run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, lambda: examples.cloudformation(run),
                      lambda: examples.sam(run)])
 
 

@@ -150,8 +150,17 @@ class Engine(Simulator):
     def _start_all(self):
         needed(BOOTSTRAP)
         super()._start_all()
+        # The check function trusts the simulated gateways.
+        self.authority = RUN / "gateways.pem"
+        self.authority.write_text(get_json(f"{self.ec2}/_sim/authority")["pem"])
         self.aws = self.start("ministack", [sys.executable, HERE / "strict.py"], "/_ministack/health",
-                              MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2)
+                              MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2,
+                              SSL_CERT_FILE=str(self.authority))
+
+    def gateway(self, fault="none", host="localhost"):
+        """Starts a simulated TiDB Cloud gateway, and returns its port."""
+        _, body = http("POST", f"{self.ec2}/_sim/gateway", json.dumps({"host": host, "fault": fault}).encode())
+        return json.loads(body)["port"]
 
     def standing(self):
         """The current state of all endpoints that are not deleted, without read lag."""

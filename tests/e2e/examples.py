@@ -97,6 +97,7 @@ def synthesize(run):
 def constructs(run):
     """A stack of the TypeScript example and a stack of the Python example share an endpoint, each with its own provider."""
     vpc = Vpc("cdk")
+    checked(run)
     orders, billing = run.cloud.stack("orders"), run.cloud.stack("billing")
     run.deployed("CDK: the stack of the TypeScript example is created", orders, cdk.publish(run.cloud, cdk.TYPESCRIPT, "orders"))
     (endpoint,), (group,) = run.endpoints(vpc), run.cloud.own_groups(vpc)
@@ -137,6 +138,19 @@ def clients(run):
     run.equal("CDK README: the second stack keeps the endpoint, and access for its client",
               (len(holders(endpoint)), group["allows"]), (1, [f"TCP 4000 from {groups[second]}"]))
     run.gone("CDK README", second, vpc)
+
+
+def checked(run):
+    """A stack of the constructs whose check has a provider of its own, with a function that answers."""
+    stack = run.cloud.stack("checked-cdk")
+    template = lambda port: (cdk.synthesize_check(Vpc("provider"), port),
+                             cdk.publish(run.cloud, cdk.CHECKED, "checked-cdk"))[1]
+    run.deployed("CDK: check: the stack is created", stack, template(run.engine.gateway()))
+    run.equal("CDK: check: the database is reachable", stack.outputs["Reachable"], "true")
+    run.deployed("CDK: check: an update to a gateway without TLS is rolled back", stack,
+                 template(run.engine.gateway("no_tls")), "UPDATE_ROLLBACK_COMPLETE")
+    run.check("CDK: check: the reason has the layer", "fails at the layer TLS" in stack.reason, stack.reason)
+    run.equal("CDK: check: the stack is deleted", stack.delete().status, "DELETE_COMPLETE")
 
 
 def parameter(run, name):

@@ -1,4 +1,4 @@
-"""Tests of the cfn-lint rules for the resource."""
+"""Tests of the cfn-lint rules for the resources."""
 
 import copy
 import json
@@ -39,6 +39,34 @@ GOOD = {
 }
 
 
+CHECKED = copy.deepcopy(GOOD)
+CHECKED["Resources"]["Check"] = {
+    "Type": "Custom::TiDBCloudConnectionCheck",
+    "Properties": {
+        "ServiceToken": {"Fn::ImportValue": "tidb-private-endpoint-CheckServiceToken"},
+        "ServiceTimeout": 900,
+        "Host": {"Fn::GetAtt": ["TiDB", "Host"]},
+        "Port": 4000,
+        "EndpointAddresses": ["10.0.1.25"],
+        "TimeoutSeconds": "60",
+        "OnFailure": "Warn",
+        "Trigger": "1",
+    },
+}
+CHECKED["Outputs"]["Connection"] = {"Value": {"Fn::GetAtt": ["Check", "Report"]}}
+
+
+def checked(output="Report", **properties):
+    """The valid template with a check that has other properties. None removes a property."""
+    template = copy.deepcopy(CHECKED)
+    ours = template["Resources"]["Check"]["Properties"]
+    ours.update(properties)
+    for name in [name for name, value in ours.items() if value is None]:
+        del ours[name]
+    template["Outputs"]["Connection"]["Value"]["Fn::GetAtt"][1] = output
+    return template
+
+
 def changed(outputs=None, **properties):
     """The valid template with other properties. None removes a property."""
     template = copy.deepcopy(GOOD)
@@ -68,6 +96,14 @@ CASES = {
                              "Hosts is not an attribute of Custom::TiDBCloudPrivateEndpoint; did you mean Host?"),
     "a misspelled attribute in !Sub": (changed({"Address": {"Value": {"Fn::Sub": "${TiDB.Endpoint}"}}}), "E9101",
                                        "did you mean EndpointId?"),
+    "a valid check": (CHECKED, None, ""),
+    "a check without a host": (checked(Host=None), "E9102", "'Host' is a required property"),
+    "a check of an address": (checked(Host="10.0.1.25"), "E9102", "does not match"),
+    "a check that may take too long": (checked(TimeoutSeconds=900), "E9102", "900"),
+    "an invalid OnFailure": (checked(OnFailure="Ignore"), "E9102", "'Ignore' is not one of ['Fail', 'Warn']"),
+    "a misspelled property of a check": (checked(Hots="x"), "E9102", "'Hots'"),
+    "a misspelled attribute of a check": (checked("Reports"), "E9103",
+                                          "Reports is not an attribute of Custom::TiDBCloudConnectionCheck; did you mean Report?"),
     "a property that is not an attribute": (changed({"Host": {"Value": {"Fn::GetAtt": ["TiDB", "Tags"]}}}), "E9101", "Tags"),
 }
 

@@ -13,6 +13,11 @@ It also adds what ministack lacks: the Delete request that follows a failed Crea
 for JSON logs, and recognizable credentials, so that a test can search for them in the logs. Network resources in templates
 are created in the simulated EC2; see network.py.
 
+ministack also invokes the function of a custom resource only synchronously, and knows no destination on success. Here, as
+on AWS, the record of such an invocation goes to the destinations of the function's EventInvokeConfig, and the event must
+have its response when the destination has ended. A function
+that has destinations must not respond itself, because in a VPC it usually cannot.
+
 Control requests, in JSON: GET /_strict/report; POST /_strict/issue with an event returns a response URL that no function
 receives.
 
@@ -119,6 +124,14 @@ class Ledger:
         if not answered:
             self._deliver(token, {"Status": "FAILED", "Reason": "the function ended without a response"})
 
+    def is_answered(self, token):
+        with self._lock:
+            return self._entries[self._targets[token]]["answer"] is not None
+
+    def violation(self, token, what):
+        with self._lock:
+            self._violate(self._entries[self._targets[token]], what)
+
     def put(self, method, target, content_type, body):
         """Handles a request to a response URL. Returns the HTTP status and body."""
         with self._lock:
@@ -173,6 +186,36 @@ def lambda_environment(config):
     }
 
 
+def destination(function, result):
+    """The ARN to which Lambda sends the record of an asynchronous invocation that ended with `result`, or None."""
+    config = function.get("event_invoke_config") or (function.get("event_invoke_configs") or {}).get("$LATEST") or {}
+    kind = "OnFailure" if result.get("error") else "OnSuccess"
+    return ((config.get("DestinationConfig") or {}).get(kind) or {}).get("Destination")
+
+
+def invocation_record(function, event, result):
+    """The record, in the form of the Lambda developer guide ("Capturing records of Lambda asynchronous invocations")."""
+    failed = bool(result.get("error"))
+    config = function.get("config") or function
+    body = result.get("body")
+    if isinstance(body, (bytes, str)):
+        body = json.loads(body)
+    return {
+        "version": "1.0",
+        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+        "requestContext": {
+            "requestId": secrets.token_hex(16),
+            "functionArn": config["FunctionArn"] + ":$LATEST",
+            "condition": "RetriesExhausted" if failed else "Success",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST",
+                            **({"functionError": "Unhandled"} if failed else {})},
+        "responsePayload": body,
+    }
+
+
 def watch(base_url):
     """Inserts a ledger between ministack's CloudFormation and its Lambda."""
     from ministack.services import lambda_svc
@@ -213,6 +256,16 @@ def watch(base_url):
         result = None
         try:
             result = execute(function, event)
+            carrier = destination(function, result)
+            if carrier is None:
+                return result
+            if ledger.is_answered(token):
+                ledger.violation(token, "a function that has a destination for its result has responded itself")
+            target, _, _ = lambda_svc._get_func_record_for_ref(carrier)
+            if target is None:
+                result = {"error": True, "body": f"the destination {carrier} does not exist"}
+            else:
+                result = execute(target, invocation_record(function, event, result))
             return result
         finally:
             ledger.ended(token, result)

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
 use tidb_private_endpoint::answer::attributes::Attributes;
+use tidb_private_endpoint::answer::check::CheckAttributes;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handled, Handler};
@@ -31,6 +32,9 @@ pub(crate) const SUBNET_AZ2: &str = "subnet-0a1d11111111111d1";
 /// A second VPC.
 pub(crate) const VPC_2: &str = "vpc-0d44444444444444d";
 pub(crate) const GROUP_2: &str = "sg-0d4db44444444444d";
+
+/// The function whose invocation records the provider accepts.
+pub(crate) const CHECK_FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint-check";
 
 /// The response URL in every event; the parts after the name must never be seen again.
 pub(crate) const RESPONSE_URL: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/\
@@ -100,6 +104,7 @@ impl Cloud {
             name: "tidb-private-endpoint".to_owned(),
             log_stream: "2026/11/23/[$LATEST]0123456789abcdef".to_owned(),
             log_level: "WARN".to_owned(),
+            check_function_arn: CHECK_FUNCTION.to_owned(),
         };
         let handler = Handler { ec2: Ec2::new(&config), home, function };
         Self { sim, handler, requests: Arc::default() }
@@ -123,7 +128,9 @@ impl Cloud {
                 assert!(until > self.sim.now(), "there is time left to deliver the response");
                 Answered::check(event, &answer.body(&to))
             }
-            other @ (Handled::Expired | Handled::NoReplyTo(_)) => panic!("no response, but {other:?}"),
+            other @ (Handled::Expired | Handled::Unasked | Handled::NoReplyTo(_)) => {
+                panic!("no response, but {other:?}")
+            }
         }
     }
 
@@ -300,11 +307,16 @@ impl Answered {
         match (event["RequestType"].as_str(), &reason) {
             (Some("Create" | "Update"), None) => {
                 let names: Vec<&str> = data.keys().map(String::as_str).collect();
-                let full = serde_json::to_value(Attributes::default()).unwrap();
+                let is_check = event["ResourceType"] == "Custom::TiDBCloudConnectionCheck";
+                let full = if is_check {
+                    serde_json::to_value(CheckAttributes::default()).unwrap()
+                } else {
+                    serde_json::to_value(Attributes::default()).unwrap()
+                };
                 let mut promised: Vec<&str> = full.as_object().unwrap().keys().map(String::as_str).collect();
                 promised.sort_unstable();
                 assert_eq!(names, promised, "every success returns all attributes");
-                assert_eq!(data["EndpointId"], physical_id);
+                assert!(is_check || data["EndpointId"] == physical_id);
             }
             _ if event.get("PhysicalResourceId").is_none() => {}
             _ => assert_eq!(answer["PhysicalResourceId"], event["PhysicalResourceId"], "the physical ID is kept"),

@@ -37,7 +37,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// A change of an event.
 #[derive(Debug, Clone)]
-enum Mutation {
+pub(crate) enum Mutation {
     Drop(usize),
     Replace(usize, Value),
     Nest(usize),
@@ -46,7 +46,7 @@ enum Mutation {
     Inside(Box<Mutation>),
 }
 
-fn mutation() -> impl Strategy<Value = Mutation> {
+pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
     let plain = prop_oneof![
         any::<usize>().prop_map(Mutation::Drop),
         (any::<usize>(), any_json()).prop_map(|(at, value)| Mutation::Replace(at, value)),
@@ -56,7 +56,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     plain.prop_recursive(1, 2, 1, |inner| inner.prop_map(|inside| Mutation::Inside(Box::new(inside))))
 }
 
-fn mutate(event: &mut Value, mutation: &Mutation) {
+pub(crate) fn mutate(event: &mut Value, mutation: &Mutation) {
     let Value::Object(map) = event else { return };
     let nth = |at: &usize| map.keys().nth(at % map.len().max(1)).cloned().unwrap_or_default();
     match mutation {

@@ -8,6 +8,7 @@
 //! condition keys for Amazon EC2"); `ec2_sim` has it in `actions/permissions.rs`.
 
 mod attacks;
+mod check_role;
 mod stories;
 mod template;
 

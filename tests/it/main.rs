@@ -12,6 +12,7 @@
 
 mod answer;
 mod callback;
+mod check;
 mod cloud;
 mod deployment;
 mod envelope;

@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use tidb_private_endpoint::answer::attributes::Attributes;
+use tidb_private_endpoint::handler::Handled;
 use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::request::event::Event;
 use tidb_private_endpoint::request::property::PROPERTIES;
+use tidb_private_endpoint::request::record::InvocationRecord;
 use tidb_private_endpoint::request::{Deleted, Request, Verb};
 
 fn sample(name: &str) -> Value {
@@ -75,6 +77,11 @@ fn the_documentation_has_every_metric_and_every_outcome() {
     let mut outcomes = words(&file("src/decision/outcome.rs"), "impl Outcome {");
     outcomes.extend(words(&file("src/answer/failure.rs"), "impl Failure {"));
     outcomes.extend(["expired", "undelivered"].map(str::to_owned));
+    let checks = ["reachable", "warned", "unreachable", "unchecked"];
+    outcomes.extend(checks.map(str::to_owned));
+    for outcome in checks {
+        assert!(file("src/answer/check.rs").contains(&format!("\"{outcome}\"")), "{outcome}");
+    }
     assert_eq!(documented, outcomes.iter().map(String::as_str).collect());
     for outcome in ["expired", "undelivered", "unreadable"] {
         assert!(file("src/handler.rs").contains(&format!("failed(\"{outcome}\")")), "{outcome}");
@@ -198,8 +205,9 @@ fn the_sample_events_match_their_names() {
         panic!("invented")
     };
     assert_eq!(request("create-bad-properties").unwrap_err().0.len(), 6);
+    assert!(InvocationRecord::read(&sample("check-record")).unwrap().is_of(CHECK_FUNCTION));
     let count = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("events")).unwrap().count();
-    assert_eq!(count, 6, "a new sample event needs a line in this test");
+    assert_eq!(count, 7, "a new sample event needs a line in this test");
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +224,11 @@ async fn the_sample_events_run() {
     assert_ne!(replaced.physical_id, updated.physical_id);
     cloud.deliver(&named("delete", &updated.physical_id)).await.succeeded();
     cloud.deliver(&sample("delete-invented-id")).await.succeeded();
+    let record = sample("check-record");
+    let handled = cloud.deliver_raw(&record, jiff::SignedDuration::from_secs(900)).await;
+    let Handled::Answer(to, answer, _) = handled else { panic!("{handled:?}") };
+    let checked = Answered::check(&record["requestPayload"], &answer.body(&to)).succeeded();
+    assert_eq!(checked.data["Reachable"], "true");
     let reason = cloud.deliver(&sample("create-bad-properties")).await.failed();
     assert!(reason.contains("6 errors"), "{reason}");
     assert_eq!(cloud.sim.endpoints(), []);

@@ -20,7 +20,7 @@ fn pattern(pattern: Pattern) -> String {
 }
 
 /// The schema of one property, without its description.
-fn shape(shape: Shape) -> Value {
+pub(crate) fn shape(shape: Shape) -> Value {
     match shape {
         Shape::String(form) => json!({ "type": "string", "pattern": pattern(form) }),
         Shape::Text => json!({ "type": "string" }),
@@ -34,7 +34,7 @@ fn shape(shape: Shape) -> Value {
     }
 }
 
-fn described(mut schema: Value, description: &str) -> Value {
+pub(crate) fn described(mut schema: Value, description: &str) -> Value {
     schema["description"] = json!(description.replace('`', ""));
     schema
 }

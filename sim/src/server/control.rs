@@ -9,17 +9,25 @@
 //! | `POST foreign-endpoint` | an endpoint as in a world file | `{"id": …}` |
 //! | `POST delete-endpoint` | `{"id": …}` | `{}` |
 //! | `POST fault` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
+//! | `GET authority` | | `{"pem": …}`, the certificate of the authority of all gateways |
+//! | `POST gateway` | `{"host": …, "fault": "none"}` | `{"port": …}` of a new gateway on the loopback interface |
 //!
 //! A fault applies to the next calls of an action. Its verdict is `"reset"`, `"hang"`, `{"lose_answer": "reset"}` (or
 //! `"server_error"` or `"silence"`), `{"fail": {"status": …, "code": …, "message": …}}`, or `{"fail_items": {"code": …,
-//! "message": …}}`.
+//! "message": …}}`. A gateway's fault is one of [`ec2_sim::gateway::Fault`], in `snake_case`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
 
+use ec2_sim::gateway::{self, Authority, Gateway};
 use ec2_sim::{Call, Ec2, EndpointSpec, Verdict};
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +44,18 @@ struct Fault {
     verdict: Verdict,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewaySpec {
+    host: String,
+    #[serde(default = "well")]
+    fault: gateway::Fault,
+}
+
+fn well() -> gateway::Fault {
+    gateway::Fault::None
+}
+
 fn once() -> usize {
     1
 }
@@ -43,6 +63,7 @@ fn once() -> usize {
 pub(super) struct Control {
     ec2: Ec2,
     faults: Arc<Mutex<Vec<Fault>>>,
+    authority: Authority,
 }
 
 impl Control {
@@ -50,7 +71,7 @@ impl Control {
         let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
         let hooked = faults.clone();
         ec2.on_call(move |call| verdict(&mut hooked.lock().unwrap_or_else(PoisonError::into_inner), call));
-        Self { ec2, faults }
+        Self { ec2, faults, authority: Authority::new("ec2-sim") }
     }
 
     pub(super) fn handle(&self, method: &Method, name: &str, body: &[u8]) -> (StatusCode, Value) {
@@ -59,6 +80,8 @@ impl Control {
             ("GET", "groups") => Ok(json!(self.ec2.groups())),
             ("GET", "log") => Ok(json!(self.ec2.log())),
             ("GET", "unrecognized-requests") => Ok(json!(self.ec2.unrecognized_requests())),
+            ("GET", "authority") => Ok(json!({ "pem": self.authority.pem() })),
+            ("POST", "gateway") => read(body).and_then(|spec| self.gateway(&spec)),
             ("POST", "foreign-endpoint") => read(body).and_then(|spec| self.create(spec)),
             ("POST", "delete-endpoint") => read(body).and_then(|named| self.delete(&named)),
             ("POST", "fault") => read(body).map(|fault| {
@@ -78,6 +101,18 @@ impl Control {
         Ok(json!({ "id": id }))
     }
 
+    /// On the same port of both address families, because `localhost` can resolve to both.
+    fn gateway(&self, GatewaySpec { host, fault }: &GatewaySpec) -> Result<Value, String> {
+        let gateway = Gateway::new(&self.authority, host, fault.clone());
+        let listen = |address: IpAddr, port| std::net::TcpListener::bind((address, port));
+        let first = listen(Ipv4Addr::LOCALHOST.into(), 0).map_err(|error| error.to_string())?;
+        let port = first.local_addr().map_err(|error| error.to_string())?.port();
+        for listener in [Ok(first), listen(Ipv6Addr::LOCALHOST.into(), port)].into_iter().flatten() {
+            accept(listener, gateway.clone()).map_err(|error| error.to_string())?;
+        }
+        Ok(json!({ "port": port }))
+    }
+
     fn delete(&self, Named { id }: &Named) -> Result<Value, String> {
         if !self.ec2.endpoints().iter().any(|endpoint| endpoint.id == *id) {
             return Err(format!("endpoint {id} does not exist"));
@@ -85,6 +120,19 @@ impl Control {
         self.ec2.delete_endpoint(id);
         Ok(json!({}))
     }
+}
+
+/// Accepts connections for a gateway until the process ends.
+fn accept(listener: std::net::TcpListener, gateway: Gateway) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let gateway = gateway.clone();
+            tokio::spawn(async move { gateway.serve(stream).await });
+        }
+    });
+    Ok(())
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {

@@ -59,7 +59,7 @@ fn substitute(text: &str) -> String {
 
 /// Reads YAML. A short-form function becomes an object with one field, `{"!Sub": "…"}`. Scalars are strings, except for
 /// `true` and `false` without quotes.
-fn read(yaml: &str) -> Value {
+pub(super) fn read(yaml: &str) -> Value {
     let events =
         Parser::new_from_str(yaml).map(|event| event.unwrap_or_else(|error| panic!("template.yaml: {error}")).0);
     let mut events =

@@ -1,0 +1,139 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { Duration } = require('aws-cdk-lib');
+const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
+const {
+  App, ConnectionCheck, ConnectionCheckProvider, OnFailure, Stack, Template, ec2, endpointWith, lambda, path, PLACEHOLDER,
+} = require('./world');
+
+const TYPE = 'Custom::TiDBCloudConnectionCheck';
+
+const groupIn = (stack) => ec2.SecurityGroup.fromSecurityGroupId(stack, 'Clients', 'sg-0123456789abcdef0');
+
+/** A stack whose endpoint is checked. */
+function checked(props = {}) {
+  const { stack, endpoint } = endpointWith();
+  const check = endpoint.checkFrom({ subnets: { subnetGroupName: 'Apps' }, securityGroups: [groupIn(stack)], ...props });
+  const template = Template.fromStack(stack);
+  const byHandler = (handler) => {
+    const found = Object.entries(template.findResources('AWS::Lambda::Function'))
+      .filter(([id, one]) => id.includes('Check') && one.Properties.Handler === handler);
+    assert.equal(found.length, 1, handler);
+    return { id: found[0][0], ...found[0][1] };
+  };
+  return { stack, check, template, checking: byHandler('check'), answering: byHandler('bootstrap') };
+}
+
+function only(template, type, matches = () => true) {
+  const found = Object.entries(template.findResources(type)).filter(([id, one]) => matches(id, one));
+  assert.equal(found.length, 1, type);
+  return { id: found[0][0], ...found[0][1] };
+}
+
+/** template.yaml as parsed by the CDK, independently of the parser that the build uses. */
+function theirs() {
+  const stack = new Stack(new App(), 'template');
+  new CfnInclude(stack, 'Template', { templateFile: path.join(__dirname, '..', '..', 'template.yaml') });
+  return Template.fromStack(stack).toJSON().Resources;
+}
+
+const arn = (id) => ({ 'Fn::GetAtt': [id, 'Arn'] });
+
+/** Documents that differ in order only become equal. */
+const sorted = (value) => JSON.stringify(value, (_, item) => (Array.isArray(item) ? [...item].sort() : item));
+
+test('the resource checks the endpoint', () => {
+  const { template, checking, check } = checked({
+    timeout: Duration.minutes(5), onFailure: OnFailure.WARN, trigger: '2',
+  });
+  const endpoint = only(template, 'Custom::TiDBCloudPrivateEndpoint').id;
+  assert.deepEqual(only(template, TYPE).Properties, {
+    ServiceToken: arn(checking.id),
+    ServiceTimeout: '960',
+    Host: { 'Fn::GetAtt': [endpoint, 'Host'] },
+    Port: { 'Fn::GetAtt': [endpoint, 'Port'] },
+    TimeoutSeconds: 300,
+    OnFailure: 'Warn',
+    Trigger: '2',
+  });
+  assert.ok(check.report.includes('Token'));
+});
+
+test('the check function is in the subnets, with the security groups, and has the settings in template.yaml', () => {
+  const { checking, answering } = checked();
+  assert.deepEqual(checking.Properties.VpcConfig, {
+    SecurityGroupIds: ['sg-0123456789abcdef0'], SubnetIds: ['subnet-a1', 'subnet-b1'],
+  });
+  const { CheckFunction, Function: provider } = theirs();
+  for (const name of ['Description', 'Runtime', 'Handler', 'Timeout', 'MemorySize']) {
+    assert.deepEqual(checking.Properties[name], CheckFunction.Properties[name], name);
+  }
+  assert.ok(!('VpcConfig' in answering.Properties), 'the function that answers is outside of the VPC');
+  assert.equal(answering.Properties.Handler, provider.Properties.Handler);
+  assert.deepEqual(answering.Properties.Environment.Variables, { CHECK_FUNCTION_ARN: arn(checking.id) });
+});
+
+test('every end of the check reaches the function that answers', () => {
+  const { template, checking, answering } = checked();
+  const { Properties, DependsOn } = only(template, 'AWS::Lambda::EventInvokeConfig', (id) => id.includes('Check'));
+  const config = theirs().CheckInvokeConfig.Properties;
+  const destination = { Destination: arn(answering.id) };
+  assert.deepEqual(Properties, {
+    FunctionName: { Ref: checking.id },
+    Qualifier: config.Qualifier,
+    MaximumRetryAttempts: config.MaximumRetryAttempts,
+    MaximumEventAgeInSeconds: config.MaximumEventAgeInSeconds,
+    DestinationConfig: { OnSuccess: destination, OnFailure: destination },
+  });
+  const policy = only(template, 'AWS::IAM::Policy', (id) => id.includes('Check')).id;
+  assert.deepEqual(DependsOn, [policy]);
+  const invokeConfig = only(template, 'AWS::Lambda::EventInvokeConfig', (id) => id.includes('Check')).id;
+  assert.ok(only(template, TYPE).DependsOn.includes(invokeConfig), 'the check waits for its way back');
+});
+
+test('the roles have the permissions in template.yaml, and the function that answers has none but its log', () => {
+  const { template, checking, answering } = checked();
+  const { CheckRole, CheckRolePolicy } = theirs();
+  const role = template.findResources('AWS::IAM::Role')[checking.Properties.Role['Fn::GetAtt'][0]].Properties;
+  const statements = (policies) => policies.map((one) => one.PolicyDocument.Statement[0]);
+  const plain = (one) => ({ Effect: one.Effect, Action: one.Action, ...one.Resource === '*' ? { Resource: '*' } : {} });
+  assert.equal(sorted(statements(role.Policies).map(plain)), sorted(statements(CheckRole.Properties.Policies).map(plain)));
+  assert.ok(!('ManagedPolicyArns' in role));
+  const ours = only(template, 'AWS::IAM::Policy', (id) => id.includes('Check')).Properties;
+  assert.deepEqual(ours.Roles, [{ Ref: checking.Properties.Role['Fn::GetAtt'][0] }]);
+  const [invoke, deny] = ours.PolicyDocument.Statement;
+  assert.deepEqual([invoke.Action, invoke.Resource], ['lambda:InvokeFunction', arn(answering.id)]);
+  const [, theirDeny] = CheckRolePolicy.Properties.PolicyDocument.Statement;
+  assert.equal(sorted(deny.Action), sorted(theirDeny.Action));
+  assert.deepEqual(deny.Condition, { ArnEquals: { 'lambda:SourceFunctionArn': arn(checking.id) } });
+  const other = template.findResources('AWS::IAM::Role')[answering.Properties.Role['Fn::GetAtt'][0]].Properties;
+  assert.deepEqual(other.Policies.map((one) => one.PolicyName), ['Logs']);
+  assert.ok(!('ManagedPolicyArns' in other));
+});
+
+test('checks can share a provider', () => {
+  const { stack, vpc, endpoint } = endpointWith();
+  const provider = new ConnectionCheckProvider(stack, 'Provider', {
+    vpc, securityGroups: [groupIn(stack)], ipv6: true, code: lambda.Code.fromAsset(PLACEHOLDER), logRetention: 7,
+    architecture: lambda.Architecture.ARM_64,
+  });
+  for (const id of ['A', 'B']) {
+    new ConnectionCheck(stack, id, { provider, host: endpoint.host, endpointAddresses: ['10.0.1.25'] });
+  }
+  const template = Template.fromStack(stack);
+  template.resourceCountIs(TYPE, 2);
+  template.hasResourceProperties(TYPE, { EndpointAddresses: ['10.0.1.25'] });
+  template.hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { Ipv6AllowedForDualStack: true } });
+  template.resourcePropertiesCountIs('AWS::Lambda::Function', { Architectures: ['arm64'] }, 2);
+});
+
+test('errors are reported at synthesis', () => {
+  const { stack, endpoint } = endpointWith();
+  assert.throws(() => endpoint.checkFrom({ securityGroups: [] }), /securityGroups is empty/);
+  const other = endpointWith();
+  assert.throws(() => other.endpoint.checkFrom({ securityGroups: [groupIn(other.stack)], timeout: Duration.minutes(15) }),
+    /timeout is 900 seconds. Specify 1 to 840 seconds/);
+  assert.ok(stack);
+});
