@@ -76,7 +76,9 @@ impl Journal {
             }
             record.joined |=
                 record.referenced.is_some() && record.announcements_shown(observed.at, &endpoint.tags).0.is_empty();
-            if endpoint.is_owned() && record.referenced.is_some() {
+            // A delivery that crashed may have removed the reference.
+            let is_current = request.current() == Some(&endpoint.id);
+            if endpoint.is_owned() && (record.referenced.is_some() || is_current) {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }
@@ -122,7 +124,9 @@ impl Journal {
                 self.endpoint_mut(id).withdraw(keys, now);
             }
             Action::ModifyEndpoint(..) | Action::Revoke(..) => self.change_attempted = Some(now),
-            Action::Tag(_, TagAction::Join(_) | TagAction::UserTags(_))
+            // Only a look after this shows whether the new request is safe.
+            Action::Tag(id, TagAction::Join(_)) => self.endpoint_mut(id).joined = false,
+            Action::Tag(_, TagAction::UserTags(_))
             | Action::RemoveMark(_)
             | Action::CreateGroup(_)
             | Action::Authorize(..)
@@ -162,7 +166,6 @@ impl Journal {
                     TagAction::Join(_) => {
                         record.referenced.get_or_insert(now);
                         record.requested = Some(now);
-                        record.joined = false;
                     }
                     TagAction::Release(release) => {
                         record.released = Some(now);

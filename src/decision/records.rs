@@ -37,7 +37,7 @@ pub struct EndpointRecord {
     pub joined: bool,
     /// The IAM action whose denial keeps the reference from being written, on a foreign endpoint.
     pub reference_denied: Option<String>,
-    /// VPC and service, if the provider owns it and it was seen with the reference.
+    /// VPC and service, if the provider owns it and it is the resource's, or was.
     pub place: Option<(VpcId, ServiceName)>,
     /// When this event last tried to remove the reference, whatever EC2 answered.
     pub release_attempted: Option<Timestamp>,

@@ -153,6 +153,12 @@ fn every_schedule_of_holders_with_different_requests() {
 }
 
 #[test]
+fn every_schedule_of_two_holders_that_exchange_their_requests_and_a_failure() {
+    let all = scenarios::all().into_iter().filter(|scenario| scenario.name.starts_with("each of two changes"));
+    explore_completely(all.map(coarse));
+}
+
+#[test]
 fn some_schedules_of_every_scenario() {
     for scenario in scenarios::all() {
         if let Err(violation) = explore_all(&scenario, |coverage| coverage.states >= 3_000) {
