@@ -101,7 +101,7 @@ impl Journal {
                 if let Some(id) = denied.filter(|id| !self.endpoint(id).owned) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
                 }
-                self.narrowing_refused |= narrowing_refused(request, error.kind, action, self.started, now);
+                self.narrowing_refused |= narrowing_refused(request, error.kind, action, self, now);
                 self.record_error(request, action, error.kind, now);
             }
         }
@@ -125,7 +125,11 @@ impl Journal {
             }
             Action::ModifyEndpoint(..) | Action::Revoke(..) => self.change_attempted = Some(now),
             // Only a look after this shows whether the new request is safe.
-            Action::Tag(id, TagAction::Join(_)) => self.endpoint_mut(id).joined = false,
+            Action::Tag(id, TagAction::Join(_)) => {
+                let record = self.endpoint_mut(id);
+                record.joined = false;
+                record.request_attempted = Some(now);
+            }
             Action::Tag(_, TagAction::UserTags(_))
             | Action::RemoveMark(_)
             | Action::CreateGroup(_)

@@ -30,6 +30,8 @@ pub struct EndpointRecord {
     pub referenced: Option<Timestamp>,
     /// When this event wrote the reference, with its request.
     pub requested: Option<Timestamp>,
+    /// When it last tried to, whatever EC2 answered.
+    pub request_attempted: Option<Timestamp>,
     /// The value of the resource's reference before this event wrote it.
     pub reference_before: Option<String>,
     /// Whether a look after the reference was written has shown no announcement of another. Whoever announces later sees

@@ -42,8 +42,20 @@ impl Remove<'_> {
         if !is_left && !self.nothing_created() {
             let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
             clean_up(named.chain(journal.group_places()), None, self.view)?;
+            self.remove_rules_for_siblings(released)?;
         }
         Ok(Next::Done(outcome))
+    }
+
+    /// The security group stays if another endpoint of the service uses it, but not with the rules that this resource has
+    /// brought.
+    fn remove_rules_for_siblings(&self, released: Option<&Endpoint>) -> Unless<()> {
+        let Some(endpoint) = released.filter(|endpoint| endpoint.is_owned() && self.view.journal.has_groups_in_use())
+        else {
+            return Ok(());
+        };
+        let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
+        leave.rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
     }
 
     /// Whether this resource was the last one on an endpoint to use the security group that the provider manages. A delivery

@@ -11,8 +11,9 @@ use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
 /// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
-/// with four calls each time. The rest is for what comes before and after.
-const CALLS_MAX: usize = 200;
+/// with four calls each time, and 20 times more while it takes something away itself. The rest is for what comes before and
+/// after.
+const CALLS_MAX: usize = 300;
 /// After how many seconds Lambda delivers the event of a killed function again.
 const REDELIVERY: u64 = 60;
 

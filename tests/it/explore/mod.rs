@@ -27,8 +27,8 @@
 //! `leftovers`), the retry policy (`Retries`, `after_refusal`), and the reading of properties. `transition.rs` calls
 //! them in the order of the loop in `src/reconcile.rs`.
 //!
-//! **What is not modeled**: the loop itself, the SDK, and HTTP; facts, which are all known from the start; the
-//! provider's security group, because every spec has its own; jitter, the reuse of looks, and the end of an event at
+//! **What is not modeled**: the loop itself, the SDK, and HTTP; the facts that do not change, which are all known
+//! from the start; rules of the VPC, because every spec that uses the provider's security group names a block; jitter, the reuse of looks, and the end of an event at
 //! its deadline; rate limits; errors of EC2 other than a taken name, a missing endpoint, and transient ones; more than
 //! one VPC. The stories on the wire and `faults.rs` and `histories.rs` cover most of these.
 //!
