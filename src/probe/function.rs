@@ -38,7 +38,7 @@ pub struct CheckFunction<N> {
 }
 
 impl<N: Network> CheckFunction<N> {
-    /// Checks what an event of CloudFormation, or a question of its own, asks for. `None` if nothing is to be checked: the
+    /// Checks what an event of CloudFormation, the schedule, or a person asks for. `None` if nothing is to be checked: the
     /// resource is deleted, or its properties have faults, which the provider answers.
     ///
     /// # Errors
@@ -49,8 +49,11 @@ impl<N: Network> CheckFunction<N> {
             let spec =
                 CheckSpec::read(properties).map_err(|faults| NotUnderstood(format!(": {}", join(faults, " "))))?;
             let report = self.check(&spec, &clock, deadline).await;
-            let line = check_line(&report, &spec.target, clock.now(), &self.name, &self.log_level);
-            info!(target: METRICS, "{line}");
+            // The metrics are those of the scheduled check; what people ask for in between would distort them.
+            if raw.get("Scheduled") == Some(&Value::Bool(true)) {
+                let line = check_line(&report, &spec.target, clock.now(), &self.name, &self.log_level);
+                info!(target: METRICS, "{line}");
+            }
             return Ok(Some(report));
         }
         let event = Event::read(raw).map_err(|unreadable| NotUnderstood(format!(" ({})", unreadable.fault)))?;

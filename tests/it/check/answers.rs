@@ -325,7 +325,10 @@ async fn a_check_without_a_stack_returns_its_report_and_writes_metrics() {
         let deadline = now + SignedDuration::from_secs(60);
         function(&net).serve(&raw, Clock::starting_at(now), deadline).await
     };
-    let good = json!({ "Check": { "Host": HOST } });
+    let asked = json!({ "Check": { "Host": HOST } });
+    assert!(ask(asked, Net::new(&[(A, Fault::None)])).await.unwrap().unwrap().reachable);
+    assert!(!lines.text().contains("_aws"), "a check that a person asks for is in no metric");
+    let good = json!({ "Scheduled": true, "Check": { "Host": HOST } });
     let report = ask(good.clone(), Net::new(&[(A, Fault::None)])).await.unwrap().unwrap();
     assert!(report.reachable);
     let report = ask(good, Net::new(&[]).with(A, Place::Fails(ErrorKind::ConnectionRefused))).await.unwrap().unwrap();
