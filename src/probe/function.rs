@@ -10,10 +10,10 @@ use crate::model::ids::join;
 use crate::request::check::CheckSpec;
 use crate::request::event::{Event, RequestType};
 use crate::runtime::clock::Clock;
-use crate::runtime::log::METRICS;
+use crate::runtime::log::{METRICS, span};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tracing::info;
+use tracing::{Instrument as _, info};
 
 /// What is left of the time for the last attempt, and for the way back.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
@@ -61,7 +61,8 @@ impl<N: Network> CheckFunction<N> {
             (RequestType::Delete, _) | (_, Err(_)) => return Ok(None),
             (RequestType::Create | RequestType::Update { .. }, Ok(spec)) => spec,
         };
-        Ok(Some(self.check(&spec, &clock, deadline.min(event.ends_at(arrived))).await))
+        let check = self.check(&spec, &clock, deadline.min(event.ends_at(arrived)));
+        Ok(Some(check.instrument(span(&event.reply_to, raw)).await))
     }
 
     async fn check(&self, spec: &CheckSpec, clock: &Clock, end: Timestamp) -> Report {
