@@ -21,10 +21,12 @@
 //! | [`request`] | what an event asks for: envelope, properties, specification | `model` |
 //! | [`decision`] | the one next step: pure, and model checked | `model`, `request` |
 //! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision` |
-//! | [`ec2`] | the only door to EC2; nothing else knows the SDK | `model` |
+//! | [`ec2`] | the only door to EC2; nothing else knows its SDK | `model` |
+//! | [`tidb_cloud`] | the only door to TiDB Cloud's API | `model` |
+//! | [`secrets`] | the only door to Secrets Manager, where the key for that API is | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
 //!
-//! [`reconcile`] uses all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together. `model`,
+//! [`reconcile`] and [`resolve`] use all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together. `model`,
 //! `request`, `decision` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
 //! this table.
 //!
@@ -52,4 +54,10 @@ pub mod reconcile;
 #[doc(hidden)]
 pub mod request;
 #[doc(hidden)]
+pub mod resolve;
+#[doc(hidden)]
 pub mod runtime;
+#[doc(hidden)]
+pub mod secrets;
+#[doc(hidden)]
+pub mod tidb_cloud;

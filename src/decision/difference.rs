@@ -66,6 +66,9 @@ fn subnets(
         let (zones, kind) = (join(&placement.unfit, ", "), placement.address_type);
         warnings.push(Warning::ZonesUnfit { zones, kind });
     }
+    if !placement.of_cluster.is_empty() {
+        warnings.push(Warning::ZonesOfCluster { zones: join(&placement.of_cluster, ", ") });
+    }
     let zone = |subnet: &SubnetId| facts.zone_of(subnet);
     let missing: Vec<&SubnetId> = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id)).collect();
     let covers = |wanted: &SubnetId| endpoint.subnet_ids.iter().find(|has| zone(has) == zone(wanted));

@@ -52,6 +52,10 @@ impl Provision<'_> {
     /// The first phase: join the endpoint, and wait for those that have announced to delete it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
         if !self.request.claims(&endpoint.id, &endpoint.tags) && self.needs_reference(endpoint) {
+            // The Create may have been deleted while it asked for the service of its cluster.
+            if self.spec.cluster.is_some() && self.has_waited() {
+                self.keep_mark()?;
+            }
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;

@@ -17,6 +17,7 @@
 pub mod action;
 mod checks;
 mod choose;
+pub mod cluster;
 mod create;
 mod denial;
 pub mod difference;

@@ -1,6 +1,7 @@
 //! The decision for a resource that no longer wants an endpoint.
 
 use super::action::Action;
+use super::facts::GroupPlace;
 use super::managed_group::clean_up;
 use super::mark::{AFTER_MARK, FIRST_WRITE};
 use super::outcome::Outcome;
@@ -8,17 +9,18 @@ use super::poll::{LAG_POLL, POLL};
 use super::release::{Release, release};
 use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::ids::{EndpointId, ServiceName, VpcId};
+use crate::model::ids::{EndpointId, ServiceName};
 use crate::model::protocol::{READ_LAG, READ_LAG_AND_A_BIT};
 use crate::model::security_group::{SecurityGroup, managed_group_name, mark_name};
 use crate::model::tags::{Claim, is_held};
+use crate::request::spec::Place;
 use crate::request::{Deleted, Request};
 
 pub(super) struct Remove<'a> {
     pub(super) request: &'a Request,
     pub(super) of: &'a Deleted,
     /// VPC and service of the properties, if they can be read.
-    pub(super) place: Option<&'a (VpcId, ServiceName)>,
+    pub(super) place: Option<&'a Place>,
     pub(super) view: View<'a>,
 }
 
@@ -36,10 +38,19 @@ impl Remove<'_> {
             (None, None) => Outcome::Absent,
         };
         if !matches!(outcome, Outcome::Released(_)) && !self.nothing_created() {
-            let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
-            clean_up(named.chain(journal.group_places()), None, self.view)?;
+            clean_up(self.group_places()?.into_iter().chain(journal.group_places()), None, self.view)?;
         }
         Ok(Next::Done(outcome))
+    }
+
+    /// Where a security group may be left over. If the properties name a cluster, and not the service that a security group
+    /// has in its name, it is one that was created for this resource.
+    fn group_places(&self) -> Unless<Vec<GroupPlace>> {
+        match self.place {
+            None => Ok(Vec::new()),
+            Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
+            Some(Place { service: None, .. }) => Ok(self.view.facts.own_groups()?.collect()),
+        }
     }
 
     fn nothing_created(&self) -> bool {
@@ -147,7 +158,8 @@ impl Remove<'_> {
     /// resource, and nothing on it tells. So this Delete takes care of every endpoint that no resource holds where this
     /// resource had its endpoint.
     fn is_left_over(&self, endpoint: &Endpoint) -> bool {
-        let here = self.place.is_some_and(|(vpc, service)| endpoint.is_in(Some(vpc)) && endpoint.offers(service));
+        let offers = |service: &Option<ServiceName>| service.as_ref().is_none_or(|name| endpoint.offers(name));
+        let here = self.place.is_some_and(|place| endpoint.is_in(Some(&place.vpc)) && offers(&place.service));
         here && !self.nothing_created() && endpoint.is_owned() && !is_held(&endpoint.tags)
     }
 }

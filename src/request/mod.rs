@@ -5,11 +5,12 @@ pub mod property;
 pub mod reader;
 pub mod spec;
 
-use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
+use crate::model::cluster::{ClusterRef, Served};
+use crate::model::ids::{EndpointId, hex_digest, join};
 use crate::model::tags::{Claim, Holder, Mark, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
-use spec::{EndpointSpec, Named, read_place, read_tag_keys};
+use spec::{EndpointSpec, Named, Place, read_tag_keys};
 
 /// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
 /// sends for it releases what this Create has marked.
@@ -39,7 +40,7 @@ pub enum Verb {
         of: Deleted,
         /// VPC and service of the properties, if they can be read: where a security group may be left over when no
         /// endpoint is.
-        place: Option<(VpcId, ServiceName)>,
+        place: Option<Place>,
     },
 }
 
@@ -112,12 +113,15 @@ impl Request {
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
                 let dropped_tags = read_tag_keys(old_properties).filter(|key| !spec.tags.contains_key(key)).collect();
-                let moved = read_place(old_properties) != read_place(&event.properties);
+                let moved = match (Place::read(old_properties), Place::read(&event.properties)) {
+                    (Some(before), Some(now)) => !before.may_be(&now),
+                    (before, now) => before.is_some() || now.is_some(),
+                };
                 Verb::Update { spec, current, moved, dropped_tags, named_before: Named::read(old_properties) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
-                place: read_place(&event.properties),
+                place: Place::read(&event.properties),
             },
         };
         Ok(Self { holder, verb, token_seed })
@@ -143,6 +147,21 @@ impl Request {
     /// a second endpoint for it. EC2's limit is 64 characters.
     pub fn client_token(&self, attempt: u32) -> String {
         hex_digest(&[&self.token_seed, &attempt.to_string()])
+    }
+
+    /// The cluster whose service has to be found out before anything else. A Delete does without.
+    pub fn cluster(&self) -> Option<&ClusterRef> {
+        self.spec()?.cluster.as_ref()
+    }
+
+    /// The request with the service of its cluster.
+    #[must_use]
+    pub fn with(&self, served: Served) -> Self {
+        let mut request = self.clone();
+        if let Verb::Create(spec) | Verb::Update { spec, .. } = &mut request.verb {
+            *spec = spec.clone().with(served);
+        }
+        request
     }
 
     /// `None` in a Delete.

@@ -13,6 +13,7 @@
 mod answer;
 mod callback;
 mod cloud;
+mod clusters;
 mod deployment;
 mod envelope;
 mod explore;
