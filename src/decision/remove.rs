@@ -63,7 +63,7 @@ impl Remove<'_> {
 
     /// Removes the marks of the Creates that this Delete follows, so that none of them creates anything from now on.
     fn remove_marks(&self) -> Unless<()> {
-        let View { facts, journal, .. } = self.view;
+        let View { observed, facts, journal } = self.view;
         let holder = &self.request.holder;
         let concerns = |group: &&SecurityGroup| match self.of {
             Deleted::RunningCreate => true,
@@ -73,8 +73,13 @@ impl Remove<'_> {
         if self.nothing_created() || matches!(self.of, Deleted::Endpoint(_)) {
             return Ok(());
         }
+        // EC2 may have answered that a mark does not exist because it did not know it yet. Then it goes on showing it.
+        let removed = |id| {
+            let records = journal.marks();
+            records.removed.contains(id) && records.last.is_some_and(|when| observed.may_predate(when))
+        };
         let mut marks = facts.marks()?.filter(concerns);
-        match marks.find(|group| !journal.marks().removed.contains(&group.id)) {
+        match marks.find(|group| !removed(&group.id)) {
             Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
             None => Ok(()),
         }

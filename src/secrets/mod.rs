@@ -10,6 +10,8 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
 /// The setting that replaces the URL of Secrets Manager.
 pub const URL_SETTING: &str = "AWS_ENDPOINT_URL_SECRETS_MANAGER";
@@ -34,8 +36,9 @@ impl Secrets {
     /// # Errors
     /// [`ClusterError`], which contains nothing of the secret.
     pub async fn api_key(&self, secret: &SecretId) -> Result<ApiKey, ClusterError> {
-        let answer = self.client()?.get_secret_value().secret_id(secret.as_str()).send().await;
-        let answer = answer.map_err(|error| self.failed(secret, &error))?;
+        let answer = self.client()?.get_secret_value().secret_id(secret.as_str()).send();
+        // The SDK can log whole answers, and this one is a secret.
+        let answer = answer.with_subscriber(NoSubscriber::default()).await.map_err(|error| self.failed(secret, &error))?;
         ApiKey::read(answer.secret_string().unwrap_or_default()).map_err(|fault| match fault {
             NoApiKey::NotJson => ClusterError::SecretNotJson { secret: secret.clone() },
             NoApiKey::Lacks(field) => ClusterError::SecretLacks { secret: secret.clone(), field },
