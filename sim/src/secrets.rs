@@ -53,6 +53,13 @@ impl Secrets {
         lock(&self.0.secrets).insert(name.to_owned(), secret);
     }
 
+    /// Whether the policy allows `kms:Decrypt` without Secrets Manager.
+    #[must_use]
+    pub fn can_decrypt_directly_with(&self, key: &str) -> bool {
+        let (action, resource, context) = ("kms:Decrypt".to_owned(), key.to_owned(), Context::default());
+        self.0.ec2.allows(&AuthorizationRequest { action, resource, context })
+    }
+
     /// An HTTP client for the AWS SDK, without sockets.
     #[must_use]
     pub fn http_client(&self) -> SharedHttpClient {

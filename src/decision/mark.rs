@@ -63,7 +63,7 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         let Verb::Create(_) = &self.request.verb else { return Ok(()) };
         let (creation, removed) = (journal.creation(), &journal.marks().removed);
-        if let Some(id) = creation.mark.as_ref().filter(|id| !removed.contains(*id)) {
+        if let Some(id) = creation.mark.as_ref().filter(|id| !removed.contains_key(*id)) {
             return Err(Action::RemoveMark(id.clone()).into());
         }
         let is_unknown = creation.mark_attempted.is_some() && creation.mark.is_none();
@@ -72,7 +72,7 @@ impl Provision<'_> {
             return Ok(());
         }
         let name = self.mark_name();
-        match facts.marks()?.find(|group| group.name == name && !removed.contains(&group.id)) {
+        match facts.marks()?.find(|group| group.name == name && !removed.contains_key(&group.id)) {
             Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
             None if removed.is_empty() && creation.mark_attempted.is_some_and(|when| observed.may_predate(when)) => {
                 Err(wait(Reason::Mark(name), LAG_POLL).into())

@@ -16,6 +16,9 @@ use crate::model::tags::{Claim, is_held};
 use crate::request::spec::Place;
 use crate::request::{Deleted, Request};
 
+/// How often EC2 is asked to delete a mark that it goes on showing.
+const REMOVALS_MAX: u32 = 3;
+
 pub(super) struct Remove<'a> {
     pub(super) request: &'a Request,
     pub(super) of: &'a Deleted,
@@ -75,8 +78,9 @@ impl Remove<'_> {
         }
         // EC2 may have answered that a mark does not exist because it did not know it yet. Then it goes on showing it.
         let removed = |id| {
-            let records = journal.marks();
-            records.removed.contains(id) && records.last.is_some_and(|when| observed.may_predate(when))
+            let (times, last) = (journal.marks().removed.get(id), journal.marks().last);
+            let is_settled = || last.is_none_or(|when| !observed.may_predate(when));
+            times.is_some_and(|times| *times >= REMOVALS_MAX || !is_settled())
         };
         let mut marks = facts.marks()?.filter(concerns);
         match marks.find(|group| !removed(&group.id)) {

@@ -22,7 +22,7 @@ pub enum ClusterError {
     SecretDenied { secret: SecretId, message: String },
     /// The role must not use the key that encrypts the secret.
     #[error(
-        "The provider's role is not allowed to perform kms:Decrypt with the KMS key that encrypts the secret {secret}. \
+        "The provider's role is not allowed to perform kms:Decrypt on the KMS key that encrypts the secret {secret}. \
          Specify the key's ARN in the parameter ApiKeyKmsKeyArn of the provider's stack, and check that the key is \
          enabled and that its key policy allows the account to use it through Secrets Manager. {message}"
     )]
