@@ -98,8 +98,11 @@ fn schema() -> Value {
         "properties": properties,
         "additionalProperties": false,
         "required": required,
-        "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }],
-        "oneOf": [{ "required": ["ServiceName"] }, { "required": ["ClusterId", "ApiKeySecret"] }],
+        // A template may have both `ServiceName` and `ClusterId` if one of them is an empty parameter.
+        "allOf": [
+            { "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }] },
+            { "anyOf": [{ "required": ["ServiceName"] }, { "required": ["ClusterId", "ApiKeySecret"] }] },
+        ],
         "createOnlyProperties": updated("replacement"),
         "conditionalCreateOnlyProperties": CONDITIONAL.map(updated).concat(),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
@@ -122,7 +125,7 @@ fn the_schema_is_up_to_date() {
 fn the_schema_can_express_every_cell_of_the_tables() {
     let rows = tables::properties();
     for PropertyRow { name, required, update, .. } in &rows {
-        // The conditions are `anyOf` and `oneOf`.
+        // The conditions are in `allOf`.
         let expected = match name.as_str() {
             "ServiceName" => "yes, or `ClusterId`",
             "ClusterId" => "yes, or `ServiceName`",

@@ -8,6 +8,8 @@
 //! | `GET unrecognized-requests` | | requests that the simulation does not recognize |
 //! | `POST foreign-endpoint` | an endpoint as in a world file | `{"id": …}` |
 //! | `POST delete-endpoint` | `{"id": …}` | `{}` |
+//! | `GET tidb-cloud-log` | | all calls to TiDB Cloud's API: method, path, and whether they have credentials |
+//! | `POST cluster` | `{"id": …, "region": …, "service_name": …, "zone_id": …, "user_prefix": …}` | `{}`; a cluster on AWS |
 //! | `POST fault` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
 //!
 //! A fault applies to the next calls of an action. Its verdict is `"reset"`, `"hang"`, `{"lose_answer": "reset"}` (or
@@ -16,7 +18,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ec2_sim::{Call, Ec2, EndpointSpec, Verdict};
+use ec2_sim::{Call, Cluster, Ec2, EndpointSpec, TidbCloud, Verdict};
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -25,6 +27,16 @@ use serde_json::{Value, json};
 #[serde(deny_unknown_fields)]
 struct Named {
     id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterSpec {
+    id: String,
+    region: String,
+    service_name: String,
+    zone_id: String,
+    user_prefix: String,
 }
 
 #[derive(Deserialize)]
@@ -42,15 +54,16 @@ fn once() -> usize {
 
 pub(super) struct Control {
     ec2: Ec2,
+    tidb_cloud: TidbCloud,
     faults: Arc<Mutex<Vec<Fault>>>,
 }
 
 impl Control {
-    pub(super) fn new(ec2: Ec2) -> Self {
+    pub(super) fn new(ec2: Ec2, tidb_cloud: TidbCloud) -> Self {
         let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
         let hooked = faults.clone();
         ec2.on_call(move |call| verdict(&mut hooked.lock().unwrap_or_else(PoisonError::into_inner), call));
-        Self { ec2, faults }
+        Self { ec2, tidb_cloud, faults }
     }
 
     pub(super) fn handle(&self, method: &Method, name: &str, body: &[u8]) -> (StatusCode, Value) {
@@ -59,6 +72,8 @@ impl Control {
             ("GET", "groups") => Ok(json!(self.ec2.groups())),
             ("GET", "log") => Ok(json!(self.ec2.log())),
             ("GET", "unrecognized-requests") => Ok(json!(self.ec2.unrecognized_requests())),
+            ("GET", "tidb-cloud-log") => Ok(self.calls_to_tidb_cloud()),
+            ("POST", "cluster") => read(body).map(|spec| self.put(&spec)),
             ("POST", "foreign-endpoint") => read(body).and_then(|spec| self.create(spec)),
             ("POST", "delete-endpoint") => read(body).and_then(|named| self.delete(&named)),
             ("POST", "fault") => read(body).map(|fault| {
@@ -76,6 +91,19 @@ impl Control {
     fn create(&self, spec: EndpointSpec) -> Result<Value, String> {
         let id = self.ec2.try_create_foreign_endpoint(spec).map_err(|error| error.to_string())?;
         Ok(json!({ "id": id }))
+    }
+
+    fn calls_to_tidb_cloud(&self) -> Value {
+        let calls = self.tidb_cloud.log().into_iter().map(|call| {
+            json!({ "method": call.method, "uri": call.uri, "has_credentials": !call.authorization.is_empty() })
+        });
+        calls.collect()
+    }
+
+    fn put(&self, spec: &ClusterSpec) -> Value {
+        let ClusterSpec { id, region, service_name, zone_id, user_prefix } = spec;
+        self.tidb_cloud.put(id, Cluster::on_aws(region, service_name, zone_id, user_prefix));
+        json!({})
     }
 
     fn delete(&self, Named { id }: &Named) -> Result<Value, String> {
