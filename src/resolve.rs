@@ -28,7 +28,10 @@ impl Reconciler<'_> {
         let started = self.clock.now();
         let (mut session, mut attempts) = (None, 0);
         loop {
-            self.log_step(format!("asking TiDB Cloud for the endpoint service of the cluster {}", cluster.id), "resolve");
+            self.log_step(
+                format!("asking TiDB Cloud for the endpoint service of the cluster {}", cluster.id),
+                "resolve",
+            );
             let unmarked_until = unmarked_until(self.request, &self.state.journal);
             let attempt = Box::pin(self.ask(clusters, cluster, &mut session));
             let answer = match unmarked_until {
@@ -70,7 +73,9 @@ impl Reconciler<'_> {
     ) -> Result<Served, ClusterError> {
         let session = match session {
             Some(session) => session,
-            None => session.insert(clusters.tidb_cloud.session(cluster, clusters.secrets.api_key(&cluster.secret).await?)),
+            None => {
+                session.insert(clusters.tidb_cloud.session(cluster, clusters.secrets.api_key(&cluster.secret).await?))
+            }
         };
         served(cluster, session.get().await?, self.home)
     }

@@ -6,12 +6,7 @@
 mod clusters;
 mod digest;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Mutex, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 pub use clusters::{Cluster, example_clusters};

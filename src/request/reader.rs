@@ -177,7 +177,11 @@ impl<'a> Reader<'a> {
 fn check(shape: Shape, text: &str) -> Result<(), String> {
     match shape {
         Shape::String(pattern) | Shape::List(pattern) | Shape::Secret(pattern) => {
-            if pattern.matches(text) { Ok(()) } else { Err(format!("not {}", pattern.what)) }
+            if pattern.matches(text) {
+                Ok(())
+            } else {
+                Err(format!("not {}", pattern.what))
+            }
         }
         Shape::Enum(words) if words.contains(&text) => Ok(()),
         Shape::Enum(words) => Err(format!("none of {}", join(words, ", "))),

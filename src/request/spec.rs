@@ -85,6 +85,7 @@ impl EndpointSpec {
     }
 
     /// The specification with the service of its cluster.
+    #[must_use]
     pub fn with(self, served: Served) -> Self {
         Self { service_name: served.service_name.clone(), served: Some(served), ..self }
     }

@@ -38,7 +38,8 @@ impl Secrets {
     pub async fn api_key(&self, secret: &SecretId) -> Result<ApiKey, ClusterError> {
         let answer = self.client()?.get_secret_value().secret_id(secret.as_str()).send();
         // The SDK can log whole answers, and this one is a secret.
-        let answer = answer.with_subscriber(NoSubscriber::default()).await.map_err(|error| self.failed(secret, &error))?;
+        let answer =
+            answer.with_subscriber(NoSubscriber::default()).await.map_err(|error| self.failed(secret, &error))?;
         ApiKey::read(answer.secret_string().unwrap_or_default()).map_err(|fault| match fault {
             NoApiKey::NotJson => ClusterError::SecretNotJson { secret: secret.clone() },
             NoApiKey::Lacks(field) => ClusterError::SecretLacks { secret: secret.clone(), field },
@@ -64,7 +65,8 @@ impl Secrets {
         let secret = secret.clone();
         let SdkError::ServiceError(answer) = error else {
             // In the provider's words, because the SDK's contain raw requests and answers.
-            let message = if matches!(error, SdkError::TimeoutError(_)) { "it did not answer in time" } else { "no answer" };
+            let message =
+                if matches!(error, SdkError::TimeoutError(_)) { "it did not answer in time" } else { "no answer" };
             return ClusterError::SecretsFailed { secret, message: message.to_owned() };
         };
         let (code, status) = (answer.err().code().unwrap_or("Unknown"), answer.raw().status().as_u16());

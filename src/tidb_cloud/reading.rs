@@ -62,7 +62,8 @@ fn is_zone_id(text: &str) -> bool {
 /// The message of an error answer, short and printable. `code` is a number of TiDB Cloud's own, not the HTTP status.
 pub fn error_message(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    let message: String = body.get("message")?.as_str()?.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect();
+    let message: String =
+        body.get("message")?.as_str()?.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect();
     let message = message.trim().trim_end_matches('.').to_owned();
     (!message.is_empty()).then_some(message)
 }

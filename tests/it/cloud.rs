@@ -95,7 +95,7 @@ pub(crate) fn foreign() -> EndpointSpec {
 #[derive(Clone)]
 pub(crate) struct Cloud {
     pub(crate) sim: Sim,
-    pub(crate) tidb_cloud: ec2_sim::TidbCloud,
+    pub(crate) api: ec2_sim::TidbCloud,
     pub(crate) secrets: ec2_sim::Secrets,
     pub(crate) handler: Handler,
     /// The number of requests so far.
@@ -123,12 +123,12 @@ impl Cloud {
                 .http_client(client)
                 .build()
         };
-        let tidb_cloud = ec2_sim::TidbCloud::new(PUBLIC_KEY, PRIVATE_KEY);
+        let api = ec2_sim::TidbCloud::new(PUBLIC_KEY, PRIVATE_KEY);
         let secrets = ec2_sim::Secrets::new(&sim, REGION);
         secrets.put(API_KEY_SECRET, secret(&json!({ "PublicKey": PUBLIC_KEY, "PrivateKey": PRIVATE_KEY }).to_string()));
         let clusters = Clusters {
             secrets: Secrets::new(config(secrets.http_client()), String::new()),
-            tidb_cloud: TidbCloud::new(tidb_cloud.connector(), ""),
+            tidb_cloud: TidbCloud::new(api.connector(), ""),
         };
         let home = Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
         let function = Function {
@@ -137,7 +137,7 @@ impl Cloud {
             log_level: "WARN".to_owned(),
         };
         let handler = Handler { ec2: Ec2::new(&config(sim.http_client())), clusters, home, function };
-        Self { sim, tidb_cloud, secrets, handler, requests: Arc::default() }
+        Self { sim, api, secrets, handler, requests: Arc::default() }
     }
 
     /// A resource `TiDB` of a stack that has never been deployed.

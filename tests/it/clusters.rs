@@ -29,7 +29,7 @@ fn changed(changes: &[(&str, Value)]) -> Cluster {
 /// An example world in which the API says something else about the example cluster.
 fn with_cluster(changes: &[(&str, Value)]) -> Cloud {
     let cloud = Cloud::new();
-    cloud.tidb_cloud.put(CLUSTER, changed(changes));
+    cloud.api.put(CLUSTER, changed(changes));
     cloud
 }
 
@@ -48,9 +48,9 @@ async fn a_cluster_id_is_enough_for_an_endpoint_and_a_connection_string() {
     );
     assert!(data["MysqlCommand"].ends_with(" -p -u 28cDWcUJJiewaQ7.root"), "{}", data["MysqlCommand"]);
     assert_eq!(data["Warnings"], "");
-    assert_eq!((cloud.secrets.log().len(), cloud.tidb_cloud.log().len()), (1, 2), "one secret, and HTTP Digest");
+    assert_eq!((cloud.secrets.log().len(), cloud.api.log().len()), (1, 2), "one secret, and HTTP Digest");
     cloud.deliver(&stack.delete_event(&created.physical_id, &of_cluster(CLUSTER))).await.succeeded();
-    assert_eq!((cloud.secrets.log().len(), cloud.tidb_cloud.log().len()), (1, 2), "a Delete asks nobody");
+    assert_eq!((cloud.secrets.log().len(), cloud.api.log().len()), (1, 2), "a Delete asks nobody");
     assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();
 }
@@ -64,7 +64,7 @@ async fn without_a_cluster_id_nobody_is_asked() {
     let other = with(properties(), json!({ "Port": 4001 }));
     stack.update(&created.physical_id, &other, &properties()).await.succeeded();
     stack.delete(&created.physical_id).await.succeeded();
-    assert_eq!((cloud.secrets.log(), cloud.tidb_cloud.log()), (vec![], vec![]));
+    assert_eq!((cloud.secrets.log(), cloud.api.log()), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,7 +96,10 @@ async fn another_cluster_behind_the_same_service_is_an_update_in_place() {
     assert_eq!((named.physical_id.as_str(), named.data["UserName"].as_str()), (created.physical_id.as_str(), ""));
     assert_eq!(named.data["AvailabilityZoneIds"].split(',').count(), 2);
     let back = stack.update(&created.physical_id, &of_cluster(CLUSTER), &by_name).await.succeeded();
-    assert_eq!((back.physical_id.as_str(), back.data["AvailabilityZoneIds"].as_str()), (created.physical_id.as_str(), "use1-az1"));
+    assert_eq!(
+        (back.physical_id.as_str(), back.data["AvailabilityZoneIds"].as_str()),
+        (created.physical_id.as_str(), "use1-az1")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,10 +128,10 @@ async fn a_failed_create_of_a_cluster_leaves_nothing() {
     let wanted = with(of_cluster(CLUSTER), json!({ "SecurityGroupIds": null }));
     let failed = stack.create(&wanted).await;
     assert!(cloud.sim.groups().iter().any(|group| group.name.starts_with("tidb-private-endpoint-")));
-    let asked = cloud.tidb_cloud.log().len();
+    let asked = cloud.api.log().len();
     cloud.deliver(&stack.delete_event(&failed.physical_id, &wanted)).await.succeeded();
     assert!(!cloud.sim.groups().iter().any(|group| group.name.starts_with("tidb-private-endpoint-")));
-    assert_eq!(cloud.tidb_cloud.log().len(), asked);
+    assert_eq!(cloud.api.log().len(), asked);
     failed.failed();
 }
 
@@ -160,7 +163,10 @@ async fn without_a_subnet_in_the_clusters_zone_the_endpoint_is_elsewhere_with_a_
         let cloud = with_cluster(&[("/endpoints/private/aws/availabilityZone", zones.clone())]);
         let created = cloud.stack("orders").create(&of_cluster(CLUSTER)).await.succeeded();
         let warnings = &created.data["Warnings"];
-        assert!(warnings.contains("use1-az6, where the VPC has no subnet that the endpoint can use"), "{zones}: {warnings}");
+        assert!(
+            warnings.contains("use1-az6, where the VPC has no subnet that the endpoint can use"),
+            "{zones}: {warnings}"
+        );
         assert_eq!(created.data["AvailabilityZoneIds"].split(',').count(), 2, "{zones}");
     }
     // One zone of several is enough, and a zone name says nothing.
@@ -186,8 +192,14 @@ async fn every_cluster_without_an_endpoint_service_here_has_a_sentence() {
         ("10584444444444444444", &["is in eu-central-1, but the provider runs in us-east-1"][..]),
         ("10585555555555555555", &["is on alicloud and not on AWS"]),
         ("10586666666666666666", &["exclusive model: Dedicated, Premium, and Essential since July 2026"]),
-        ("10587777777777777777", &["TiDB Cloud shows no cluster 10587777777777777777", "HTTP status 403: permission denied"]),
-        ("10588888888888888888", &["TiDB Cloud shows no cluster 10588888888888888888", "HTTP status 404", "Check ClusterId"]),
+        (
+            "10587777777777777777",
+            &["TiDB Cloud shows no cluster 10587777777777777777", "HTTP status 403: permission denied"],
+        ),
+        (
+            "10588888888888888888",
+            &["TiDB Cloud shows no cluster 10588888888888888888", "HTTP status 404", "Check ClusterId"],
+        ),
     ] {
         rejected(&cloud, &of_cluster(cluster), says).await;
     }
@@ -220,10 +232,15 @@ async fn answers_of_every_form_are_understood() {
         &[("/somethingNew", json!([{ "deep": [1, 2, 3] }]))],
     ] {
         let created = with_cluster(changes).stack("orders").create(&of_cluster(CLUSTER)).await.succeeded();
-        assert_eq!((created.data["ServiceName"].as_str(), created.data["Warnings"].as_str()), (SERVICE, ""), "{changes:?}");
+        assert_eq!(
+            (created.data["ServiceName"].as_str(), created.data["Warnings"].as_str()),
+            (SERVICE, ""),
+            "{changes:?}"
+        );
     }
     for prefix in [json!("$(reboot)"), json!("a b"), json!("'"), json!(12), Value::Null] {
-        let created = with_cluster(&[("/userPrefix", prefix.clone())]).stack("orders").create(&of_cluster(CLUSTER)).await;
+        let created =
+            with_cluster(&[("/userPrefix", prefix.clone())]).stack("orders").create(&of_cluster(CLUSTER)).await;
         assert_eq!(created.succeeded().data["UserName"], "", "{prefix} must not become part of a command");
     }
 }
@@ -243,10 +260,11 @@ async fn every_secret_without_a_key_has_a_sentence() {
         let cloud = Cloud::new();
         cloud.secrets.put(API_KEY_SECRET, secret(text));
         rejected(&cloud, &of_cluster(CLUSTER), &["The secret tidb-cloud/api-key", says]).await;
-        assert!(cloud.tidb_cloud.log().is_empty(), "{text}");
+        assert!(cloud.api.log().is_empty(), "{text}");
     }
     let elsewhere = with(of_cluster(CLUSTER), json!({ "ApiKeySecret": "no/such/secret" }));
-    rejected(&Cloud::new(), &elsewhere, &["The secret no/such/secret was not found in Secrets Manager in us-east-1"]).await;
+    rejected(&Cloud::new(), &elsewhere, &["The secret no/such/secret was not found in Secrets Manager in us-east-1"])
+        .await;
     let by_arn = with(of_cluster(CLUSTER), json!({ "ApiKeySecret": API_KEY_SECRET_ARN }));
     Cloud::new().stack("orders").create(&by_arn).await.succeeded();
 }
@@ -258,7 +276,10 @@ async fn the_properties_name_a_service_or_a_cluster() {
         (json!({ "ClusterId": null }), &["ServiceName is missing", "or specify ClusterId and ApiKeySecret instead"]),
         (json!({ "ApiKeySecret": null }), &["one error", "ApiKeySecret is missing"]),
         (json!({ "ClusterId": null, "ServiceName": SERVICE }), &["ApiKeySecret has no effect with ServiceName"]),
-        (json!({ "ClusterId": "1.0581234567890123e+19" }), &["ClusterId is '1.0581234567890123e+19'", "put the ID in quotes"]),
+        (
+            json!({ "ClusterId": "1.0581234567890123e+19" }),
+            &["ClusterId is '1.0581234567890123e+19'", "put the ID in quotes"],
+        ),
         (json!({ "ClusterId": "my-cluster" }), &["ClusterId is 'my-cluster'", "10581234567890123456"]),
         (json!({ "ClusterId": format!("{CLUSTER}/../../keys") }), &["ClusterId is"]),
         // What `{{resolve:secretsmanager:…}}` puts here.
@@ -277,7 +298,8 @@ async fn the_properties_name_a_service_or_a_cluster() {
 async fn a_resource_in_any_vpc_of_the_region_joins_by_cluster() {
     let cloud = Cloud::new();
     let first = cloud.stack("orders").create(&of_cluster(CLUSTER)).await.succeeded();
-    let anywhere = with(of_cluster(CLUSTER_TOO), json!({ "VpcId": null, "ReuseScope": "Region", "SecurityGroupIds": null }));
+    let anywhere =
+        with(of_cluster(CLUSTER_TOO), json!({ "VpcId": null, "ReuseScope": "Region", "SecurityGroupIds": null }));
     let joined = cloud.stack("billing").create(&anywhere).await.succeeded();
     assert_eq!(joined.physical_id, first.physical_id);
     assert_eq!(cloud.endpoint().state, State::Available);

@@ -100,7 +100,10 @@ async fn every_line_contains_its_context_and_what_happened() {
             assert!(line["span"][field].as_str().is_some_and(|value| !value.is_empty()), "{field} in {line}");
         }
     }
-    assert_eq!(outcomes, ["created", "joined", "released", "deleted", "refused", "created", "deleted", "refused", "unreadable"]);
+    assert_eq!(
+        outcomes,
+        ["created", "joined", "released", "deleted", "refused", "created", "deleted", "refused", "unreadable"]
+    );
     assert!(text.contains("RequestLimitExceeded"), "an error that was retried is in the log");
     assert!(text.lines().count() < 75, "progress, but not every look: {} lines", text.lines().count());
 }

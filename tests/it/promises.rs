@@ -109,7 +109,8 @@ const OTHERS: [&str; 5] = [
 #[test]
 fn the_failures_in_the_readme_are_those_of_the_code() {
     let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
-    let refusals = ["src/decision/refusal.rs", "src/decision/warning.rs", "src/model/cluster_error.rs"].map(words).join(" ");
+    let refusals =
+        ["src/decision/refusal.rs", "src/decision/warning.rs", "src/model/cluster_error.rs"].map(words).join(" ");
     let code = OTHERS.map(words).join(" ") + &refusals;
     let cells = first_cells(&file("README.md"), "## Troubleshooting");
     assert!(cells.len() >= 10);

@@ -15,10 +15,8 @@ use tidb_private_endpoint::request::spec::EndpointSpec;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/Custom-TiDBCloudPrivateEndpoint.json");
 
 /// Updates that are replacements only sometimes.
-const CONDITIONAL: [&str; 2] = [
-    "replacement if the cluster has another endpoint service",
-    "replacement if the endpoint is outside the new scope",
-];
+const CONDITIONAL: [&str; 2] =
+    ["replacement if the cluster has another endpoint service", "replacement if the endpoint is outside the new scope"];
 
 /// A blank string counts as not given, so every pattern accepts it.
 fn pattern(pattern: Pattern) -> String {

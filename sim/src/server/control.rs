@@ -94,9 +94,9 @@ impl Control {
     }
 
     fn calls_to_tidb_cloud(&self) -> Value {
-        let calls = self.tidb_cloud.log().into_iter().map(|call| {
-            json!({ "method": call.method, "uri": call.uri, "has_credentials": !call.authorization.is_empty() })
-        });
+        let calls = self.tidb_cloud.log().into_iter().map(
+            |call| json!({ "method": call.method, "uri": call.uri, "has_credentials": !call.authorization.is_empty() }),
+        );
         calls.collect()
     }
 

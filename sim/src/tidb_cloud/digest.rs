@@ -100,10 +100,8 @@ impl Server {
         }
         let Some(nonce) = self.nonces.get_mut(value("nonce")) else { return Err(stale()) };
         let hash = |text: &str| nonce.algorithm.hash(text);
-        let (secret, request) = (
-            hash(&format!("{}:{REALM}:{}", self.user, self.password)),
-            hash(&format!("{}:{}", call.method, call.uri)),
-        );
+        let (secret, request) =
+            (hash(&format!("{}:{REALM}:{}", self.user, self.password)), hash(&format!("{}:{}", call.method, call.uri)));
         let (id, count, client) = (value("nonce"), value("nc"), value("cnonce"));
         let expected = hash(&format!("{secret}:{id}:{count}:{client}:auth:{request}"));
         if value("algorithm") != nonce.algorithm.name() || value("response") != expected || client.len() < 16 {

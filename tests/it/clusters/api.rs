@@ -124,15 +124,15 @@ async fn a_wrong_key_is_reported_after_two_requests() {
         cloud.secrets.put(API_KEY_SECRET, secret(&text));
         let says = ["does not accept the API key in the secret tidb-cloud/api-key (HTTP status 401"];
         rejected(&cloud, &of_cluster(CLUSTER), &says).await;
-        assert_eq!(cloud.tidb_cloud.log().len(), 2);
+        assert_eq!(cloud.api.log().len(), 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_is_waited_for_as_the_server_says() {
     let cloud = Cloud::new();
-    cloud.tidb_cloud.turn(|knobs| knobs.requests_per_minute = 0);
-    let (begun, api) = (cloud.sim.now(), cloud.tidb_cloud.clone());
+    cloud.api.turn(|knobs| knobs.requests_per_minute = 0);
+    let (begun, api) = (cloud.sim.now(), cloud.api.clone());
     let raise = async {
         tokio::time::sleep(Duration::from_secs(50)).await;
         api.turn(|knobs| knobs.requests_per_minute = 100);
@@ -142,10 +142,10 @@ async fn the_limit_is_waited_for_as_the_server_says() {
     let (created, ()) = tokio::join!(stack.create(&wanted), raise);
     created.succeeded();
     assert!(cloud.sim.now().duration_since(begun) > SignedDuration::from_secs(60));
-    assert_eq!(cloud.tidb_cloud.log().len(), 3, "not once before the minute is over");
+    assert_eq!(cloud.api.log().len(), 3, "not once before the minute is over");
     // The server does not stop refusing.
     let cloud = Cloud::new();
-    cloud.tidb_cloud.turn(|knobs| knobs.requests_per_minute = 0);
+    cloud.api.turn(|knobs| knobs.requests_per_minute = 0);
     let reason = cloud.stack("orders").create(&of_cluster(CLUSTER)).await.failed();
     for words in ["Timed out after", "100 requests per minute", "tidb-cloud/api-key"] {
         assert!(reason.contains(words), "{reason}");
@@ -164,7 +164,7 @@ async fn answers_that_make_no_sense_are_reported_within_seconds() {
     ] {
         let cloud = Cloud::new();
         let begun = cloud.sim.now();
-        cloud.tidb_cloud.on_call(move |_| Verdict::fail(status, "13", message));
+        cloud.api.on_call(move |_| Verdict::fail(status, "13", message));
         let failed = cloud.stack("orders").create(&of_cluster(CLUSTER)).await;
         if status == 200 {
             // An object without any of the fields is a cluster without a service.
@@ -209,9 +209,9 @@ fn keys_are_sent_only_over_https_or_to_the_machine_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_setting_that_would_send_keys_in_the_clear_is_rejected() {
     let mut cloud = Cloud::new();
-    cloud.handler.clusters.tidb_cloud = TidbCloud::new(cloud.tidb_cloud.connector(), "http://example.com");
+    cloud.handler.clusters.tidb_cloud = TidbCloud::new(cloud.api.connector(), "http://example.com");
     rejected(&cloud, &of_cluster(CLUSTER), &["The setting TIDB_CLOUD_API_URL"]).await;
-    assert!(cloud.tidb_cloud.log().is_empty());
+    assert!(cloud.api.log().is_empty());
     let plain = "http://secretsmanager.example.com".to_owned();
     let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
     cloud.handler.clusters.secrets = tidb_private_endpoint::secrets::Secrets::new(config, plain);

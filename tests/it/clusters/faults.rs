@@ -28,7 +28,7 @@ async fn story(at: Option<usize>, fault: Verdict, secrets: bool) -> (usize, usiz
     if secrets {
         cloud.secrets.on_call(move |call| verdict(call.number));
     } else {
-        cloud.tidb_cloud.on_call(move |call| verdict(call.number));
+        cloud.api.on_call(move |call| verdict(call.number));
     }
     let stack = cloud.stack("orders");
     let wanted = of_cluster(CLUSTER);
@@ -36,12 +36,15 @@ async fn story(at: Option<usize>, fault: Verdict, secrets: bool) -> (usize, usiz
     assert_eq!(created.data["UserName"], "28cDWcUJJiewaQ7.root");
     let other: Value = of_cluster(CLUSTER_TOO);
     let updated = stack.update(&created.physical_id, &other, &wanted).await.succeeded();
-    assert_eq!((updated.physical_id.as_str(), updated.data["UserName"].as_str()), (created.physical_id.as_str(), "3pTAoNNegb47Uc8.root"));
+    assert_eq!(
+        (updated.physical_id.as_str(), updated.data["UserName"].as_str()),
+        (created.physical_id.as_str(), "3pTAoNNegb47Uc8.root")
+    );
     cloud.deliver(&stack.delete_event(&created.physical_id, &other)).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);
     assert!(cloud.sim.groups().iter().all(|group| !group.name.starts_with("tidb-private-endpoint-")));
     cloud.assert_clean();
-    (cloud.tidb_cloud.log().len(), cloud.secrets.log().len())
+    (cloud.api.log().len(), cloud.secrets.log().len())
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 /// A world in which the example cluster is being created for some seconds.
 fn creating_for(seconds: u64) -> Cloud {
     let cloud = Cloud::new();
-    cloud.tidb_cloud.put(CLUSTER, Cluster { ready_after: Duration::from_secs(seconds), ..changed(&[]) });
+    cloud.api.put(CLUSTER, Cluster { ready_after: Duration::from_secs(seconds), ..changed(&[]) });
     cloud
 }
 
@@ -24,7 +24,7 @@ async fn a_cluster_that_is_being_created_is_waited_for() {
         assert_eq!(created.data["ServiceName"], SERVICE, "{seconds}");
         let marks = cloud.sim.groups().into_iter().filter(|group| group.name.starts_with("tidb-private-endpoint-"));
         assert_eq!(marks.count(), 0, "no mark is left");
-        assert!(cloud.tidb_cloud.log().len() < 60, "a look every 20 s: {}", cloud.tidb_cloud.log().len());
+        assert!(cloud.api.log().len() < 60, "a look every 20 s: {}", cloud.api.log().len());
         assert_eq!(cloud.secrets.log().len(), 1, "the key is read once");
         cloud.deliver(&stack.delete_event(&created.physical_id, &of_cluster(CLUSTER))).await.succeeded();
         assert_eq!(cloud.sim.endpoints(), []);
@@ -44,7 +44,10 @@ async fn a_cluster_that_stays_in_creation_is_named_at_the_end() {
     }
     cloud.deliver(&stack.delete_event(&id, &of_cluster(CLUSTER))).await.succeeded();
     cloud.assert_clean();
-    assert!(cloud.sim.groups().iter().all(|group| !group.name.starts_with("tidb-private-endpoint-")), "the mark is removed");
+    assert!(
+        cloud.sim.groups().iter().all(|group| !group.name.starts_with("tidb-private-endpoint-")),
+        "the mark is removed"
+    );
 }
 
 /// CloudFormation deletes a resource whose Create has not responded. Whether that Create would then create an endpoint or
@@ -89,7 +92,7 @@ async fn a_create_that_gets_no_answer_is_stopped_by_its_delete() {
         let cloud = Cloud::new();
         let until = cloud.sim.now() + SignedDuration::from_secs(70);
         let sim = cloud.sim.clone();
-        cloud.tidb_cloud.on_call(move |_| if sim.now() < until { Verdict::Hang } else { Verdict::Proceed });
+        cloud.api.on_call(move |_| if sim.now() < until { Verdict::Hang } else { Verdict::Proceed });
         let stack = cloud.stack("orders");
         let event = stack.event("Create", &of_cluster(CLUSTER));
         let create = tokio::spawn({
@@ -110,7 +113,8 @@ async fn a_create_that_gets_no_answer_is_stopped_by_its_delete() {
 async fn without_a_vpc_a_create_does_not_wait_for_long() {
     let cloud = creating_for(100);
     let begun = cloud.sim.now();
-    let anywhere = with(of_cluster(CLUSTER), json!({ "VpcId": null, "ReuseScope": "Region", "SecurityGroupIds": null }));
+    let anywhere =
+        with(of_cluster(CLUSTER), json!({ "VpcId": null, "ReuseScope": "Region", "SecurityGroupIds": null }));
     let reason = cloud.stack("orders").create(&anywhere).await.failed();
     assert!(reason.contains("is in state CREATING"), "{reason}");
     assert!(cloud.sim.now().duration_since(begun) < SignedDuration::from_secs(20));
@@ -141,7 +145,10 @@ async fn a_permission_that_is_new_is_waited_for_and_one_that_is_missing_is_named
         match created.reason {
             None => assert!(succeeds),
             Some(reason) => {
-                assert!(!succeeds && reason.contains("not allowed to perform secretsmanager:GetSecretValue"), "{reason}");
+                assert!(
+                    !succeeds && reason.contains("not allowed to perform secretsmanager:GetSecretValue"),
+                    "{reason}"
+                );
                 assert!(reason.contains("ApiKeySecretArn"), "{reason}");
             }
         }
@@ -153,6 +160,9 @@ async fn a_permission_that_is_new_is_waited_for_and_one_that_is_missing_is_named
         let cloud = Cloud::new();
         cloud.secrets.on_call(move |_| Verdict::fail(400, code, message));
         let reason = cloud.stack("orders").create(&of_cluster(CLUSTER)).await.failed();
-        assert!(reason.contains("not allowed to perform kms:Decrypt") && reason.contains("ApiKeyKmsKeyArn"), "{reason}");
+        assert!(
+            reason.contains("not allowed to perform kms:Decrypt") && reason.contains("ApiKeyKmsKeyArn"),
+            "{reason}"
+        );
     }
 }
