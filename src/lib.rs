@@ -11,13 +11,14 @@
 //!
 //! [`handler`] takes an event from arrival to answer. [`reconcile`] is the loop in the middle: it looks at EC2, asks the
 //! decision for the one next step, takes it, records what came of it, and looks again. What a decision needs to know and no
-//! look at endpoints shows, it asks for: reading it is then the next step.
+//! look at endpoints shows, it asks for: reading it is then the next step. For a resource that names a cluster, [`resolve`]
+//! comes before the loop: without the cluster's service, there is nothing to look for.
 //!
 //! # Where things are
 //!
 //! | folder | contents | may use |
 //! |---|---|---|
-//! | [`model`] | what AWS shows and takes; the constants of the sharing protocol | |
+//! | [`model`] | what AWS and TiDB Cloud show and take; the constants of the sharing protocol | |
 //! | [`request`] | what an event asks for: envelope, properties, specification | `model` |
 //! | [`decision`] | the one next step: pure, and model checked | `model`, `request` |
 //! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision` |

@@ -40,7 +40,7 @@ impl Reconciler<'_> {
             };
             let error = match answer {
                 Some(Ok(served)) => {
-                    info!(step = "resolve", service = %served.service_name, "the cluster {} is served", cluster.id);
+                    info!(step = "resolve", service = %served.service_name, "TiDB Cloud has named the service of the cluster {}", cluster.id);
                     return Ok(served);
                 }
                 Some(Err(error)) => error,

@@ -57,11 +57,13 @@ impl<'a> Site<'a> {
         }
         let has_subnet = |zone: &&ZoneId| self.subnets.iter().any(|s| s.zone_id == **zone && self.service.serves(s));
         let zone_ids: Vec<ZoneId> = of_cluster.iter().filter(has_subnet).cloned().collect();
-        let spec = EndpointSpec { zone_ids, ..self.spec.clone() };
-        match (Site { spec: &spec, ..*self }).place_as_asked() {
-            Ok(placement) if !spec.zone_ids.is_empty() => Ok(placement),
-            Ok(_) | Err(_) => Ok(Placement { of_cluster: of_cluster.to_vec(), ..self.place_as_asked()? }),
+        if !zone_ids.is_empty() {
+            let spec = EndpointSpec { zone_ids, ..self.spec.clone() };
+            if let Ok(placement) = (Site { spec: &spec, ..*self }).place_as_asked() {
+                return Ok(placement);
+            }
         }
+        Ok(Placement { of_cluster: of_cluster.to_vec(), ..self.place_as_asked()? })
     }
 
     /// Where the specification leaves the choice, a zone keeps the subnet that the endpoint has there if it still fits;

@@ -1,4 +1,5 @@
-//! What AWS shows and takes, in the provider's own types and without the SDK's. Nothing here decides anything.
+//! What AWS and TiDB Cloud show and take, in the provider's own types and without the SDKs'. Nothing here decides
+//! anything.
 
 pub mod api_key;
 pub mod base_url;
