@@ -4,6 +4,7 @@
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
@@ -16,10 +17,13 @@ use tidb_private_endpoint::probe::function::CheckFunction;
 use tidb_private_endpoint::probe::network::System;
 use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
 use tidb_private_endpoint::probe::tls::Tls;
+use tidb_private_endpoint::resolve::Clusters;
 use tidb_private_endpoint::runtime::callback::Callback;
 use tidb_private_endpoint::runtime::clock::Clock;
 use tidb_private_endpoint::runtime::http::Http;
 use tidb_private_endpoint::runtime::log::subscriber;
+use tidb_private_endpoint::secrets::{self, Secrets};
+use tidb_private_endpoint::tidb_cloud::{self, TidbCloud};
 use tokio::runtime::Builder;
 use tracing::subscriber::set_global_default;
 
@@ -83,22 +87,27 @@ async fn provider() -> Result<ExitCode, Error> {
         // Let the connection start first. While it is being opened, the SDK reads a table of all regions.
         tokio::task::yield_now().await;
         // No profile files and no instance metadata: a Lambda function has neither.
-        let mut config = SdkConfig::builder()
+        let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-            .http_client(http.clone());
+            .http_client(http.clone())
+            .build();
+        let secrets = Secrets::new(config.clone(), environment(secrets::URL_SETTING));
+        let mut config = config.into_builder();
         config.set_endpoint_url(override_url);
-        Ec2::new(&config.build())
+        (Ec2::new(&config.build()), secrets)
     };
-    let ((), ec2) = tokio::join!(biased; http.warm_up(&url), opening);
+    let ((), (ec2, secrets)) = tokio::join!(biased; http.warm_up(&url), opening);
+    let tidb_cloud = TidbCloud::new(SharedHttpConnector::new(http.clone()), &environment(tidb_cloud::URL_SETTING));
+    let clusters = Clusters { secrets, tidb_cloud };
     let callback = Callback::new(http.client());
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;
         // arn:aws:lambda:us-east-1:123456789012:function:NAME
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
-        let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
+        let handler = Handler { ec2: ec2.clone(), clusters: clusters.clone(), home, function: function.clone() };
         handler.serve(&callback, &payload, clock(), deadline(&context)).await.map_err(Error::from)
     }))
     .await?;

@@ -18,6 +18,7 @@ use crate::model::protocol::CALL_LIMIT;
 use crate::model::query::EndpointQuery;
 use crate::model::tags::Holder;
 use crate::request::Request;
+use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -58,7 +59,7 @@ impl State {
 /// # Errors
 /// A [`Failure`] that no further look can change.
 pub async fn reconcile(
-    ec2: &Ec2,
+    (ec2, clusters): (&Ec2, &Clusters),
     home: &Home,
     clock: &Clock,
     deadline: Timestamp,
@@ -66,16 +67,21 @@ pub async fn reconcile(
     state: &mut State,
 ) -> Result<Outcome, Failure> {
     // The SDK's futures are large, so every call is boxed.
+    let Some(cluster) = request.cluster() else {
+        return Reconciler { ec2, home, clock, deadline, request, state }.run().await;
+    };
+    let mut unresolved = Reconciler { ec2, home, clock, deadline, request, state: &mut *state };
+    let request = &request.with(Box::pin(unresolved.resolve(clusters, cluster)).await?);
     Reconciler { ec2, home, clock, deadline, request, state }.run().await
 }
 
-struct Reconciler<'a> {
+pub(crate) struct Reconciler<'a> {
     ec2: &'a Ec2,
-    home: &'a Home,
-    clock: &'a Clock,
+    pub(crate) home: &'a Home,
+    pub(crate) clock: &'a Clock,
     deadline: Timestamp,
-    request: &'a Request,
-    state: &'a mut State,
+    pub(crate) request: &'a Request,
+    pub(crate) state: &'a mut State,
 }
 
 impl Reconciler<'_> {
@@ -153,7 +159,7 @@ impl Reconciler<'_> {
         self.state.journal.observe(self.request, &observed);
         // An error that has passed explains nothing anymore.
         self.state.progress.last_error.take_if(|error| error.action.starts_with("Describe"));
-        if let Some(endpoint) = self.endpoint_of_interest(&observed) {
+        if let Some(endpoint) = observed.of_interest(self.request) {
             self.state.progress.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
         }
         Ok(observed)
@@ -172,7 +178,9 @@ impl Reconciler<'_> {
     }
 
     async fn fetch(&self, fact: &Fact) -> Result<FactValue, Ec2Error> {
-        match (fact, self.request.service(), self.request.vpc()) {
+        // The properties of a Delete may name only a cluster.
+        let service = self.request.service().or_else(|| self.state.journal.service_held());
+        match (fact, service, self.request.vpc()) {
             (Fact::Service, Some(service), _) => self.ec2.service(service).await.map(FactValue::Service),
             (Fact::Vpc, _, Some(vpc)) => self.ec2.vpc(vpc).await.map(FactValue::Vpc),
             (Fact::VpcDns, _, Some(vpc)) => self.ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
@@ -195,20 +203,13 @@ impl Reconciler<'_> {
         }
     }
 
-    /// The endpoint that people would ask about.
-    fn endpoint_of_interest<'e>(&self, observed: &'e Observed) -> Option<&'e Endpoint> {
-        let current = self.request.current().and_then(|id| observed.find(id));
-        let held = || observed.endpoints.iter().find(|endpoint| self.request.claims(&endpoint.id, &endpoint.tags));
-        current.or_else(held).or(observed.endpoints.first())
-    }
-
     /// A look that may serve for another decision: together with the journal it is as good as a new one that lags.
     fn if_fresh(&self, observed: Observed) -> Option<Observed> {
         (self.clock.now().duration_since(observed.at) < LOOK_SERVES).then_some(observed)
     }
 
     /// Performs an action; whether EC2 has accepted it.
-    async fn act(&mut self, action: &Action) -> Result<bool, Failure> {
+    pub(crate) async fn act(&mut self, action: &Action) -> Result<bool, Failure> {
         self.log_step(action.to_string(), action.name());
         self.state.in_flight = true;
         let result = self.call(action).await;
@@ -280,7 +281,7 @@ impl Reconciler<'_> {
 
     /// Sleeps for the given time and a jitter: many functions that wait for the same thing must not ask at the same moment.
     /// It is the same for the same event, so that a run can be repeated.
-    async fn pause(&mut self, at_least: SignedDuration) {
+    pub(crate) async fn pause(&mut self, at_least: SignedDuration) {
         self.state.pauses = self.state.pauses.wrapping_add(1);
         let digest = hex_digest(&[&self.request.client_token(0), &self.state.pauses.to_string()]);
         let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
@@ -288,7 +289,7 @@ impl Reconciler<'_> {
     }
 
     /// Logs what is being done, once.
-    fn log_step(&mut self, what: String, step: &'static str) {
+    pub(crate) fn log_step(&mut self, what: String, step: &'static str) {
         if self.state.progress.step == what {
             return;
         }

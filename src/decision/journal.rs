@@ -187,7 +187,7 @@ impl Journal {
             Action::Revoke(id, _) => self.group_mut(id).revoked = Some(now),
             Action::DeleteGroup(id) => self.group_mut(id).gone = Some(now),
             Action::RemoveMark(id) => {
-                self.marks.removed.insert(id.clone());
+                *self.marks.removed.entry(id.clone()).or_default() += 1;
                 self.marks.last = Some(now);
             }
             Action::CreateEndpoint(_) | Action::Mark(_) | Action::CreateGroup(_) => {}

@@ -14,6 +14,7 @@ mod answer;
 mod callback;
 mod check;
 mod cloud;
+mod clusters;
 mod deployment;
 mod envelope;
 mod explore;

@@ -58,6 +58,7 @@ fn pure_folders_are_pure_and_each_effect_is_in_one_place() {
         let place = path.strip_prefix(src()).unwrap().to_str().unwrap();
         for (word, places) in [
             ("aws_sdk_ec2", &["ec2/", "main.rs"][..]),
+            ("aws_sdk_secretsmanager", &["secrets/"]),
             ("reqwest", &["runtime/http.rs", "runtime/callback.rs"]),
             ("tokio::net", &["probe/network.rs"]),
             ("rustls", &["probe/tls.rs", "runtime/http.rs", "main.rs"]),
