@@ -51,6 +51,7 @@ impl Journal {
     }
 
     /// The journal of an event that has to be over at a certain moment.
+    #[must_use]
     pub fn until(self, deadline: Timestamp) -> Self {
         Self { deadline: Some(deadline), ..self }
     }

@@ -33,7 +33,7 @@ pub enum Verb {
         /// Whether the old properties named another VPC or another service.
         moved: bool,
         /// What the old properties asked for.
-        before: Before,
+        before: Box<Before>,
     },
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
@@ -42,7 +42,7 @@ pub enum Verb {
         /// endpoint is.
         place: Option<Place>,
         /// What the properties asked for.
-        before: Before,
+        before: Box<Before>,
     },
 }
 
@@ -118,12 +118,12 @@ impl Request {
                     (Some(before), Some(now)) => !before.may_be(&now),
                     (before, now) => before.is_some() || now.is_some(),
                 };
-                Verb::Update { spec, current, moved, before: Before::read(old_properties) }
+                Verb::Update { spec, current, moved, before: Box::new(Before::read(old_properties)) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
                 place: Place::read(&event.properties),
-                before: Before::read(&event.properties),
+                before: Box::new(Before::read(&event.properties)),
             },
         };
         Ok(Self { holder, verb, token_seed })
