@@ -350,6 +350,12 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   /** The command for the `mysql` client, with TLS verification. Append your user name unless `userName` is in it. */
   public get mysqlCommand(): string { return this.resource.getAttString('MysqlCommand'); }
 
+  /** The command for the `mariadb` client, with TLS verification. Append your user name unless `userName` is in it. */
+  public get mariaDbCommand(): string { return this.resource.getAttString('MariaDbCommand'); }
+
+  /** The ID of the security group that the provider manages. Empty if the endpoint does not have it. */
+  public get ownSecurityGroupId(): string { return this.resource.getAttString('OwnSecurityGroupId'); }
+
   /**
    * Makes the stack turn green only if a client in these subnets gets an answer from the database through the endpoint.
    * Creates a provider for the check, whose functions belong to this construct. To share one, or to put it into a stack

@@ -30,6 +30,8 @@ pub struct Attributes {
     pub availability_zone_ids: String,
     pub network_interface_ids: String,
     pub security_group_ids: String,
+    /// The security group that the provider manages, if the endpoint has it.
+    pub own_security_group_id: String,
     pub ip_address_type: String,
     pub creation_timestamp: String,
     pub reused: String,
@@ -41,6 +43,7 @@ pub struct Attributes {
     pub user_name: String,
     pub jdbc_url: String,
     pub mysql_command: String,
+    pub maria_db_command: String,
 }
 
 impl Attributes {
@@ -72,6 +75,7 @@ impl Attributes {
             availability_zone_ids: join(&ready.zones, ","),
             network_interface_ids: join(&endpoint.network_interface_ids, ","),
             security_group_ids: join(&endpoint.group_ids, ","),
+            own_security_group_id: ready.own_group.as_ref().map(ToString::to_string).unwrap_or_default(),
             ip_address_type: endpoint.ip_address_type.clone(),
             creation_timestamp: endpoint.created_at.map(|at| at.to_string()).unwrap_or_default(),
             reused: (!holder.is_owner(&endpoint.tags)).to_string(),
@@ -83,6 +87,11 @@ impl Attributes {
             // The path is where Amazon Linux keeps its certificates.
             mysql_command: format!(
                 "mysql -h {host} -P {port} -D test --ssl-mode=VERIFY_IDENTITY \
+                 --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt -p {option}"
+            ),
+            // The client that Amazon Linux and Debian install, which does not know `--ssl-mode`.
+            maria_db_command: format!(
+                "mariadb -h {host} -P {port} -D test --ssl-verify-server-cert \
                  --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt -p {option}"
             ),
             user_prefix,

@@ -95,6 +95,15 @@ impl Provision<'_> {
         (is_alone || is_update) && !self.view.journal.narrowing_refused()
     }
 
+    /// The security group that the provider manages, if the endpoint has it. What is known of it by now is enough.
+    pub(super) fn own_group(&self, endpoint: &Endpoint) -> Option<GroupId> {
+        let ids = &endpoint.group_ids;
+        let managed = self.managed_group(&endpoint.vpc_id).and_then(|group| group.existing().ok().flatten());
+        let shown =
+            || self.view.facts.groups(ids).ok()?.into_iter().find(|group| group.is_owned()).map(|it| it.id.clone());
+        managed.filter(|id| ids.contains(id)).or_else(shown)
+    }
+
     /// The security group that the provider manages, if this resource uses it or has used it.
     fn managed_group_beside<'g>(
         &'g self,

@@ -2,7 +2,7 @@
 
 use super::warning::Warning;
 use crate::model::endpoint::Endpoint;
-use crate::model::ids::{EndpointId, ZoneId};
+use crate::model::ids::{EndpointId, GroupId, ZoneId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -29,6 +29,8 @@ pub struct Ready {
     pub endpoint: Endpoint,
     /// The port to connect to.
     pub port: u16,
+    /// The security group that the provider manages, if the endpoint has it.
+    pub own_group: Option<GroupId>,
     /// The zones of those of its subnets that are in the resource's VPC.
     pub zones: Vec<ZoneId>,
     /// The service's private DNS name if private DNS is on.

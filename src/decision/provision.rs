@@ -151,6 +151,7 @@ impl Provision<'_> {
         let ready = Box::new(Ready {
             endpoint: endpoint.clone(),
             port: self.spec.port,
+            own_group: self.own_group(endpoint),
             zones: endpoint.subnet_ids.iter().filter_map(|id| facts.zone_of(id)).cloned().collect(),
             private_dns_name,
             user_prefix: self.spec.served.as_ref().and_then(|served| served.user_prefix.clone()),

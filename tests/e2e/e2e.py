@@ -29,7 +29,7 @@ LOG_GROUP = f"/aws/lambda/{PROVIDER}"
 ATTRIBUTES = (
     "EndpointId DnsName PrivateDnsName Host Port ZonalDnsNames DnsEntries HostedZoneId VpcId ServiceName SubnetIds "
     "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
-    "Warnings UserPrefix UserName JdbcUrl MysqlCommand"
+    "Warnings UserPrefix UserName JdbcUrl MysqlCommand MariaDbCommand OwnSecurityGroupId"
 ).split()
 #: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}

@@ -45,6 +45,10 @@ async fn create_returns_a_working_endpoint_and_delete_removes_it() {
         data["MysqlCommand"]
     );
 
+    let command = format!("mariadb -h {PRIVATE_NAME} -P 4000 -D test --ssl-verify-server-cert --ssl-ca=");
+    assert!(data["MariaDbCommand"].starts_with(&command) && data["MariaDbCommand"].ends_with(" -p -u"));
+    assert_eq!(data["OwnSecurityGroupId"], "", "the properties give a security group");
+
     stack.delete(&created.physical_id).await.succeeded();
     assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();

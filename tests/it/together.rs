@@ -85,6 +85,9 @@ async fn a_stack_takes_its_rule_with_it() {
     let one = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
     let two = plain(json!({ "AllowedSecurityGroupIds": [BILLING_GROUP], "AllowedCidrs": ["10.0.16.0/20"] }));
     let (orders, billing, id) = shared(&cloud, &one, &two).await;
+    let own = cloud.sim.groups().into_iter().find(|group| group.name.starts_with("tidb-private-endpoint")).unwrap().id;
+    let updated = billing.update(&id, &with(two.clone(), json!({ "Trigger": "1" })), &two).await.succeeded();
+    assert_eq!(updated.data["OwnSecurityGroupId"], own);
     orders.leave(&id, &one).await.succeeded();
     assert!(can_delete(&cloud, ORDERS_GROUP).await);
     assert!(!can_delete(&cloud, BILLING_GROUP).await, "the rule of the other stack stays");
