@@ -76,6 +76,8 @@ fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
         // In every other history, the first stack is deleted early, and the others are created when that is about to
         // happen.
         let chase = seed.is_multiple_of(2);
+        // In half of those, they request the same, so that they have nothing to change and are ready at once.
+        let common = seed.is_multiple_of(4).then(|| request(&mut random, dns));
         let (deleting, is_deleting) = watch::channel(false);
         let mut deleting = Some(deleting);
         let plans: Vec<_> = (0..stacks)
@@ -89,7 +91,8 @@ fn history(seed: u64, planted: PlantedFault) -> (Vec<Call>, Vec<String>) {
                     (false, _) => [random.below(90), random.below(60), random.below(60)],
                 };
                 let update = if chase && first.is_some() { 0 } else { random.below(4) };
-                let requests = [(); 2].map(|()| request(&mut random, dns));
+                let [wanted, other] = [(); 2].map(|()| request(&mut random, dns));
+                let requests = [common.clone().unwrap_or(wanted), other];
                 let (cloud, mut is_deleting) = (cloud.clone(), is_deleting.clone());
                 async move {
                     if chase && first.is_none() {
