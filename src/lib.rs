@@ -23,6 +23,16 @@
 //! The same program as a second function checks from the user's subnets, from which there may be no way to CloudFormation.
 //! It only returns a report, and Lambda hands its record of that to the provider, which answers.
 //!
+//! # The questions
+//!
+//! ```text
+//!  question ─► ask::question ─► inquire: read, ─► ask::status, ask::plan ─► return value
+//!                               or reconcile
+//! ```
+//!
+//! People ask the same function, and its return value is the answer. [`inquire`] reads what an answer needs. A release goes
+//! through the loop of an event.
+//!
 //! # Where things are
 //!
 //! | folder | contents | may use |
@@ -34,10 +44,12 @@
 //! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision`, `check` |
 //! | [`ec2`] | the only door to EC2; nothing else knows the SDK | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
+//! | [`ask`] | what people ask the function, and the answer: pure | `model`, `request`, `decision` |
+//! | [`cloudformation`] | the only door to CloudFormation's API: which stacks exist | `model`, `runtime` |
 //! | [`probe`] | the connection check on the network, as a function and in a terminal | `model`, `request`, `check`, `answer`, `runtime` |
 //!
-//! [`reconcile`] uses all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together. `model`,
-//! `request`, `decision`, `check` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
+//! [`reconcile`] uses all of them, [`handler`] and [`inquire`] use [`reconcile`], and `main.rs` puts the parts together.
+//! [`look`] reads facts for both. `model`, `request`, `decision`, `check`, `answer` and `ask` are the pure half, without network, clock and SDK. A test holds every import against
 //! this table.
 //!
 //! # Terms
@@ -53,12 +65,19 @@
 #[doc(hidden)]
 pub mod answer;
 #[doc(hidden)]
+pub mod ask;
+#[doc(hidden)]
 pub mod check;
+#[doc(hidden)]
+pub mod cloudformation;
 #[doc(hidden)]
 pub mod decision;
 #[doc(hidden)]
 pub mod ec2;
 pub mod handler;
+pub mod inquire;
+#[doc(hidden)]
+pub mod look;
 #[doc(hidden)]
 pub mod model;
 #[doc(hidden)]

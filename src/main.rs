@@ -4,14 +4,18 @@
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
+use tidb_private_endpoint::ask::question::is_question;
+use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
+use tidb_private_endpoint::inquire::Inquirer;
 use tidb_private_endpoint::probe::function::CheckFunction;
 use tidb_private_endpoint::probe::network::System;
 use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
@@ -98,11 +102,25 @@ async fn provider() -> Result<ExitCode, Error> {
         // arn:aws:lambda:us-east-1:123456789012:function:NAME
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
+        if is_question(&payload) {
+            let inquirer = inquirer(&ec2, &http, home);
+            return inquirer.answer(&payload, clock(), deadline(&context)).await.map_err(Error::from);
+        }
         let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
-        handler.serve(&callback, &payload, clock(), deadline(&context)).await.map_err(Error::from)
+        let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
+        served.map(|()| Value::Null).map_err(Error::from)
     }))
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What answers questions. Events do not need it, so the start does not wait for it.
+fn inquirer(ec2: &Ec2, http: &Http, home: Home) -> Inquirer {
+    let connector = SharedHttpConnector::new(http.clone());
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let url = Some(environment("AWS_ENDPOINT_URL_CLOUDFORMATION")).filter(|url| !url.is_empty());
+    let cloudformation = CloudFormation::new(connector, credentials, &home.region, url.as_deref());
+    Inquirer { ec2: ec2.clone(), cloudformation, home, function: environment("AWS_LAMBDA_FUNCTION_NAME") }
 }
 
 fn function() -> Function {

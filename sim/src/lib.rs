@@ -10,6 +10,8 @@
 //! requires. `throttle` and `idempotency` are named after their purpose. Behavior that AWS does not document is a
 //! setting in [`Knobs`].
 //!
+//! [`CloudFormation`] tells which stacks exist, and nothing else.
+//!
 //! [`gateway`] is separate from EC2: the database behind the endpoint, for the connection check.
 //!
 //! Comments name the source of every fact about EC2 that is not in the API reference: AWS documents by title, and
@@ -18,6 +20,7 @@
 mod actions;
 mod client;
 mod clock;
+mod cloudformation;
 mod dns;
 mod ec2;
 mod endpoint;
@@ -41,6 +44,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use cloudformation::{CloudFormation, StacksFault};
 pub use ec2::{ConnectionReset, Ec2, Reply};
 pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
 pub use faults::{Call, Loss, Outcome, RoleError, Verdict};
