@@ -103,7 +103,7 @@ impl Inquirer {
             for (fact, value) in unread.drain(..).zip(values) {
                 planner.learn(fact, value);
             }
-            match planner.next() {
+            match planner.proceed() {
                 Ok(plan) => return Ok(plan),
                 Err(facts) => unread = facts,
             }

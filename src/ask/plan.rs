@@ -94,7 +94,7 @@ impl<'a> Planner<'a> {
     ///
     /// # Errors
     /// The facts that have to be read first.
-    pub fn next(&mut self) -> Result<Plan, Vec<Fact>> {
+    pub fn proceed(&mut self) -> Result<Plan, Vec<Fact>> {
         for _ in 0..DECISIONS_MAX {
             let observed = self.world.observed(&queries(self.request, &self.journal), self.now);
             self.journal.observe(self.request, &observed);
@@ -149,14 +149,12 @@ impl<'a> Planner<'a> {
         let created = self.world.apply(action, self.request);
         self.now = after(self.now, STEP);
         self.journal.record(self.request, action, Ok(&created), self.now);
-        let details = match action {
-            Action::CreateEndpoint(new) => format!(
-                "{action}, in {}, with {}, private DNS {}",
-                join(&new.subnet_ids, " and "),
-                join(&new.group_ids, " and "),
-                if new.private_dns { "on" } else { "off" }
-            ),
-            _ => action.to_string(),
+        let details = if let Action::CreateEndpoint(new) = action {
+            let (subnets, groups) = (join(&new.subnet_ids, " and "), join(&new.group_ids, " and "));
+            let private_dns = if new.private_dns { "on" } else { "off" };
+            format!("{action}, in {subnets}, with {groups}, private DNS {private_dns}")
+        } else {
+            action.to_string()
         };
         self.steps.push(Step { action: action.name(), text: sentence(&details), permissions: permissions(action) });
         self.waits_for = None;
@@ -259,7 +257,8 @@ impl Plan {
             if lines.is_empty() {
                 return;
             }
-            out.push_str(&format!("\n{title}\n"));
+            out.push('\n');
+            text::add(&mut out, 0, title);
             for (n, line) in lines.iter().enumerate() {
                 let bullet = if numbered { format!("{:>2}.", n + 1) } else { "  -".to_owned() };
                 text::add(&mut out, 4, &format!("{bullet} {line}"));

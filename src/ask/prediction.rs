@@ -110,11 +110,10 @@ impl World {
     fn create(&mut self, new: &NewEndpoint) -> Endpoint {
         let id = EndpointId::from(NEW_ENDPOINT);
         let name = |name: String| DnsEntry { name, hosted_zone_id: "predicted".to_owned() };
-        let private_name = self.facts.get(&Fact::Service).and_then(|fact| match fact {
-            FactValue::Service(Some(service)) => service.private_dns_name.clone(),
-            _ => None,
-        });
-        let private_name = private_name.filter(|_| new.private_dns);
+        let private_name = match self.facts.get(&Fact::Service) {
+            Some(FactValue::Service(Some(service))) if new.private_dns => service.private_dns_name.clone(),
+            Some(_) | None => None,
+        };
         let endpoint = Endpoint {
             id: id.clone(),
             vpc_id: new.vpc_id.clone(),
@@ -157,7 +156,11 @@ impl World {
             match value {
                 FactValue::ManagedGroup(_, group) => drop(group.take_if(|group| group.id == *id)),
                 FactValue::Marks(groups) | FactValue::Groups(_, groups) => groups.retain(|group| group.id != *id),
-                _ => {}
+                FactValue::Service(_)
+                | FactValue::Vpc(_)
+                | FactValue::VpcDns(_)
+                | FactValue::Subnets(_)
+                | FactValue::Neighbors(_) => {}
             }
         }
     }
@@ -173,7 +176,12 @@ impl World {
             match value {
                 FactValue::ManagedGroup(_, group) => group.iter_mut().filter(|group| group.id == *id).for_each(&change),
                 FactValue::Groups(_, groups) => groups.iter_mut().filter(|group| group.id == *id).for_each(&change),
-                _ => {}
+                FactValue::Service(_)
+                | FactValue::Vpc(_)
+                | FactValue::VpcDns(_)
+                | FactValue::Subnets(_)
+                | FactValue::Neighbors(_)
+                | FactValue::Marks(_) => {}
             }
         }
     }

@@ -173,11 +173,11 @@ impl Fields<'_> {
         let old = object("OldResourceProperties")?;
         let is_existing = physical_id.is_some() || old.is_some();
         let request_type = match self.text("RequestType")? {
-            Some("Create") if !is_existing => RequestType::Create,
+            None | Some("Create") if !is_existing => RequestType::Create,
             Some("Create") => {
-                return Err(self.fault("a Create has no PhysicalResourceId and no OldResourceProperties".to_owned()));
+                let fault = "a Create has no PhysicalResourceId and no OldResourceProperties";
+                return Err(self.fault(fault.to_owned()));
             }
-            None if !is_existing => RequestType::Create,
             _ if physical_id.is_none() => return Err(self.fault("PhysicalResourceId is missing".to_owned())),
             None | Some("Update") => RequestType::Update { old_properties: old.unwrap_or_else(|| properties.clone()) },
             Some("Delete") => RequestType::Delete,

@@ -4,6 +4,7 @@ use super::question::Scope;
 use super::status::{EndpointStatus, HolderStatus, Status};
 use super::text;
 use jiff::{SignedDuration, Timestamp};
+use std::fmt::Write as _;
 
 /// How many endpoints with nothing to mend are described one by one.
 const DESCRIBED_MAX: usize = 200;
@@ -86,11 +87,11 @@ fn summary(status: &Status, scope: &Scope) -> String {
         text::count(holders.len(), "holder", "holders")
     );
     if stale > 0 {
-        let which = if stale == 1 { "1 holder belongs" } else { &format!("{stale} holders belong") };
-        sentence.push_str(&format!(" {which} to a stack that no longer exists."));
+        let which = text::count(stale, "holder belongs", "holders belong");
+        let _ = write!(sentence, " {which} to a stack that no longer exists.");
     }
     if orphans > 0 {
-        sentence.push_str(&format!(" {} held by nobody.", text::count(orphans, "endpoint is", "endpoints are")));
+        let _ = write!(sentence, " {} held by nobody.", text::count(orphans, "endpoint is", "endpoints are"));
     }
     sentence
 }

@@ -324,7 +324,8 @@ def main():
     port = listener.getsockname()[1]
     # ministack reads these variables at import.
     os.environ.update(BIND_HOST=HOST, MINISTACK_HOST=HOST, GATEWAY_PORT=str(port),
-                      AWS_ENDPOINT_URL=f"http://{HOST}:{port}")
+                      AWS_ENDPOINT_URL=f"http://{HOST}:{port}",
+                      AWS_ENDPOINT_URL_CLOUDFORMATION=f"http://{HOST}:{port}")
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app as ministack

@@ -1,5 +1,6 @@
 //! Questions to the function, with the real clients against the simulated EC2 and CloudFormation, on a paused clock.
 
+mod documents;
 mod plans;
 mod questions;
 mod read_only;
