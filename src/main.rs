@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
-use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -104,14 +104,20 @@ async fn provider() -> Result<ExitCode, Error> {
         let home = Home { region: region.clone(), account };
         if is_question(&payload) {
             let inquirer = inquirer(&ec2, &http, home);
-            return inquirer.answer(&payload, clock(), deadline(&context)).await.map_err(Error::from);
+            let answer = inquirer.answer(&payload, clock(), deadline(&context)).await;
+            return answer.map_err(|error| failed("Unanswered", &error));
         }
         let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
         let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
-        served.map(|()| Value::Null).map_err(Error::from)
+        served.map(|()| Value::Null).map_err(|error| failed("Undelivered", &error))
     }))
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How Lambda reports a failed invocation.
+fn failed(name: &str, error: &impl std::error::Error) -> Diagnostic {
+    Diagnostic { error_type: name.to_owned(), error_message: error.to_string() }
 }
 
 /// What answers questions. Events do not need it, so the start does not wait for it.

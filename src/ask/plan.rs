@@ -202,9 +202,9 @@ impl<'a> Planner<'a> {
         } else if self.world.had_subnet(id) {
             "which the endpoint has"
         } else if spec.zone_ids.is_empty() {
-            "a zone of the service"
+            "a zone of the service; it is the subnet there with the most free addresses"
         } else {
-            "a zone in AvailabilityZoneIds"
+            "a zone in AvailabilityZoneIds; it is the subnet there with the most free addresses"
         }
     }
 }

@@ -13,8 +13,8 @@ const DESCRIBED_MAX: usize = 200;
 pub(super) fn commands(status: &Status, function: &str) -> Vec<String> {
     let release = |endpoint: &str, holder: &str| {
         format!(
-            "aws lambda invoke --function-name {function} --cli-read-timeout 0 \\\n  \
-             --cli-binary-format raw-in-base64-out --payload '{{\"Ask\":\"Release\",\n  \
+            "aws lambda invoke --function-name {function} \\\n  --cli-read-timeout 0 --cli-binary-format \
+             raw-in-base64-out \\\n  --payload '{{\"Ask\":\"Release\",\n  \
              \"EndpointId\":\"{endpoint}\",\"Holder\":\"{holder}\"}}' answer.json"
         )
     };

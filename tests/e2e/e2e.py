@@ -197,7 +197,8 @@ class Run:
         vpc, stack = Vpc("stale"), self.cloud.stack("stale")
         template = application(wanted(vpc))
         template["Resources"]["TiDB"]["DeletionPolicy"] = "Retain"
-        ask = lambda question: self.cloud.ask(PROVIDER, question)
+        function = self.cloud.exports()[TOKEN]
+        ask = lambda question: self.cloud.ask(function, question)
         plan = {"Ask": "Plan", "ResourceProperties": wanted(vpc)}
         planned = ask(plan)
         self.equal("stale: a plan says that an endpoint would be created", planned.get("Outcome"), "created")
@@ -222,7 +223,7 @@ class Run:
         (command,) = status["Commands"]
         words = shlex.split(command)
         self.equal("stale: the command invokes this function", words[:5],
-                   ["aws", "lambda", "invoke", "--function-name", PROVIDER])
+                   ["aws", "lambda", "invoke", "--function-name", function.split(":")[-1]])
         released = ask(words[words.index("--payload") + 1])
         self.equal("stale: the command deletes the endpoint", released.get("Outcome"), "Deleted")
         self.equal("stale: nothing is left", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
