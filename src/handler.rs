@@ -16,12 +16,12 @@ use crate::request::event::{Event, ReplyTo, Unreadable};
 use crate::request::record::{self, Ended, InvocationRecord};
 use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
-use crate::runtime::log::METRICS;
+use crate::runtime::log::{METRICS, span};
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
-use tracing::{Instrument as _, Span, error, info, info_span, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 /// How long before the end of its time an event stops working, so that its answer can still be delivered.
 const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(15);
@@ -238,12 +238,6 @@ impl Handler {
             }
         }
     }
-}
-
-/// What every log line of an event belongs to.
-fn span(to: &ReplyTo, raw: &Value) -> Span {
-    let request_type = raw.get("RequestType").and_then(Value::as_str).unwrap_or_default();
-    info_span!("event", stack = to.stack_id, logical_id = to.logical_id, request_id = to.request_id, request_type)
 }
 
 fn before(moment: Timestamp, span: SignedDuration) -> Timestamp {

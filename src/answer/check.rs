@@ -88,7 +88,8 @@ impl CheckFailure {
         }
     }
 
-    /// What Lambda says about a function that failed (the wording is that of recorded events).
+    /// What Lambda says about a function that failed. The words are those that people quote from its records and logs; any
+    /// others count as a crash.
     fn of(error_type: &str, message: &str) -> Self {
         let said = if error_type.is_empty() { message.to_owned() } else { format!("{error_type}: {message}") };
         if message.contains("Task timed out") || error_type == "Sandbox.Timedout" {

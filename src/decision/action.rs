@@ -126,7 +126,7 @@ impl Action {
             Self::DeleteEndpoint(_) => "delete endpoint",
             Self::Tag(_, TagAction::Join(_)) => "write reference",
             Self::Tag(_, TagAction::Release(_)) => "remove reference",
-            Self::Tag(_, TagAction::Announce(_)) => "announce deletion",
+            Self::Tag(_, TagAction::Announce(_)) => "announce",
             Self::Tag(_, TagAction::RemoveAnnouncements(_)) => "remove announcement",
             Self::Tag(_, TagAction::UserTags(_)) => "write tags",
             Self::Mark(_) => "mark the Create",
@@ -151,9 +151,11 @@ impl fmt::Display for Action {
             Self::DeleteEndpoint(id) => write!(f, "deleting {id}"),
             Self::Tag(id, TagAction::Join(_)) => write!(f, "joining {id}"),
             Self::Tag(id, TagAction::Release(_)) => write!(f, "removing this resource's reference from {id}"),
-            Self::Tag(id, TagAction::Announce(until)) => write!(f, "announcing the deletion of {id} until {until}"),
+            Self::Tag(id, TagAction::Announce(until)) => {
+                write!(f, "announcing until {until} that {id} may be deleted, or something taken away from it")
+            }
             Self::Tag(id, TagAction::RemoveAnnouncements(_)) => {
-                write!(f, "removing an announcement of deletion from {id}")
+                write!(f, "removing an announcement from {id}")
             }
             Self::Tag(id, TagAction::UserTags(_)) => write!(f, "updating the tags of {id}"),
             Self::Mark(new) => write!(f, "marking this Create as running with {} in {}", new.name, new.vpc_id),

@@ -2,16 +2,17 @@
 
 use super::action::{Action, TagAction};
 use super::difference::{Comparison, Difference};
-use super::leave::{references, requested_before};
+use super::leave::{Leave, requested_before};
 use super::narrow::{narrow, withdraw, withdrawable};
-use super::others::Others;
 use super::placement::Placement;
 use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
 use super::relation::Relation;
+use super::rules::others_of_group;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use super::warning::Warning;
+use crate::model::change::Change;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
 use crate::model::security_group::managed_group_name;
@@ -52,8 +53,9 @@ impl Provision<'_> {
         comparison.unread().map_or(Ok(()), |fact| Err(Interrupt::from(fact)))?;
         let Difference { change, tags, warnings } = comparison.difference();
         self.reject_too_many_groups(endpoint, change.as_ref())?;
+        let may_narrow = self.may_narrow(relation);
+        let change = if may_narrow { change } else { change.map(Change::without_removals) };
         let (wider, narrower) = change.map_or((None, None), |change| change.split(endpoint.group_ids.len()));
-        let narrower = narrower.filter(|_| self.may_narrow(relation));
         let change = wider.as_ref().or(narrower.as_ref());
         if let Some(modified) = &record.modified {
             if observed.may_predate(modified.at) {
@@ -73,8 +75,8 @@ impl Provision<'_> {
         if let Some(change) = narrower {
             return Err(narrow(endpoint, Action::ModifyEndpoint(id.clone(), change), observed.at, journal).into());
         }
-        if self.may_narrow(relation) {
-            self.remove_surplus_rules(endpoint)?;
+        if may_narrow {
+            self.remove_surplus_rules(endpoint, before)?;
         }
         let announcements = withdrawable(endpoint, observed.at, journal)?;
         if !announcements.is_empty() {
@@ -89,7 +91,8 @@ impl Provision<'_> {
     /// A Create that joins others takes nothing away: what no visible holder requests may be of one that is joining, too.
     fn may_narrow(&self, relation: &Relation) -> bool {
         let is_alone = matches!(relation, Relation::Owned(others) if others.is_empty());
-        is_alone || (!relation.is_foreign() && matches!(self.request.verb, Verb::Update { .. }))
+        let is_update = !relation.is_foreign() && matches!(self.request.verb, Verb::Update { .. });
+        (is_alone || is_update) && !self.view.journal.narrowing_refused()
     }
 
     /// The security group that the provider manages, if this resource uses it or has used it.
@@ -110,31 +113,33 @@ impl Provision<'_> {
         Ok(self.view.facts.managed_group(&place)?.filter(|group| group.is_owned()).map(|group| &group.id))
     }
 
-    fn remove_surplus_rules(&self, endpoint: &Endpoint) -> Unless<()> {
+    /// Removes the rules of the provider's security group that nobody requests anymore.
+    fn remove_surplus_rules(&self, endpoint: &Endpoint, before: &[Wanted]) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        let Some(group) = self.managed_group(&endpoint.vpc_id) else { return Ok(()) };
-        if self.has_no_room_for_the_managed_group(endpoint)? {
-            return Ok(());
-        }
-        let Some(id) = group.existing()? else { return Ok(()) };
-        match group.align_rules(&id, Some(&self.others_of_group(endpoint))) {
-            Err(Interrupt::Do(next)) => match *next {
-                Next::Act(action @ Action::Revoke(..)) => Err(narrow(endpoint, action, observed.at, journal).into()),
-                next @ (Next::Read(_) | Next::Wait(_) | Next::Act(_) | Next::Done(_)) => Err(next.into()),
-            },
-            other => other,
-        }
-    }
-
-    /// The other holders of all endpoints that use the same managed security group.
-    fn others_of_group(&self, endpoint: &Endpoint) -> Others {
         let claim = Claim { holder: &self.request.holder, mark: None };
-        let siblings = self.view.observed.endpoints.iter().filter(|other| {
-            other.id != endpoint.id
-                && (&other.vpc_id, &other.service_name) == (&endpoint.vpc_id, &endpoint.service_name)
-                && other.is_owned()
-                && other.state.is_usable()
-        });
-        Others::of(claim.others(&endpoint.tags).chain(siblings.flat_map(|other| references(&other.tags))))
+        let revoke = match self.managed_group(&endpoint.vpc_id) {
+            Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => return Ok(()),
+            Some(group) => {
+                let Some(id) = group.existing()? else { return Ok(()) };
+                let others = others_of_group(claim, endpoint, &self.view.observed.endpoints);
+                match group.align_rules(&id, Some(&others)) {
+                    Err(Interrupt::Do(next)) => match *next {
+                        Next::Act(action @ Action::Revoke(..)) => action,
+                        next @ (Next::Read(_) | Next::Wait(_) | Next::Act(_) | Next::Done(_)) => {
+                            return Err(next.into());
+                        }
+                    },
+                    other => return other,
+                }
+            }
+            // It has used the security group before, and others may go on using it.
+            None if before.iter().any(Wanted::uses_managed_group) => {
+                let leave = Leave { request: self.request, claim, endpoint, view: self.view };
+                let Some(revoke) = leave.unrequested_rules()? else { return Ok(()) };
+                revoke
+            }
+            None => return Ok(()),
+        };
+        Err(narrow(endpoint, revoke, observed.at, journal).into())
     }
 }

@@ -9,7 +9,7 @@ use super::view::Unless;
 use super::warning::Warning;
 use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
-use crate::model::ids::{GroupId, VpcId, ZoneId, join};
+use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
 use crate::model::security_group::{Rule, Source, admits_any};
 use crate::request::Verb;
@@ -57,7 +57,10 @@ impl Provision<'_> {
         // Where the type is left to EC2, endpoints have been IPv4 so far.
         let address_type = new_type.or(current_type).unwrap_or(IpAddressType::Ipv4);
         let region = self.home.region.as_str();
-        let site = |service| Site { spec, vpc, region, service, subnets, existing, address_type };
+        let named_before = self.request.before().map(|before| before.named.subnet_ids.as_slice()).unwrap_or_default();
+        let dropped: Vec<SubnetId> = named_before.iter().filter(|id| !spec.subnet_ids.contains(id)).cloned().collect();
+        let dropped = &*dropped;
+        let site = |service| Site { spec, vpc, region, service, subnets, existing, dropped, address_type };
         if let Some(endpoint) = target {
             // The service is available in the zones of its endpoint. Usually nothing else has to be known about it.
             let zones = self.view.facts.zones_of(endpoint)?;

@@ -1,6 +1,7 @@
 //! What a denial means: that a permission is missing, or that IAM does not know it yet.
 
 use super::action::{Action, TagAction};
+use super::journal::Journal;
 use crate::model::ec2_error::ErrorKind;
 use crate::model::ids::EndpointId;
 use crate::request::Request;
@@ -27,19 +28,25 @@ pub(super) fn reference_denied(
     (kind == ErrorKind::Denied && !role_may_be_new(started, now)).then_some(id)
 }
 
-/// Whether EC2 refuses for good what takes something away from an endpoint that this event leaves. The event can do without:
-/// no other stack needs it, and a Delete must not fail because of it.
+/// Whether EC2 refuses for good what takes something away from an endpoint that others hold, or the announcement of it: there
+/// may be no room for another tag. The event can do without: no other stack needs it, and neither a Delete nor a rollback
+/// must fail because of it. A second announcement that is refused is that of a deletion, which cannot be left out.
 pub(super) fn narrowing_refused(
     request: &Request,
     kind: ErrorKind,
     action: &Action,
-    started: Timestamp,
+    journal: &Journal,
     now: Timestamp,
 ) -> bool {
     let may_pass = match kind {
         ErrorKind::Transient | ErrorKind::Throttled => true,
-        ErrorKind::Denied | ErrorKind::NotAuthenticated => role_may_be_new(started, now),
+        ErrorKind::Denied | ErrorKind::NotAuthenticated => role_may_be_new(journal.started(), now),
         _ => false,
     };
-    request.spec().is_none() && matches!(action, Action::ModifyEndpoint(..) | Action::Revoke(..)) && !may_pass
+    let is_concerned = match action {
+        Action::ModifyEndpoint(..) | Action::Revoke(..) => request.spec().is_none(),
+        Action::Tag(_, TagAction::Announce(_)) => !journal.narrowing_refused(),
+        _ => false,
+    };
+    is_concerned && !may_pass
 }

@@ -80,20 +80,20 @@ impl Desired<'_> {
                 subnets.push(id.clone());
             }
         }
-        // EC2 does not take the last one away.
+        // An endpoint has at least one.
         if subnets.is_empty() { has.clone() } else { subnets }
     }
 
     /// The subnet that is to be where the endpoint has one now.
     fn in_its_place(&self, id: &SubnetId, own: &[SubnetId]) -> Option<SubnetId> {
         let zone = self.zone(id);
-        if own.contains(id) || self.others.who_names(id).is_some() {
+        if own.contains(id) || self.others.who_names(id, zone).is_some() {
             return Some(id.clone());
         }
         let own_here = || own.iter().find(|other| zone.is_some() && self.zone(other) == zone);
         let in_zone = || self.usable_in(zone).filter(|subnet| subnet.id != *id);
-        let named = || in_zone().find(|subnet| self.others.have_recorded(&subnet.id)).map(|subnet| &subnet.id);
-        if self.others.who_wants_zone(zone).is_none() {
+        let named = || in_zone().find(|subnet| self.others.have_recorded(subnet)).map(|subnet| &subnet.id);
+        if self.who_wants(id).is_none() {
             return own_here().or_else(named).cloned();
         }
         // The stack that brought it must be able to delete it.
@@ -109,15 +109,15 @@ impl Desired<'_> {
     /// may be running.
     fn unmet(&self) -> impl Iterator<Item = &Subnet> {
         let subnets = self.facts.subnets().unwrap_or_default().iter().filter(|_| !self.before.is_empty());
-        subnets.filter(|subnet| !self.is_in(&subnet.zone_id) && self.others.have_recorded(&subnet.id))
+        subnets.filter(|subnet| !self.is_in(&subnet.zone_id) && self.others.have_recorded(subnet))
     }
 
     /// Zones that another holder requests, and that the endpoint has left because this resource has given its subnet there.
     /// A delivery that has crashed may have left one.
     fn gaps(&self) -> impl Iterator<Item = &ZoneId> {
-        let subnets = self.facts.subnets().unwrap_or_default().iter();
+        let subnets = self.facts.subnets().unwrap_or_default().iter().filter(|subnet| is_usual(self.endpoint, subnet));
         let zones = subnets.filter(|subnet| self.is_given_before(&subnet.id)).map(|subnet| &subnet.zone_id);
-        zones.filter(|zone| !self.is_in(zone) && self.others.who_wants_zone(Some(zone)).is_some())
+        zones.filter(|zone| !self.is_in(zone) && self.others.who_wants_zone(Some(zone), true).is_some())
     }
 
     fn is_in(&self, zone: &ZoneId) -> bool {
@@ -137,8 +137,14 @@ impl Desired<'_> {
         others.max_by_key(|subnet| (subnet.free_addresses, &subnet.id)).map(|subnet| &subnet.id)
     }
 
+    /// The other holders that request the zone of a subnet, and leave the choice there to the provider.
+    fn who_wants(&self, subnet: &SubnetId) -> Option<String> {
+        let is_usual = self.facts.subnet(subnet).is_none_or(|subnet| is_usual(self.endpoint, subnet));
+        self.others.who_wants_zone(self.zone(subnet), is_usual)
+    }
+
     fn is_given_before(&self, subnet: &SubnetId) -> bool {
-        self.before.iter().any(|wanted| wanted.names_subnet(subnet))
+        self.before.iter().any(|wanted| wanted.names_subnet(subnet, self.zone(subnet)))
     }
 
     fn usable_in(&self, zone: Option<&ZoneId>) -> impl Iterator<Item = &Subnet> {
@@ -158,16 +164,28 @@ impl Desired<'_> {
         subnet.fits(kind) && !subnet.is_full(kind) && is_served
     }
 
+    /// Whether a change takes away a subnet whose zone others request, so that another one is to follow.
+    pub(super) fn replaces_a_subnet(&self, change: &Change) -> bool {
+        change.remove_subnets.iter().any(|id| self.who_wants(id).is_some())
+    }
+
     /// What is missing of this resource's, and what it has brought and nobody requests anymore.
     fn groups(&self) -> Change {
         let has = &self.endpoint.group_ids;
         let Some(own) = self.own.groups else { return Change::default() };
         let missing: Vec<GroupId> = own.iter().filter(|id| !has.contains(id)).cloned().collect();
         let surplus: Vec<GroupId> = has.iter().filter(|id| !own.contains(id) && self.is_dropped(id)).cloned().collect();
-        // EC2 does not take the last one away.
+        // An endpoint has at least one.
         let some_stay = surplus.len() < has.len() || !missing.is_empty();
         let surplus = if some_stay { surplus } else { Vec::new() };
         Change { add_groups: missing, remove_groups: surplus, ..Change::default() }
+    }
+
+    /// Whether the endpoint has security groups of this resource that nobody else requests, and no others: those who are to
+    /// use it from now on have not attached theirs yet.
+    pub(super) fn waits_for_successor(&self) -> bool {
+        let has = &self.endpoint.group_ids;
+        !self.own.stays && !has.is_empty() && has.iter().all(|id| self.is_dropped(id))
     }
 
     fn is_dropped(&self, group: &GroupId) -> bool {
@@ -186,26 +204,30 @@ impl Desired<'_> {
         }
     }
 
-    /// The type that it is to have instead.
+    /// The type that it is to have instead: what this resource requests, and what the others need. A resource that requests
+    /// none leaves the others' requests to their own events.
     pub(super) fn address_type(&self) -> Option<IpAddressType> {
         let has = IpAddressType::parse(&self.endpoint.ip_address_type);
+        let wanted = self.own.ip_address_type?;
         let needs = |uses: fn(IpAddressType) -> bool| {
-            let has = has.is_some_and(uses);
-            let own = self.own.stays && self.own.ip_address_type.map_or(has, uses);
-            own || self.others.who_needs(uses, has).is_some()
+            uses(wanted) || self.others.who_needs(uses, has.is_some_and(uses)).is_some()
         };
         let all = match (needs(IpAddressType::uses_ipv4), needs(IpAddressType::uses_ipv6)) {
             (true, true) => IpAddressType::Dualstack,
             (true, false) => IpAddressType::Ipv4,
-            (false, true) => IpAddressType::Ipv6,
-            (false, false) => return None,
+            (false, _) => IpAddressType::Ipv6,
         };
         let fits = |id: &SubnetId| self.facts.subnet(id).is_none_or(|subnet| subnet.fits(all));
         // Where others are, a type that does not fit their subnets is no failure of this resource.
         let is_possible = self.others.is_empty() || self.endpoint.subnet_ids.iter().all(fits);
-        let is_known = has.is_some() || self.own.ip_address_type.is_some();
-        (is_known && has != Some(all) && is_possible).then_some(all)
+        (has != Some(all) && is_possible).then_some(all)
     }
+}
+
+/// Whether the provider chooses subnets like this one by itself. The service is in the region of the endpoint.
+fn is_usual(endpoint: &Endpoint, subnet: &Subnet) -> bool {
+    let region = endpoint.service_name.region().unwrap_or_default();
+    !subnet.is_on_outpost && subnet.is_in_availability_zone(region)
 }
 
 /// The tags to write, and those to remove: what this resource has requested before and nobody requests anymore.

@@ -73,7 +73,9 @@ impl Comparison<'_> {
     fn why(&self, who: impl Fn(&Others) -> Option<String>, else_: &str) -> String {
         match self.relation {
             Relation::Foreign => FOREIGN.to_owned(),
-            Relation::Owned(others) => who(others).map_or_else(|| else_.to_owned(), |who| format!("{who} uses it")),
+            Relation::Owned(others) => {
+                who(others).map_or_else(|| else_.to_owned(), |who| format!("it is used by {who}"))
+            }
         }
     }
 
@@ -85,9 +87,10 @@ impl Comparison<'_> {
         let Some(placement) = self.placement else { return Vec::new() };
         let Self { spec, endpoint, .. } = *self;
         let mut warnings = placement.warnings(|id| self.zone(id));
-        let who =
-            |others: &Others, id: &SubnetId| others.who_names(id).or_else(|| others.who_wants_zone(self.zone(id)));
-        let why = |id: &SubnetId| self.why(|others| who(others, id), "this resource has not added it");
+        let who = |others: &Others, id: &SubnetId| {
+            others.who_names(id, self.zone(id)).or_else(|| others.who_wants_zone(self.zone(id), true))
+        };
+        let why = |id: &SubnetId| self.why(|others| who(others, id), "no resource is known to request it");
         let missing = placement.subnets.iter().filter(|id| !endpoint.subnet_ids.contains(id));
         let covering = |wanted: &SubnetId| endpoint.subnet_ids.iter().find(|has| self.zone(has) == self.zone(wanted));
         let (blocked, uncovered): (Vec<&SubnetId>, Vec<&SubnetId>) =
@@ -121,7 +124,7 @@ impl Comparison<'_> {
         let who = |others: &Others, id: &GroupId| {
             if managed_group == Some(id) { others.who_uses_managed_group() } else { others.who_uses(id) }
         };
-        let why = |id: &GroupId| self.why(|others| who(others, id), "this resource has not added it");
+        let why = |id: &GroupId| self.why(|others| who(others, id), "no resource is known to request it");
         let missing = join(wanted.iter().filter(|id| !endpoint.group_ids.contains(id)), ", ");
         let not_attached = (self.relation.is_foreign() && !missing.is_empty())
             .then(|| Warning::GroupsNotAttached { endpoint: endpoint.id.clone(), groups: missing });
@@ -137,7 +140,7 @@ impl Comparison<'_> {
         let id = || endpoint.id.clone();
         let private_dns = match (spec.private_dns, endpoint.private_dns) {
             (false, true) => {
-                let because = self.why(Others::who_uses_private_dns, "this resource has not turned it on");
+                let because = self.why(Others::who_uses_private_dns, "EC2 has not turned it off");
                 Some(Warning::PrivateDnsKeptOn { endpoint: id(), because })
             }
             // Only an endpoint of another VPC gets here (ReuseScope: Region). Its private DNS would not work in this VPC

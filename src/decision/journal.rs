@@ -76,7 +76,9 @@ impl Journal {
             }
             record.joined |=
                 record.referenced.is_some() && record.announcements_shown(observed.at, &endpoint.tags).0.is_empty();
-            if endpoint.is_owned() && record.referenced.is_some() {
+            // A delivery that crashed may have removed the reference.
+            let is_current = request.current() == Some(&endpoint.id);
+            if endpoint.is_owned() && (record.referenced.is_some() || is_current) {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }
@@ -99,7 +101,7 @@ impl Journal {
                 if let Some(id) = denied.filter(|id| !self.endpoint(id).owned) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
                 }
-                self.narrowing_refused |= narrowing_refused(request, error.kind, action, self.started, now);
+                self.narrowing_refused |= narrowing_refused(request, error.kind, action, self, now);
                 self.record_error(request, action, error.kind, now);
             }
         }
@@ -122,7 +124,13 @@ impl Journal {
                 self.endpoint_mut(id).withdraw(keys, now);
             }
             Action::ModifyEndpoint(..) | Action::Revoke(..) => self.change_attempted = Some(now),
-            Action::Tag(_, TagAction::Join(_) | TagAction::UserTags(_))
+            // Only a look after this shows whether the new request is safe.
+            Action::Tag(id, TagAction::Join(_)) => {
+                let record = self.endpoint_mut(id);
+                record.joined = false;
+                record.request_attempted = Some(now);
+            }
+            Action::Tag(_, TagAction::UserTags(_))
             | Action::RemoveMark(_)
             | Action::CreateGroup(_)
             | Action::Authorize(..)
@@ -162,7 +170,6 @@ impl Journal {
                     TagAction::Join(_) => {
                         record.referenced.get_or_insert(now);
                         record.requested = Some(now);
-                        record.joined = false;
                     }
                     TagAction::Release(release) => {
                         record.released = Some(now);

@@ -13,11 +13,10 @@ use super::facts::{Fact, GroupPlace};
 use super::others::Others;
 use super::poll::{LAG_POLL, POLL};
 use super::records::EndpointRecord;
+use super::rules::{others_of_group, surplus_rules};
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
-use crate::model::change::Change;
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::ids::GroupId;
-use crate::model::security_group::{IngressRule, SecurityGroup, Source, managed_group_name};
+use crate::model::security_group::{SecurityGroup, managed_group_name};
 use crate::model::tags::{Claim, REF, Reference, Tags};
 use crate::model::wanted::Wanted;
 use crate::request::Request;
@@ -25,13 +24,15 @@ use jiff::SignedDuration;
 
 /// How often EC2 is asked to take the same things away.
 const ATTEMPTS_MAX: u32 = 3;
+/// How long EC2 may take to free what was taken away from the endpoint. It needs up to two minutes for a subnet.
+const FREEING_PATIENCE: SignedDuration = SignedDuration::from_mins(4);
 /// How much time an event must have left to begin: the announcement settles, the change shows, and the release settles; the
 /// rest is for the calls. Without it, the resource leaves as it is.
 const TIME_NEEDED: SignedDuration = SignedDuration::from_secs(75);
+/// The same if a subnet is to be replaced by another one in its zone, which EC2 accepts only when the old one is gone.
+const TIME_FOR_REPLACEMENT: SignedDuration = SignedDuration::from_mins(5);
 /// How much time the release needs after that.
 const TIME_TO_RELEASE: SignedDuration = SignedDuration::from_secs(30);
-/// How long EC2 may take to free what was taken away from the endpoint. It needs up to two minutes for a subnet.
-const FREEING_PATIENCE: SignedDuration = SignedDuration::from_mins(4);
 
 /// A resource that leaves an endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -49,140 +50,154 @@ pub(super) fn requested_before(request: &Request, record: &EndpointRecord) -> Ve
     properties.into_iter().chain(recorded).collect()
 }
 
-impl Leave<'_> {
-    fn record(&self) -> &EndpointRecord {
+/// What is to be done about what the resource has brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Surplus {
+    /// Nothing is left of it, or it has to stay.
+    Nothing,
+    /// The endpoint has only security groups of this resource, because others have not attached theirs yet.
+    WaitForSuccessor,
+    /// The endpoint gets what others request in place of what was taken away.
+    Add(Action),
+    Take(Action),
+}
+
+impl<'a> Leave<'a> {
+    fn record(&self) -> &'a EndpointRecord {
         self.view.journal.endpoint(&self.endpoint.id)
     }
 
-    fn others(&self) -> Others {
-        Others::of(self.claim.others(&self.endpoint.tags))
+    /// The other holders, unless what the resource has brought is of no concern: the endpoint is not the provider's to
+    /// change, it is in another VPC or lost, or nobody else holds it and it is deleted as a whole.
+    fn others(&self) -> Option<Others> {
+        let is_elsewhere = self.request.vpc().is_some_and(|vpc| *vpc != self.endpoint.vpc_id);
+        let is_concerned = self.endpoint.is_owned() && self.endpoint.state.is_usable() && !is_elsewhere;
+        Some(Others::of(self.claim.others(&self.endpoint.tags))).filter(|others| is_concerned && !others.is_empty())
     }
 
-    /// What to take away next; `None` if nothing is left of it, or it cannot be taken away.
-    pub(super) fn surplus(&self) -> Unless<Option<Action>> {
-        let (endpoint, record, others) = (self.endpoint, self.record(), self.others());
-        let is_elsewhere = self.request.vpc().is_some_and(|vpc| *vpc != endpoint.vpc_id);
+    fn before(&self) -> Vec<Wanted> {
+        let now = self.request.spec().map(|spec| spec.wanted());
+        requested_before(self.request, self.record()).into_iter().chain(now).collect()
+    }
+
+    pub(super) fn surplus(&self) -> Unless<Surplus> {
         let View { observed, journal, .. } = self.view;
+        let (id, record) = (&self.endpoint.id, self.record());
         let has_begun = !record.standing_announcements().is_empty();
         let has_time = journal.has_time(observed.at, if has_begun { TIME_TO_RELEASE } else { TIME_NEEDED });
-        // What nobody holds is deleted as a whole.
-        if !endpoint.is_owned() || is_elsewhere || others.is_empty() || journal.narrowing_refused() || !has_time {
-            return Ok(None);
+        let Some(others) = self.others().filter(|_| has_time && !journal.narrowing_refused()) else {
+            return Ok(Surplus::Nothing);
+        };
+        if record.modified.as_ref().is_some_and(|modified| observed.may_predate(modified.at)) {
+            return Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into());
         }
-        self.wait_until_freed()?;
-        let mut before = requested_before(self.request, record);
-        before.extend(self.request.spec().map(|spec| spec.wanted()));
-        let change = self.change(&before, &others)?;
+        let before = self.before();
+        let desired = self.desired(&before, &others)?;
+        let mut change = desired.change();
+        if desired.replaces_a_subnet(&change) && !journal.has_time(observed.at, TIME_FOR_REPLACEMENT) {
+            change.remove_subnets.clear();
+        }
         let exhausted =
             record.modified.as_ref().is_some_and(|last| last.change == change && last.attempts >= ATTEMPTS_MAX);
         if !change.is_empty() && !exhausted {
-            return Ok(Some(Action::ModifyEndpoint(endpoint.id.clone(), change)));
+            self.wait_until_freed()?;
+            let takes_away = change.takes_away();
+            let action = Action::ModifyEndpoint(id.clone(), change);
+            return Ok(if takes_away { Surplus::Take(action) } else { Surplus::Add(action) });
         }
-        self.rules(&before, &others)
+        if desired.waits_for_successor() && journal.is_early(observed.at, FREEING_PATIENCE) {
+            return Ok(Surplus::WaitForSuccessor);
+        }
+        Ok(self.rules(&before)?.map_or(Surplus::Nothing, Surplus::Take))
     }
 
-    /// EC2 shows a change late, and needs a while to free a subnet or a security group.
-    fn wait_until_freed(&self) -> Unless<()> {
+    /// EC2 needs a while to free a subnet or a security group, and allows no other change meanwhile.
+    pub(super) fn wait_until_freed(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        let Some(modified) = &self.record().modified else { return Ok(()) };
-        let id = || self.endpoint.id.clone();
-        if observed.may_predate(modified.at) {
-            return Err(wait(Reason::ReadLag(id()), LAG_POLL).into());
-        }
+        let Some(attempted) = journal.change_attempted() else { return Ok(()) };
+        let is_early = observed.at.duration_since(attempted) < FREEING_PATIENCE;
         let is_pending = self.endpoint.state == EndpointState::Pending;
-        let is_early = observed.at.duration_since(modified.at) < FREEING_PATIENCE;
         if is_pending && is_early && journal.has_time(observed.at, TIME_TO_RELEASE) {
-            return Err(wait(Reason::Freeing(id()), POLL).into());
+            return Err(wait(Reason::Freeing(self.endpoint.id.clone()), POLL).into());
         }
         Ok(())
     }
 
     /// Facts are read only where the other holders' requests do not make it plain that nothing is to be taken away.
-    fn change(&self, before: &[Wanted], others: &Others) -> Unless<Change> {
+    fn desired<'d>(&'d self, before: &'d [Wanted], others: &'d Others) -> Unless<Desired<'d>> {
         let facts = self.view.facts;
         let moves = before.iter().any(|own| !others.cover(|other| own.place_is_within(other)));
         if moves {
             facts.subnets()?;
         }
+        let own = Own { subnets: moves.then_some(&[]), ..Own::NOTHING };
         let leaves_managed_group =
             before.iter().any(Wanted::uses_managed_group) && others.who_uses_managed_group().is_none();
         let managed_group = if leaves_managed_group { self.managed_group()?.map(|group| &group.id) } else { None };
-        let own = Own { subnets: moves.then_some(&[]), ..Own::NOTHING };
         let desired = Desired { endpoint: self.endpoint, facts, own, before, others, managed_group };
         desired.unread().map_or(Ok(()), |fact| Err(Interrupt::from(fact)))?;
-        Ok(desired.change())
+        Ok(desired)
     }
 
     fn place(&self) -> GroupPlace {
         (self.endpoint.vpc_id.clone(), managed_group_name(&self.endpoint.service_name))
     }
 
-    fn managed_group(&self) -> Unless<Option<&SecurityGroup>> {
+    fn managed_group(&self) -> Unless<Option<&'a SecurityGroup>> {
         Ok(self.view.facts.managed_group(&self.place())?.filter(|group| group.is_owned()))
     }
 
-    /// The rules of the provider's security group that nobody requests anymore. All endpoints of the service in the VPC use
-    /// the same security group.
-    fn rules(&self, before: &[Wanted], others: &Others) -> Unless<Option<Action>> {
+    /// The removal of the rules of the provider's security group that nobody requests anymore.
+    fn rules(&self, before: &[Wanted]) -> Unless<Option<Action>> {
+        let Some(others) = self.others() else { return Ok(None) };
         let may_leave_rules =
             |own: &Wanted| own.uses_managed_group() && !others.cover(|other| own.sources_are_within(other));
-        if !before.iter().any(may_leave_rules) {
-            return Ok(None);
-        }
-        let View { facts, journal, .. } = self.view;
-        let vpc = self.request.vpc().cloned();
+        if before.iter().any(may_leave_rules) { self.unrequested_rules() } else { Ok(None) }
+    }
+
+    /// The same, whoever has brought them. Rules of an endpoint that is gone may be left in the security group of its siblings.
+    pub(super) fn unrequested_rules(&self) -> Unless<Option<Action>> {
+        let View { observed, facts, journal } = self.view;
         let unread = facts.unread([Fact::ManagedGroup(self.place()), Fact::Vpc, Fact::Neighbors]);
         if !unread.is_empty() {
             return Err(Next::Read(unread).into());
         }
-        let (Some(group), Some(_)) = (self.managed_group()?, vpc) else { return Ok(None) };
+        let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+        let Some(group) = self.managed_group()?.filter(|_| !blocks.is_empty()) else { return Ok(None) };
         let record = journal.group(&group.id);
-        if record.revoked.is_some_and(|when| self.view.observed.may_predate(when)) {
+        if record.revoked.is_some_and(|when| observed.may_predate(when)) {
             return Err(wait(Reason::ReadLag(self.endpoint.id.clone()), LAG_POLL).into());
         }
-        let siblings = facts.neighbors()?.iter().filter(|other| other.id != self.endpoint.id && uses(other, &group.id));
-        let of_siblings = siblings.flat_map(|other| references(&other.tags));
-        let everyone = Others::of(self.claim.others(&self.endpoint.tags).chain(of_siblings));
-        let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
-        let surplus = surplus_rules(group, before, &everyone, |source| {
-            source.block().is_some_and(|block| blocks.contains(&block))
-        });
+        let others = others_of_group(self.claim, self.endpoint, facts.neighbors()?);
+        let surplus = surplus_rules(group, &[], &others, blocks);
         Ok((!surplus.is_empty() && record.revoked.is_none()).then(|| Action::Revoke(group.id.clone(), surplus)))
+    }
+
+    /// Those of an endpoint that is deleted, if another endpoint uses the security group: only what this resource itself has
+    /// brought, and only if the other endpoint is shown. It was created with its first reference, so that one is shown, too.
+    pub(super) fn rules_left_to_siblings(&self) -> Unless<Option<Action>> {
+        let View { facts, journal, .. } = self.view;
+        let before: Vec<Wanted> = self.before().into_iter().filter(|own| !own.sources.is_empty()).collect();
+        if before.is_empty() || journal.narrowing_refused() {
+            return Ok(None);
+        }
+        let Some(Action::Revoke(id, mut rules)) = self.unrequested_rules()? else { return Ok(None) };
+        let uses = |other: &Endpoint| other.state.is_usable() && other.group_ids.contains(&id);
+        let is_shown = facts.neighbors()?.iter().any(|other| other.id != self.endpoint.id && uses(other));
+        rules.retain(|rule| before.iter().any(|own| own.admits(rule.port, &rule.source, false)));
+        Ok((is_shown && !rules.is_empty()).then_some(Action::Revoke(id, rules)))
     }
 
     /// The user's tags that this resource has brought and nobody else requests.
     pub(super) fn tags(&self) -> Tags {
-        let (endpoint, others) = (self.endpoint, self.others());
-        let is_elsewhere = self.request.vpc().is_some_and(|vpc| *vpc != endpoint.vpc_id);
-        let Some(before) = self.request.before() else { return Tags::new() };
-        if !endpoint.is_owned() || is_elsewhere || others.is_empty() {
-            return Tags::new();
-        }
-        let change = tag_change(endpoint, &Tags::new(), &before.tags, &others);
-        let unset = change.unset.into_keys();
+        let (Some(others), Some(before)) = (self.others(), self.request.before()) else { return Tags::new() };
+        let unset = tag_change(self.endpoint, &Tags::new(), &before.tags, &others).unset.into_keys();
         let brought = unset.filter_map(|key| before.tags.get(&key).map(|value| (key.clone(), value.clone())));
-        brought.filter(|(key, value)| endpoint.tags.get(key) == Some(value)).collect()
+        brought.filter(|(key, value)| self.endpoint.tags.get(key) == Some(value)).collect()
     }
-}
-
-fn uses(endpoint: &Endpoint, group: &GroupId) -> bool {
-    endpoint.is_owned() && endpoint.state.is_usable() && endpoint.group_ids.contains(group)
 }
 
 /// The references on an endpoint.
 pub(super) fn references(tags: &Tags) -> impl Iterator<Item = Reference<'_>> {
     tags.iter().filter(|(key, _)| key.starts_with(REF)).map(|(_, value)| Reference::parse(value))
-}
-
-/// The rules that a resource has brought and nobody requests anymore.
-fn surplus_rules(
-    group: &SecurityGroup,
-    before: &[Wanted],
-    everyone: &Others,
-    is_vpc: impl Fn(&Source) -> bool,
-) -> Vec<IngressRule> {
-    let is_brought =
-        |rule: &IngressRule| before.iter().any(|own| own.admits(rule.port, &rule.source, is_vpc(&rule.source)));
-    let is_needed = |rule: &IngressRule| everyone.who_admits(rule.port, &rule.source, is_vpc(&rule.source)).is_some();
-    group.provider_rules().filter(|rule| is_brought(rule) && !is_needed(rule)).collect()
 }

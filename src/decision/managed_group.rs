@@ -7,6 +7,7 @@ use super::gone::Gone;
 use super::others::Others;
 use super::poll::LAG_POLL;
 use super::refusal::Refusal;
+use super::rules::surplus_rules;
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewGroup;
 use crate::model::endpoint::Endpoint;
@@ -143,9 +144,9 @@ impl ManagedGroup<'_> {
         }
         let Some(others) = others.filter(|_| !rules.surplus.is_empty()) else { return Ok(()) };
         let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
-        let is_vpc = |source: &Source| source.block().is_some_and(|block| blocks.contains(&block));
-        let is_needed = |rule: &IngressRule| others.who_admits(rule.port, &rule.source, is_vpc(&rule.source)).is_some();
-        let surplus: Vec<IngressRule> = rules.surplus.into_iter().filter(|rule| !is_needed(rule)).collect();
+        let port = self.spec.port;
+        let own: Vec<IngressRule> = sources.into_iter().map(|source| IngressRule { port, source }).collect();
+        let surplus = surplus_rules(group, &own, others, blocks);
         if surplus.is_empty() { Ok(()) } else { Err(Action::Revoke(id.clone(), surplus).into()) }
     }
 }

@@ -46,6 +46,7 @@ mod relation;
 mod release;
 mod remove;
 pub mod retry;
+mod rules;
 pub mod view;
 pub mod warning;
 

@@ -2,9 +2,10 @@
 
 use crate::model::change::IpAddressType;
 use crate::model::ids::{GroupId, SubnetId, ZoneId, join};
+use crate::model::network::Subnet;
 use crate::model::security_group::Source;
 use crate::model::tags::Reference;
-use crate::model::wanted::{Wanted, tag_item};
+use crate::model::wanted::{Place, Wanted, tag_item};
 
 /// How many holders a sentence names.
 const NAMED_MAX: usize = 5;
@@ -52,13 +53,14 @@ impl Others {
         self.0.iter().any(|other| other.wanted.as_ref().is_none_or(&within))
     }
 
-    pub(super) fn who_names(&self, subnet: &SubnetId) -> Option<String> {
-        self.who(|wanted| wanted.names_subnet(subnet))
+    pub(super) fn who_names(&self, subnet: &SubnetId, zone: Option<&ZoneId>) -> Option<String> {
+        self.who(|wanted| wanted.names_subnet(subnet, zone))
     }
 
-    /// Those that request a zone and leave the subnet to the provider. The zone of a subnet that is not known may be any.
-    pub(super) fn who_wants_zone(&self, zone: Option<&ZoneId>) -> Option<String> {
-        self.who(|wanted| wanted.wants_zone(zone))
+    /// Those that request a zone and leave the subnet to the provider. The zone of a subnet that is not known may be any. One
+    /// that is not usual, such as a Local Zone, is requested only by those that name it.
+    pub(super) fn who_wants_zone(&self, zone: Option<&ZoneId>, is_usual: bool) -> Option<String> {
+        self.who(|wanted| wanted.wants_zone(zone) && (is_usual || wanted.place != Place::EveryZone))
     }
 
     pub(super) fn who_uses(&self, group: &GroupId) -> Option<String> {
@@ -90,7 +92,8 @@ impl Others {
     }
 
     /// Whether one of them names a subnet in its recorded request.
-    pub(super) fn have_recorded(&self, subnet: &SubnetId) -> bool {
-        self.0.iter().filter_map(|other| other.wanted.as_ref()).any(|wanted| wanted.names_subnet(subnet))
+    pub(super) fn have_recorded(&self, subnet: &Subnet) -> bool {
+        let names = |wanted: &Wanted| wanted.names_subnet(&subnet.id, Some(&subnet.zone_id));
+        self.0.iter().filter_map(|other| other.wanted.as_ref()).any(names)
     }
 }

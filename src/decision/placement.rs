@@ -46,6 +46,8 @@ pub(super) struct Site<'a> {
     pub(super) subnets: &'a [Subnet],
     /// The endpoint, if it exists already.
     pub(super) existing: Option<(&'a Endpoint, &'a Relation)>,
+    /// Subnets that the resource has named before, and no longer names. Its stack may be about to delete them.
+    pub(super) dropped: &'a [SubnetId],
     /// The type that it has or will have.
     pub(super) address_type: IpAddressType,
 }
@@ -142,7 +144,7 @@ impl<'a> Site<'a> {
         let fits = |subnet: &&Subnet| self.fits(subnet) && suits(subnet);
         for (zone, subnets) in by_zone(&usual) {
             let free = |s: &Subnet| if self.address_type.uses_ipv4() { s.free_addresses } else { 0 };
-            let rank = |s: &&Subnet| (!self.has(s), -i64::from(free(s)), s.id.clone());
+            let rank = |s: &&Subnet| (self.dropped.contains(&s.id), !self.has(s), -i64::from(free(s)), s.id.clone());
             match subnets.iter().copied().filter(fits).min_by_key(rank) {
                 None => {
                     placement.unfit.push(zone.clone());
@@ -188,9 +190,9 @@ impl<'a> Site<'a> {
             Some((_, Relation::Foreign)) => false,
             Some((endpoint, Relation::Owned(others))) => {
                 let has = self.subnets.iter().filter(|own| endpoint.subnet_ids.contains(&own.id));
-                let stays = |id: &SubnetId| {
-                    others.who_names(id).is_some() || others.who_wants_zone(Some(&subnet.zone_id)).is_some()
-                };
+                let zone = Some(&subnet.zone_id);
+                let stays =
+                    |id: &SubnetId| others.who_names(id, zone).is_some() || others.who_wants_zone(zone, true).is_some();
                 !has.filter(|own| own.zone_id == subnet.zone_id).any(|own| stays(&own.id))
             }
         }

@@ -114,7 +114,11 @@ impl Provision<'_> {
         // A holder that gives something up at the same moment as this Update may keep it for what this one requested before,
         // and this one for the other. The later of the two looks when both requests show.
         let is_update = matches!(self.request.verb, Verb::Update { .. });
-        if is_update && journal.endpoint(id).requested.is_some_and(|when| observed.may_predate(when)) {
+        if is_update && journal.endpoint(id).request_attempted.is_some_and(|when| observed.may_predate(when)) {
+            return lag();
+        }
+        // On the way to this endpoint, it may have joined another, and the answer was lost.
+        if journal.may_hold_another(id, observed.at) {
             return lag();
         }
         // An Update may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.

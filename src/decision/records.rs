@@ -30,6 +30,8 @@ pub struct EndpointRecord {
     pub referenced: Option<Timestamp>,
     /// When this event wrote the reference, with its request.
     pub requested: Option<Timestamp>,
+    /// When it last tried to, whatever EC2 answered.
+    pub request_attempted: Option<Timestamp>,
     /// The value of the resource's reference before this event wrote it.
     pub reference_before: Option<String>,
     /// Whether a look after the reference was written has shown no announcement of another. Whoever announces later sees
@@ -37,7 +39,7 @@ pub struct EndpointRecord {
     pub joined: bool,
     /// The IAM action whose denial keeps the reference from being written, on a foreign endpoint.
     pub reference_denied: Option<String>,
-    /// VPC and service, if the provider owns it and it was seen with the reference.
+    /// VPC and service, if the provider owns it and it is the resource's, or was.
     pub place: Option<(VpcId, ServiceName)>,
     /// When this event last tried to remove the reference, whatever EC2 answered.
     pub release_attempted: Option<Timestamp>,

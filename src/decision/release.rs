@@ -2,7 +2,7 @@
 
 use super::action::{self, Action, TagAction};
 use super::journal::Journal;
-use super::leave::Leave;
+use super::leave::{Leave, Surplus};
 use super::narrow::{narrow, withdraw, withdrawable};
 use super::poll::{LAG_POLL, POLL};
 use super::records::Announced;
@@ -55,8 +55,8 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
     Ok(match phase(claim, endpoint, at, journal) {
         Phase::Gone | Phase::Foreign => Release::Finished,
         Phase::Deleting => Release::Next(wait(Reason::Deleting(id.clone()), POLL)),
-        Phase::Held => match leave.surplus()? {
-            Some(surplus) => Release::Next(narrow(endpoint, surplus, at, journal)),
+        Phase::Held => match take_along(leave)? {
+            Some(next) => Release::Next(next),
             None => {
                 let announcements = withdrawable(endpoint, at, journal)?;
                 let value = claim.mark.and_then(|_| endpoint.tags.get(&claim.holder.ref_key()).cloned());
@@ -68,10 +68,13 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
         Phase::Shared if journal.endpoint(id).may_be_deleting(at) => {
             Release::Next(wait(Reason::Deleting(id.clone()), LAG_POLL))
         }
-        Phase::Shared => match leave.surplus()? {
-            Some(surplus) => Release::Next(narrow(endpoint, surplus, at, journal)),
+        Phase::Shared => match take_along(leave)? {
+            Some(next) => Release::Next(next),
             None => match withdrawable(endpoint, at, journal)? {
-                keys if keys.is_empty() => Release::Finished,
+                keys if keys.is_empty() => {
+                    leave.wait_until_freed()?;
+                    Release::Finished
+                }
                 keys => Release::Next(Next::Act(withdraw(endpoint, keys))),
             },
         },
@@ -89,6 +92,21 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
                 Release::Next(Next::Act(Action::DeleteEndpoint(id.clone())))
             }
         }
+    })
+}
+
+/// The next step of taking away what only this resource requests.
+fn take_along(leave: &Leave<'_>) -> Unless<Option<Next>> {
+    let Leave { endpoint, view: View { observed, journal, .. }, .. } = *leave;
+    Ok(match leave.surplus()? {
+        Surplus::Nothing => None,
+        Surplus::Add(action) => Some(Next::Act(action)),
+        Surplus::Take(action) => Some(narrow(endpoint, action, observed.at, journal)),
+        // Others may wait for the announcement to be withdrawn.
+        Surplus::WaitForSuccessor => Some(match withdrawable(endpoint, observed.at, journal)? {
+            keys if keys.is_empty() => wait(Reason::Successor(endpoint.id.clone()), POLL),
+            keys => Next::Act(withdraw(endpoint, keys)),
+        }),
     })
 }
 

@@ -4,6 +4,7 @@ use super::action::Action;
 use super::leave::Leave;
 use super::managed_group::clean_up;
 use super::mark::{AFTER_MARK, FIRST_WRITE};
+use super::others::Others;
 use super::outcome::Outcome;
 use super::poll::{LAG_POLL, POLL};
 use super::release::{Release, release};
@@ -37,15 +38,33 @@ impl Remove<'_> {
             (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone()),
             (None, None) => Outcome::Absent,
         };
-        let uses_managed_group = |wanted: &Wanted| wanted.uses_managed_group();
-        let was_detached = journal.has_detached_groups()
-            && self.request.before().and_then(|before| before.wanted.as_ref()).is_none_or(uses_managed_group);
-        let may_be_unused = !matches!(outcome, Outcome::Released(_)) || was_detached;
-        if may_be_unused && !self.nothing_created() {
+        let is_left = matches!(outcome, Outcome::Released(_)) && !released.is_some_and(|e| self.was_last_in_group(e));
+        if !is_left && !self.nothing_created() {
             let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
             clean_up(named.chain(journal.group_places()), None, self.view)?;
+            self.remove_rules_for_siblings(released)?;
         }
         Ok(Next::Done(outcome))
+    }
+
+    /// The security group stays if another endpoint of the service uses it, but not with the rules that this resource has
+    /// brought.
+    fn remove_rules_for_siblings(&self, released: Option<&Endpoint>) -> Unless<()> {
+        let Some(endpoint) = released.filter(|endpoint| endpoint.is_owned() && self.view.journal.has_groups_in_use())
+        else {
+            return Ok(());
+        };
+        let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
+        leave.rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
+    }
+
+    /// Whether this resource was the last one on an endpoint to use the security group that the provider manages. A delivery
+    /// that crashed may have detached it.
+    fn was_last_in_group(&self, endpoint: &Endpoint) -> bool {
+        let used =
+            self.request.before().and_then(|before| before.wanted.as_ref()).is_some_and(Wanted::uses_managed_group);
+        used && endpoint.is_owned()
+            && Others::of(self.claim().others(&endpoint.tags)).who_uses_managed_group().is_none()
     }
 
     fn nothing_created(&self) -> bool {

@@ -65,7 +65,7 @@ impl Retries {
         let is_new = |moment| may_predate(now, moment);
         let may_pass = match (error.kind, action) {
             // What cannot be taken away stays.
-            (kind, Some(action)) if narrowing_refused(request, kind, action, journal.started(), now) => {
+            (kind, Some(action)) if narrowing_refused(request, kind, action, journal, now) => {
                 return Retry::Now;
             }
             (ErrorKind::NameTaken, Some(_)) | (ErrorKind::GroupInUse, Some(Action::DeleteGroup(_))) => {

@@ -72,6 +72,8 @@ pub enum Reason {
     Deleting(EndpointId),
     /// EC2 still works on what this resource has taken away from an endpoint that others hold.
     Freeing(EndpointId),
+    /// The endpoint has only security groups of this resource, until another holder attaches its own.
+    Successor(EndpointId),
     /// Something still uses the security group that the provider manages.
     GroupInUse(GroupId),
     /// Another stack has created the security group of this name, and may be about to create the endpoint.
@@ -85,7 +87,10 @@ impl fmt::Display for Reason {
             Self::DnsNames(id) => write!(f, "waiting for the DNS names of {id}"),
             Self::HostedZone(id) => write!(f, "waiting for the hosted zone of the private DNS name of {id}"),
             Self::ReadLag(id) => write!(f, "waiting for EC2 to show the latest changes to {id}"),
-            Self::Announcement(id) => write!(f, "waiting because another stack may be about to delete {id}"),
+            Self::Announcement(id) => write!(
+                f,
+                "waiting because another stack may be about to delete {id}, or to take something away from it"
+            ),
             Self::NameInUse(id) => write!(f, "waiting for {id}, which has the private DNS name, to be deleted"),
             Self::NameTaken => f.write_str("waiting for the private DNS name, which EC2 reports as taken"),
             Self::Mark(name) => write!(f, "waiting for EC2 to show {name}, the mark of this Create"),
@@ -99,6 +104,7 @@ impl fmt::Display for Reason {
             }
             Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),
             Self::Freeing(id) => write!(f, "waiting for EC2 to free what this resource has brought to {id}"),
+            Self::Successor(id) => write!(f, "waiting for another stack to attach its security groups to {id}"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
             Self::OtherCreator(group) => {
                 write!(f, "waiting for another stack, which created the security group {group}, to create the endpoint")

@@ -97,17 +97,31 @@ impl Change {
         *self == Self::default()
     }
 
+    /// Whether it takes something away.
+    pub fn takes_away(&self) -> bool {
+        !self.remove_subnets.is_empty()
+            || !self.remove_groups.is_empty()
+            || self.private_dns == Some(false)
+            || self.ip_address_type.is_some_and(|kind| kind != IpAddressType::Dualstack)
+    }
+
+    /// What is left of it if nothing may be taken away.
+    pub fn without_removals(self) -> Self {
+        Self {
+            remove_subnets: Vec::new(),
+            remove_groups: Vec::new(),
+            private_dns: self.private_dns.filter(|on| *on),
+            ip_address_type: self.ip_address_type.filter(|kind| *kind == IpAddressType::Dualstack),
+            ..self
+        }
+    }
+
     /// Splits it into what only adds, and what takes something away from an endpoint with so many security groups. They stay
     /// together where EC2 needs them in one call: a change of the address type, and more security groups than fit beside the
     /// old ones.
     pub fn split(self, groups: usize) -> (Option<Self>, Option<Self>) {
         let some = |change: Self| (!change.is_empty()).then_some(change);
-        let takes_family = self.ip_address_type.is_some_and(|kind| kind != IpAddressType::Dualstack);
-        let takes_away = !self.remove_subnets.is_empty()
-            || !self.remove_groups.is_empty()
-            || self.private_dns == Some(false)
-            || takes_family;
-        if !takes_away {
+        if !self.takes_away() {
             return (some(self), None);
         }
         if self.ip_address_type.is_some() || groups + self.add_groups.len() > GROUPS_PER_INTERFACE {

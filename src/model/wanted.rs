@@ -36,7 +36,8 @@ pub enum Place {
     /// In every zone of the service.
     EveryZone,
     Zones(Items),
-    Subnets(Items),
+    /// In these subnets, as far as they are in these zones; no zones stand for all.
+    Subnets(Items, Items),
 }
 
 /// A user's tag as an item.
@@ -45,9 +46,10 @@ pub fn tag_item(key: &str, value: &str) -> String {
 }
 
 impl Wanted {
-    /// Whether it names a subnet.
-    pub fn names_subnet(&self, subnet: &SubnetId) -> bool {
-        matches!(&self.place, Place::Subnets(subnets) if subnets.has(subnet))
+    /// Whether it names a subnet. A zone that is not known may be any.
+    pub fn names_subnet(&self, subnet: &SubnetId, zone: Option<&ZoneId>) -> bool {
+        let Place::Subnets(subnets, zones) = &self.place else { return false };
+        subnets.has(subnet) && (zones.is_empty() || zone.is_none_or(|zone| zones.has(zone)))
     }
 
     /// Whether it requests a zone, and leaves the subnet there to the provider. A zone that is not known may be any.
@@ -55,7 +57,7 @@ impl Wanted {
         match &self.place {
             Place::EveryZone => true,
             Place::Zones(zones) => zone.is_none_or(|zone| zones.has(zone)),
-            Place::Subnets(_) => false,
+            Place::Subnets(..) => false,
         }
     }
 
@@ -79,9 +81,8 @@ impl Wanted {
     pub fn place_is_within(&self, other: &Self) -> bool {
         match (&self.place, &other.place) {
             (Place::EveryZone | Place::Zones(_), Place::EveryZone) => true,
-            (Place::Zones(own), Place::Zones(others)) | (Place::Subnets(own), Place::Subnets(others)) => {
-                own.are_within(others)
-            }
+            (Place::Zones(own), Place::Zones(others)) => own.are_within(others),
+            (Place::Subnets(own, _), Place::Subnets(others, zones)) => own.are_within(others) && zones.is_empty(),
             _ => false,
         }
     }
@@ -113,8 +114,9 @@ impl Wanted {
 
     fn lists(&mut self) -> Vec<&mut Items> {
         let place = match &mut self.place {
-            Place::EveryZone => None,
-            Place::Zones(items) | Place::Subnets(items) => Some(items),
+            Place::EveryZone => Vec::new(),
+            Place::Zones(items) => vec![items],
+            Place::Subnets(subnets, zones) => vec![subnets, zones],
         };
         place.into_iter().chain([&mut self.groups, &mut self.sources, &mut self.tags]).collect()
     }
@@ -130,7 +132,7 @@ impl Wanted {
             ip_address_type: None,
             tags: Items::Listed(Vec::new()),
         };
-        let mut has_dns = false;
+        let (mut has_dns, mut subnets, mut zones) = (false, None, None);
         for word in text.split(' ').filter(|word| !word.is_empty()) {
             let (name, value) = word.split_once('=').filter(|(_, value)| !value.is_empty())?;
             match name {
@@ -138,8 +140,8 @@ impl Wanted {
                     has_dns = true;
                     wanted.private_dns = value != "off";
                 }
-                "subnets" => wanted.place = Place::Subnets(Items::parse(value)),
-                "zones" => wanted.place = Place::Zones(Items::parse(value)),
+                "subnets" => subnets = Some(Items::parse(value)),
+                "zones" => zones = Some(Items::parse(value)),
                 "groups" => wanted.groups = Items::parse(value),
                 "from" => wanted.sources = Items::parse(value),
                 "port" => wanted.port = value.parse().ok()?,
@@ -148,6 +150,11 @@ impl Wanted {
                 _ => return None,
             }
         }
+        wanted.place = match (subnets, zones) {
+            (None, None) => Place::EveryZone,
+            (None, Some(zones)) => Place::Zones(zones),
+            (Some(subnets), zones) => Place::Subnets(subnets, zones.unwrap_or(Items::Listed(Vec::new()))),
+        };
         has_dns.then_some(wanted)
     }
 }
@@ -165,7 +172,10 @@ impl Display for Wanted {
         match &self.place {
             Place::EveryZone => {}
             Place::Zones(zones) => list("zones", zones),
-            Place::Subnets(subnets) => list("subnets", subnets),
+            Place::Subnets(subnets, zones) => {
+                list("subnets", subnets);
+                list("zones", zones);
+            }
         }
         list("groups", &self.groups);
         list("from", &self.sources);
@@ -196,7 +206,7 @@ mod tests {
         let texts = [
             "dns=on",
             "dns=off zones=use1-az1+use1-az2 port=3306",
-            "dns=on subnets=0123456789abcdef0 groups=0123456789abcdef1 type=dualstack",
+            "dns=on subnets=0123456789abcdef0 zones=use1-az1 groups=0123456789abcdef1 type=dualstack",
             "dns=on from=10.0.0.0/16+2001:db8::/56+0123456789abcdef2 tags=@abcdEFGH",
         ];
         for text in texts {
@@ -210,11 +220,15 @@ mod tests {
     #[test]
     fn lists_that_do_not_fit_are_shortened_and_still_recognized() {
         let (subnets, groups) = (ids("subnet", 6), ids("sg", 5));
-        let wanted = Wanted { place: Place::Subnets(Items::of(&subnets)), groups: Items::of(&groups), ..default() };
+        let wanted = Wanted {
+            place: Place::Subnets(Items::of(&subnets), Items::Listed(Vec::new())),
+            groups: Items::of(&groups),
+            ..default()
+        };
         let (text, whole) = wanted.fit(130);
         assert!(whole && text.len() <= 130, "{text}");
         let read = Wanted::parse(&text).unwrap();
-        assert!(subnets.iter().all(|id| read.names_subnet(&SubnetId::from(id.as_str()))));
+        assert!(subnets.iter().all(|id| read.names_subnet(&SubnetId::from(id.as_str()), None)));
         assert!(groups.iter().all(|id| read.has_group(&GroupId::from(id.as_str()))));
         assert!(!read.has_group(&GroupId::from("sg-0123456789abcdef0")));
     }

@@ -10,10 +10,10 @@ use crate::model::ids::join;
 use crate::request::check::CheckSpec;
 use crate::request::event::{Event, RequestType};
 use crate::runtime::clock::Clock;
-use crate::runtime::log::METRICS;
+use crate::runtime::log::{METRICS, span};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tracing::info;
+use tracing::{Instrument as _, info};
 
 /// What is left of the time for the last attempt, and for the way back.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
@@ -38,7 +38,7 @@ pub struct CheckFunction<N> {
 }
 
 impl<N: Network> CheckFunction<N> {
-    /// Checks what an event of CloudFormation, or a question of its own, asks for. `None` if nothing is to be checked: the
+    /// Checks what an event of CloudFormation, the schedule, or a person asks for. `None` if nothing is to be checked: the
     /// resource is deleted, or its properties have faults, which the provider answers.
     ///
     /// # Errors
@@ -49,8 +49,11 @@ impl<N: Network> CheckFunction<N> {
             let spec =
                 CheckSpec::read(properties).map_err(|faults| NotUnderstood(format!(": {}", join(faults, " "))))?;
             let report = self.check(&spec, &clock, deadline).await;
-            let line = check_line(&report, &spec.target, clock.now(), &self.name, &self.log_level);
-            info!(target: METRICS, "{line}");
+            // The metrics are those of the scheduled check; what people ask for in between would distort them.
+            if raw.get("Scheduled") == Some(&Value::Bool(true)) {
+                let line = check_line(&report, &spec.target, clock.now(), &self.name, &self.log_level);
+                info!(target: METRICS, "{line}");
+            }
             return Ok(Some(report));
         }
         let event = Event::read(raw).map_err(|unreadable| NotUnderstood(format!(" ({})", unreadable.fault)))?;
@@ -58,7 +61,8 @@ impl<N: Network> CheckFunction<N> {
             (RequestType::Delete, _) | (_, Err(_)) => return Ok(None),
             (RequestType::Create | RequestType::Update { .. }, Ok(spec)) => spec,
         };
-        Ok(Some(self.check(&spec, &clock, deadline.min(event.ends_at(arrived))).await))
+        let check = self.check(&spec, &clock, deadline.min(event.ends_at(arrived)));
+        Ok(Some(check.instrument(span(&event.reply_to, raw)).await))
     }
 
     async fn check(&self, spec: &CheckSpec, clock: &Clock, end: Timestamp) -> Report {

@@ -82,7 +82,7 @@ impl EndpointSpec {
         let place = match (self.subnet_ids.as_slice(), self.zone_ids.as_slice()) {
             ([], []) => Place::EveryZone,
             ([], zones) => Place::Zones(Items::of(zones)),
-            (subnets, _) => Place::Subnets(Items::of(subnets)),
+            (subnets, zones) => Place::Subnets(Items::of(subnets), Items::of(zones)),
         };
         Wanted {
             place,

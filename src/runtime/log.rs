@@ -1,7 +1,9 @@
 //! The log: JSON lines, each with the event that it belongs to in `span`.
 
+use crate::request::event::ReplyTo;
+use serde_json::Value;
 use std::fmt;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Span, Subscriber, info_span};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter, layer};
@@ -28,6 +30,12 @@ where
     registry()
         .with(metrics.with_filter(Targets::new().with_target(METRICS, LevelFilter::INFO)))
         .with(lines.with_filter(filter.with_target(METRICS, LevelFilter::OFF)))
+}
+
+/// What every log line of an event belongs to.
+pub fn span(to: &ReplyTo, raw: &Value) -> Span {
+    let request_type = raw.get("RequestType").and_then(Value::as_str).unwrap_or_default();
+    info_span!("event", stack = to.stack_id, logical_id = to.logical_id, request_id = to.request_id, request_type)
 }
 
 /// Writes only the message.

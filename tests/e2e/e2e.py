@@ -435,11 +435,12 @@ class Run:
         """What the schedule asks for, from the rule's own input."""
         (rule,) = self.stack.physical_ids("AWS::Events::Rule")
         (target,) = self.cloud.events.list_targets_by_rule(Rule=rule.split("|")[-1].split("/")[-1])["Targets"]
-        asked = json.loads(target["Input"])["Check"]
+        scheduled = json.loads(target["Input"])
+        asked = scheduled["Check"]
         self.equal("schedule: it checks the endpoint of the stack", (asked["Host"], asked["Port"]), (PRIVATE_NAME, "4000"))
         self.equal("schedule: it invokes the check function", target["Arn"], self.cloud.exports()[CHECK_TOKEN])
         answer = self.cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(
-            {"Check": {**asked, "TimeoutSeconds": 1}}).encode())
+            {**scheduled, "Check": {**asked, "TimeoutSeconds": 1}}).encode())
         report = json.loads(answer["Payload"].read())
         self.equal("schedule: the report says that the name does not resolve here",
                    (report["Reachable"], report["FailedLayer"]), (False, "Name"))

@@ -11,8 +11,9 @@ use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
 /// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
-/// with four calls each time. The rest is for what comes before and after.
-const CALLS_MAX: usize = 200;
+/// with four calls each time, and 20 times more while it takes something away itself. The rest is for what comes before and
+/// after.
+const CALLS_MAX: usize = 300;
 /// After how many seconds Lambda delivers the event of a killed function again.
 const REDELIVERY: u64 = 60;
 
@@ -253,7 +254,7 @@ impl Deployment {
         let (before, old) = (self.physical_id.clone(), self.properties.clone());
         if self.change(properties, &old).await {
             if self.physical_id != before {
-                self.delete_id(&before).await;
+                self.clean_up(&before, &old).await;
             }
             return true;
         }
@@ -277,7 +278,7 @@ impl Deployment {
             }
         }
         if changed && new != before {
-            self.delete_id(&new).await;
+            self.clean_up(&new, properties).await;
         }
     }
 
@@ -305,8 +306,13 @@ impl Deployment {
     }
 
     pub(crate) async fn delete_id(&self, id: &str) {
+        self.clean_up(id, &self.properties).await;
+    }
+
+    /// Deletes a resource that had these properties.
+    async fn clean_up(&self, id: &str, properties: &Value) {
         for _ in 0..12 {
-            let answered = self.send(&self.stack.delete_event(id, &self.properties), true).await;
+            let answered = self.send(&self.stack.delete_event(id, properties), true).await;
             if answered.is_some_and(|answered| answered.reason.is_none()) {
                 return;
             }

@@ -272,7 +272,7 @@ async fn a_zone_in_which_another_stack_was_faster_is_joined_as_it_is() {
     let requested = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SIBLING] }));
     let second = cloud.stack("billing").create(&requested).await.succeeded();
     assert_eq!(second.data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"));
-    assert_says(&second.data["Warnings"], &[SUBNET_AZ2, SIBLING, "this resource has not added it"]);
+    assert_says(&second.data["Warnings"], &[SUBNET_AZ2, SIBLING, "no resource is known to request it"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The documentation and the layout of the project, compared with the code.
 
 use crate::cloud::*;
-use crate::tables::{self, file, first_cells};
+use crate::tables::{self, file, first_cells, fits};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -158,16 +158,6 @@ fn troubleshooting_has_every_sentence_and_no_other() {
         "Warnings",
     ];
     let rows: Vec<String> = headings.iter().flat_map(|heading| first_cells(&guide, &format!("## {heading}"))).collect();
-    let fits = |row: &str, sentence: &str| {
-        let mut rest = sentence;
-        row.split('…').map(str::trim).all(|piece| match rest.split_once(piece) {
-            Some((_, behind)) => {
-                rest = behind;
-                true
-            }
-            None => false,
-        })
-    };
     let mut said = sentences(&file("src/decision/refusal.rs"), "pub enum Refusal", "#[error(");
     said.extend(sentences(&file("src/decision/warning.rs"), "impl fmt::Display", "Self::"));
     assert!(said.len() > 35, "{said:#?}");

@@ -138,7 +138,7 @@ async fn a_shared_endpoint_is_what_its_holders_request_together() {
     assert_eq!(endpoint.group_ids.len(), 2);
     assert!(endpoint.private_dns_enabled);
     assert_eq!(endpoint.tags.get("team"), None, "orders has dropped its tag, and billing requested another value");
-    for words in ["sg-0a1db41111111111a (billing/TiDB uses it)", "stays on, because billing/TiDB uses it"] {
+    for words in ["sg-0a1db41111111111a (it is used by billing/TiDB)", "stays on, because it is used by billing/TiDB"] {
         assert!(updated.data["Warnings"].contains(words), "'{words}' is not in: {}", updated.data["Warnings"]);
     }
 

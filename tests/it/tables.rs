@@ -23,6 +23,18 @@ pub(crate) fn first_cells(document: &str, heading: &str) -> Vec<String> {
     rows(document, heading).into_iter().map(|row| row[0].trim_matches('`').to_owned()).collect()
 }
 
+/// Whether the first cell of a row quotes a sentence. An ellipsis stands for any text.
+pub(crate) fn fits(row: &str, sentence: &str) -> bool {
+    let mut rest = sentence;
+    row.split('…').map(str::trim).all(|piece| match rest.split_once(piece) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
 /// A row of the README's table of properties.
 pub(crate) struct PropertyRow {
     pub(crate) name: String,

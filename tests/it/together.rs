@@ -158,7 +158,7 @@ async fn of_two_subnets_in_one_zone_the_first_stays_until_its_stack_leaves() {
     let (orders, billing, id) = shared(&cloud, &one, &two).await;
     assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ1]);
     let updated = billing.update(&id, &with(two.clone(), json!({ "Trigger": "1" })), &two).await.succeeded();
-    says(&updated.data["Warnings"], &[SUBNET_AZ1, "orders/TiDB uses it", SECOND_AZ1]);
+    says(&updated.data["Warnings"], &[SUBNET_AZ1, "it is used by orders/TiDB", SECOND_AZ1]);
     orders.leave(&id, &one).await.succeeded();
     assert_eq!(cloud.endpoint().subnet_ids, [SECOND_AZ1], "what the other stack has requested all the time");
     assert!(can_delete(&cloud, SUBNET_AZ1).await);
@@ -170,7 +170,7 @@ async fn private_dns_goes_with_the_last_that_requests_it() {
     let off = with(properties(), json!({ "PrivateDnsEnabled": false }));
     let (orders, billing, id) = shared(&cloud, &properties(), &off).await;
     let updated = billing.update(&id, &with(off.clone(), json!({ "Trigger": "1" })), &off).await.succeeded();
-    says(&updated.data["Warnings"], &["stays on, because orders/TiDB uses it"]);
+    says(&updated.data["Warnings"], &["stays on, because it is used by orders/TiDB"]);
     orders.leave(&id, &properties()).await.succeeded();
     assert!(!cloud.endpoint().private_dns_enabled);
 }
@@ -212,7 +212,7 @@ async fn what_people_have_added_stays() {
     assert_eq!(groups, [BILLING_GROUP, GROUP]);
     let new = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
     let updated = billing.update(&id, &new, &two).await.succeeded();
-    says(&updated.data["Warnings"], &[&format!("{GROUP} (this resource has not added it)")]);
+    says(&updated.data["Warnings"], &[&format!("{GROUP} (no resource is known to request it)")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,6 +292,130 @@ async fn a_delete_without_the_time_for_it_leaves_what_it_brought() {
         cloud.deliver(&event).await.succeeded();
         assert_eq!(cloud.leaving(), [""; 0]);
     }
+}
+
+/// The VPC is 10.0.0.0/16. The second stack needs no rule of its own, because the first one's lets its clients in.
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_relies_on_a_wider_rule_of_another_keeps_its_clients() {
+    let cloud = cloud();
+    let wide = plain(json!({ "AllowedCidrs": ["10.0.0.0/8"] }));
+    let (orders, billing, id) = shared(&cloud, &wide, &plain(json!({}))).await;
+    orders.leave(&id, &wide).await.succeeded();
+    let updated = billing.update(&id, &plain(json!({ "Trigger": "1" })), &plain(json!({}))).await.succeeded();
+    assert_eq!(updated.data["Warnings"], "");
+    let groups = cloud.sim.groups();
+    let rules = groups.iter().filter(|group| group.name.starts_with("tidb-private-endpoint")).flat_map(|g| &g.ingress);
+    assert!(rules.count() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_leaves_although_there_is_no_room_for_an_announcement() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &properties()).await;
+    let taken = cloud.endpoint().tags.len();
+    (taken..50).for_each(|n| cloud.sim.set_tag(&id, &format!("tag-{n}"), "1"));
+    cloud.pass(10).await;
+    let new = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP] }));
+    let updated = orders.update(&id, &new, &one).await.succeeded();
+    says(&updated.data["Warnings"], &[ORDERS_GROUP]);
+    orders.leave(&id, &new).await.succeeded();
+    assert!(!cloud.endpoint().tags.contains_key(&orders.ref_key()));
+    billing.leave(&id, &properties()).await.succeeded();
+    cloud.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_leaves_a_lost_endpoint_is_quick() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+    cloud.sim.reject_endpoint(&id);
+    cloud.pass(10).await;
+    let started = cloud.sim.now();
+    orders.leave(&id, &one).await.succeeded();
+    assert!(cloud.sim.now().duration_since(started).as_secs() < 60);
+}
+
+/// The second stack joins when the first one has released the endpoint, and cannot attach its security group before the first
+/// one has given up deleting it.
+#[tokio::test(start_paused = true)]
+async fn the_last_security_group_goes_when_another_stack_has_attached_its_own() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let two = with(properties(), json!({ "SecurityGroupIds": [BILLING_GROUP] }));
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let id = orders.create(&one).await.succeeded().physical_id;
+    let late = async {
+        cloud.pass(25).await;
+        billing.create(&two).await
+    };
+    let (left, joined) = join(orders.leave(&id, &one), late).await;
+    assert_eq!((left.succeeded().physical_id, joined.succeeded().physical_id), (id.clone(), id));
+    assert_eq!(cloud.endpoint().group_ids, [BILLING_GROUP]);
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_does_not_wait_long_for_security_groups_that_nobody_attaches() {
+    let ids: Vec<String> = (1..=5).map(|n| format!("sg-0a10e00000000010{n}")).collect();
+    let cloud = Cloud::of(|world| {
+        let group = world.groups.iter().find(|group| group.id == GROUP).unwrap().clone();
+        for id in &ids {
+            world.groups.push(Group { id: id.clone(), name: id.clone(), ..group.clone() });
+        }
+    });
+    let five = with(properties(), json!({ "SecurityGroupIds": ids }));
+    let (orders, _, id) = shared(&cloud, &five, &plain(json!({}))).await;
+    assert_eq!(cloud.endpoint().group_ids.len(), 5);
+    let started = cloud.sim.now();
+    orders.leave(&id, &five).await.succeeded();
+    assert!(cloud.sim.now().duration_since(started).as_secs() < 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_to_its_own_groups_takes_its_rule_out_of_the_providers() {
+    let cloud = cloud();
+    let one = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, _, id) = shared(&cloud, &one, &plain(json!({}))).await;
+    let new = with(properties(), json!({ "SecurityGroupIds": [GROUP] }));
+    orders.update(&id, &new, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_an_endpoint_that_is_gone_do_not_stay_in_the_group_of_another() {
+    let cloud = cloud();
+    let without_dns = plain(json!({ "PrivateDnsEnabled": false }));
+    cloud.stack("billing").create(&without_dns).await.succeeded();
+    let one = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
+    let orders = cloud.stack("orders");
+    let id = orders.create(&one).await.succeeded().physical_id;
+    assert_eq!(cloud.sim.endpoints().len(), 2);
+    orders.leave(&id, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_another_property_excludes_is_not_requested() {
+    let cloud = cloud();
+    let given = json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2], "AvailabilityZoneIds": ["use1-az1"] });
+    let one = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let (_, billing, id) = shared(&cloud, &with(properties(), given), &one).await;
+    billing.update(&id, &with(one.clone(), json!({ "Trigger": "1" })), &one).await.succeeded();
+    assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_type_that_another_requests_is_no_matter_of_one_that_leaves() {
+    let cloud = cloud();
+    let one = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP] }));
+    let (orders, billing, id) = shared(&cloud, &one, &properties()).await;
+    let value = cloud.endpoint().tags[&billing.ref_key()].clone();
+    cloud.sim.set_tag(&id, &billing.ref_key(), &format!("{value} type=dualstack"));
+    cloud.pass(10).await;
+    orders.leave(&id, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,12 @@ impl Journal {
         self.deadline.is_none_or(|deadline| deadline.duration_since(at) >= span)
     }
 
+    /// Whether an event has begun less than some time ago, and has used less than half of its time.
+    pub fn is_early(&self, at: Timestamp, span: SignedDuration) -> bool {
+        let ago = at.duration_since(self.started);
+        self.deadline.is_none_or(|deadline| ago < span && ago < deadline.duration_since(at))
+    }
+
     /// Whether EC2 has changed something for this event, or may have.
     pub fn has_changed_anything(&self) -> bool {
         self.changed
@@ -76,6 +82,14 @@ impl Journal {
         self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
     }
 
+    /// Whether this event has tried to write the reference on another endpoint so shortly before a look at `at` that the look
+    /// may not show it.
+    pub fn may_hold_another(&self, than: &EndpointId, at: Timestamp) -> bool {
+        let attempted =
+            self.endpoints().filter(|(id, _)| *id != than).filter_map(|(_, record)| record.request_attempted);
+        attempted.into_iter().any(|when| may_predate(at, when))
+    }
+
     /// When this event last tried to change an endpoint, or to remove rules.
     pub fn change_attempted(&self) -> Option<Timestamp> {
         self.change_attempted
@@ -85,6 +99,11 @@ impl Journal {
     pub fn has_detached_groups(&self) -> bool {
         let modified = self.endpoints.values().filter_map(|record| record.modified.as_ref());
         modified.into_iter().any(|modified| !modified.change.remove_groups.is_empty())
+    }
+
+    /// Whether EC2 has refused to delete a managed security group because something uses it.
+    pub fn has_groups_in_use(&self) -> bool {
+        self.groups.values().any(|record| record.in_use.is_some())
     }
 
     /// Whether this event has created a managed security group, existing or not.

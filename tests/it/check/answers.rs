@@ -315,6 +315,25 @@ async fn the_provider_puts_the_answer() {
     assert!(!text.contains("X-Amz-Signature") && !text.contains("5ec4e7"), "{text}");
 }
 
+/// Each line of the check function's log belongs to its event, and none has the response URL.
+#[tokio::test(start_paused = true)]
+async fn the_log_of_a_check_belongs_to_its_event() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(subscriber("INFO", lines.clone()));
+    let cloud = Cloud::new();
+    let event = check(&cloud.stack("orders"), "Create", &json!({ "Host": HOST }));
+    checked(&cloud, &Net::new(&[(A, Fault::Expired)]), &event).await;
+    let text = lines.text();
+    let parsed: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(parsed.len(), 5, "four layers and the outcome: {text}");
+    for line in &parsed {
+        assert_eq!(line["span"]["request_id"], event["RequestId"]);
+        assert_eq!(line["span"]["stack"], event["StackId"]);
+    }
+    assert_eq!(parsed[4]["outcome"], "unreachable");
+    assert!(!text.contains("X-Amz-") && !text.contains("amazonaws.com"), "{text}");
+}
+
 /// The check that a schedule or a person asks for, and its metrics.
 #[tokio::test]
 async fn a_check_without_a_stack_returns_its_report_and_writes_metrics() {
@@ -325,7 +344,10 @@ async fn a_check_without_a_stack_returns_its_report_and_writes_metrics() {
         let deadline = now + SignedDuration::from_secs(60);
         function(&net).serve(&raw, Clock::starting_at(now), deadline).await
     };
-    let good = json!({ "Check": { "Host": HOST } });
+    let asked = json!({ "Check": { "Host": HOST } });
+    assert!(ask(asked, Net::new(&[(A, Fault::None)])).await.unwrap().unwrap().reachable);
+    assert!(!lines.text().contains("_aws"), "a check that a person asks for is in no metric");
+    let good = json!({ "Scheduled": true, "Check": { "Host": HOST } });
     let report = ask(good.clone(), Net::new(&[(A, Fault::None)])).await.unwrap().unwrap();
     assert!(report.reachable);
     let report = ask(good, Net::new(&[]).with(A, Place::Fails(ErrorKind::ConnectionRefused))).await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::schema::{described, shape};
-use crate::tables::{file, first_cells, rows};
+use crate::tables::{file, first_cells, fits, rows};
 use serde_json::Map;
 use std::fs;
 use tidb_private_endpoint::answer::check::CheckAttributes;
@@ -52,17 +52,6 @@ fn sentences(path: &str) -> Vec<String> {
         pieces.collect::<Vec<_>>().join("…")
     });
     literals.filter(|sentence| sentence.len() > 20).collect()
-}
-
-fn fits(row: &str, sentence: &str) -> bool {
-    let mut rest = sentence;
-    row.split('…').map(str::trim).all(|piece| match rest.split_once(piece) {
-        Some((_, behind)) => {
-            rest = behind;
-            true
-        }
-        None => false,
-    })
 }
 
 #[test]

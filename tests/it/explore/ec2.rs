@@ -102,6 +102,7 @@ impl Ec2 {
                 && record.body.at(now).is_some_and(|body| body.private_dns)
                 && matches!(record.state(now), Lifecycle::Pending | Lifecycle::Available | Lifecycle::Deleting)
         };
+        self.groups.check_exist(&new.group_ids, now)?;
         if new.private_dns && self.endpoints.values().any(has_name) {
             return Err(Rejected::NameTaken);
         }
@@ -209,6 +210,7 @@ impl Ec2 {
     }
 
     pub(super) fn modify(&mut self, id: &EndpointId, change: &Change, now: Moment) -> Result<(), Rejected> {
+        self.groups.check_exist(&change.add_groups, now)?;
         let record = self.find(id, now)?;
         let Some(mut body) = record.body.at(now).cloned() else { return Err(Rejected::NotFound) };
         replace(&mut body.groups, &change.remove_groups, &change.add_groups);

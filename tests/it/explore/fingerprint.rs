@@ -180,6 +180,7 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
             record.tagged,
             record.joined,
             record.requested.is_some(),
+            fresh(record.request_attempted),
             &record.reference_before,
             record.announced_by_other,
             record.deleting_since.map(|when| if patient { ago(&when, 2 * in_flight) } else { 0 }),

@@ -3,6 +3,7 @@
 
 use super::choices::Choices;
 use super::ec2::{Moment, Rejected};
+use super::provider::GROUPS;
 use super::versions::{FOREVER, Versions};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
@@ -71,6 +72,12 @@ impl Groups {
     fn find(&mut self, id: &GroupId, now: Moment) -> Option<&mut Versions<Option<SecurityGroup>>> {
         let is_it = |group: &Option<SecurityGroup>| group.as_ref().is_some_and(|group| group.id == *id);
         self.by_name.values_mut().find(|versions| versions.at(now).is_some_and(is_it))
+    }
+
+    /// EC2 accepts only security groups that exist. Those that are not the provider's always do.
+    pub(super) fn check_exist(&self, ids: &[GroupId], now: Moment) -> Result<(), Rejected> {
+        let exists = |id: &GroupId| GROUPS.contains(&id.as_str()) || self.existing(now).any(|group| group.id == *id);
+        if ids.iter().all(exists) { Ok(()) } else { Err(Rejected::GroupGone) }
     }
 
     /// What a read shows.

@@ -27,8 +27,8 @@
 //! `leftovers`), the retry policy (`Retries`, `after_refusal`), and the reading of properties. `transition.rs` calls
 //! them in the order of the loop in `src/reconcile.rs`.
 //!
-//! **What is not modeled**: the loop itself, the SDK, and HTTP; facts, which are all known from the start; the
-//! provider's security group, because every spec has its own; jitter, the reuse of looks, and the end of an event at
+//! **What is not modeled**: the loop itself, the SDK, and HTTP; the facts that do not change, which are all known
+//! from the start; rules of the VPC, because every spec that uses the provider's security group names a block; jitter, the reuse of looks, and the end of an event at
 //! its deadline; rate limits; errors of EC2 other than a taken name, a missing endpoint, and transient ones; more than
 //! one VPC. The stories on the wire and `faults.rs` and `histories.rs` cover most of these.
 //!
@@ -162,6 +162,12 @@ fn every_schedule_of_a_stale_holder_that_is_released() {
 fn every_schedule_of_holders_with_different_requests() {
     let all = scenarios::all().into_iter().filter(|scenario| !scenario.endpoints.iter().all(|e| e.of.is_empty()));
     explore_completely(all.map(coarse).map(without_failures));
+}
+
+#[test]
+fn every_schedule_of_two_holders_that_exchange_their_requests_and_a_failure() {
+    let all = scenarios::all().into_iter().filter(|scenario| scenario.name.starts_with("each of two changes"));
+    explore_completely(all.map(coarse));
 }
 
 #[test]

@@ -84,5 +84,5 @@ fn the_check_is_optional() {
     }
     let schedule = &resources()["CheckRule"]["Properties"]["Targets"][0]["Input"]["!Sub"];
     let input: Value = serde_json::from_str(schedule.as_str().unwrap()).unwrap();
-    assert_eq!(input["Check"]["Host"], "${Endpoint.Host}");
+    assert_eq!((&input["Check"]["Host"], &input["Scheduled"]), (&json!("${Endpoint.Host}"), &json!(true)));
 }

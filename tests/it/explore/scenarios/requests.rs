@@ -42,6 +42,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![vec![delete(&[0])], vec![create(one, &every(5, 70))], Vec::new()],
         ));
         scenarios.push(scenario(
+            format!("the only holder leaves with its {what} while another joins with another"),
+            &[(0, one)],
+            vec![vec![delete(&[0])], vec![create(other, &every(5, 70))]],
+        ));
+        scenarios.push(scenario(
             format!("two leave with the same {what}, and a third stays"),
             &[(0, one), (1, one), (2, other)],
             vec![vec![delete(&[0])], vec![delete(&every(5, 60))], Vec::new()],
