@@ -23,7 +23,7 @@ fn planned(plan: &Value) -> Vec<&str> {
         "create endpoint" => "CreateVpcEndpoint",
         "modify endpoint" => "ModifyVpcEndpoint",
         "delete endpoint" => "DeleteVpcEndpoints",
-        "write reference" | "announce deletion" | "write tags" => "CreateTags",
+        "write reference" | "announce" | "write tags" => "CreateTags",
         "remove reference" | "remove announcement" => "DeleteTags",
         "create security group" | "mark the Create" => "CreateSecurityGroup",
         "delete security group" | "remove mark" => "DeleteSecurityGroup",
@@ -39,8 +39,8 @@ fn done(cloud: &Cloud, from: usize) -> Vec<String> {
     let log = cloud.sim.log();
     let mut announced = false;
     let changes = log.iter().skip(from).filter(|call| !call.action.starts_with("Describe")).filter(|call| {
-        let announces = call.action == "CreateTags" && call.params.values().any(|value| value.contains(":leaving:"));
-        !(announces && std::mem::replace(&mut announced, true))
+        let is_leaving = call.action == "CreateTags" && call.params.values().any(|value| value.contains(":leaving:"));
+        !(is_leaving && std::mem::replace(&mut announced, true))
     });
     changes.filter(|call| call.outcome == Some(Outcome::Ok)).map(|call| call.action.clone()).collect()
 }

@@ -43,7 +43,7 @@ async fn a_question_that_cannot_be_understood_gets_a_correct_one() {
     ];
     for (question, fault) in cases {
         let error = asked.ask(&question).await.unwrap_err();
-        assert!(error.starts_with(&format!("The question cannot be understood: ")), "{error}");
+        assert!(error.starts_with("The question cannot be understood: "), "{error}");
         assert!(error.contains(fault), "{question}: {error}");
         let (_, example) = error.split_once(" A correct question: ").unwrap();
         let example: Value = serde_json::from_str(example).unwrap();

@@ -2,9 +2,12 @@
 
 use super::{Asked, strings};
 use crate::cloud::*;
+use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
 use ec2_sim::{Policy, StacksFault};
 use serde_json::{Value, json};
+use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::model::tags::Holder;
+use tidb_private_endpoint::runtime::clock::Clock;
 
 fn status() -> Value {
     json!({ "Ask": "Status" })
@@ -78,7 +81,10 @@ async fn it_is_about_the_region_a_vpc_a_service_or_an_endpoint() {
     };
     assert_eq!(found(status()).await, sorted(&[&here, &there, &second]));
     assert_eq!(found(json!({ "Ask": "Status", "VpcId": VPC })).await, sorted(&[&here, &second]));
-    assert_eq!(found(json!({ "Ask": "Status", "VpcId": VPC, "ServiceName": SERVICE })).await, [here.clone()]);
+    assert_eq!(
+        found(json!({ "Ask": "Status", "VpcId": VPC, "ServiceName": SERVICE })).await,
+        std::slice::from_ref(&here)
+    );
     assert_eq!(found(json!({ "Ask": "Status", "ServiceName": SERVICE })).await, sorted(&[&here, &there]));
     assert_eq!(found(json!({ "Ask": "Status", "EndpointId": there })).await, [there]);
     assert_eq!(found(json!({ "Ask": "Status", "EndpointId": foreign })).await, [foreign]);
@@ -199,4 +205,30 @@ async fn an_orphan_and_a_security_group_without_an_endpoint_are_found() {
     assert_eq!((&group["VpcId"], &group["IsMark"]), (&json!(VPC), &json!(false)));
     let delete = format!("aws ec2 delete-security-group --group-id {}", group["GroupId"].as_str().unwrap());
     assert_eq!(strings(&answer["Commands"]), [delete.as_str()]);
+}
+
+/// Another address of CloudFormation, for tests and local runs: plain HTTP goes to this computer only.
+#[tokio::test(start_paused = true)]
+async fn plain_http_to_another_computer_is_refused() {
+    let stacks = ec2_sim::CloudFormation::default();
+    let credentials = || SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests"));
+    let clock = Clock::starting_at("2026-11-23T09:00:00Z".parse().unwrap());
+    for (url, is_accepted) in [
+        ("http://127.0.0.1:4566", true),
+        ("http://localhost:4566/", true),
+        ("http://[::1]:4566", true),
+        ("https://cloudformation.example.com", true),
+        ("http://cloudformation.example.com", false),
+        ("http://127.0.0.1.example.com", false),
+        ("http://10.0.0.1:4566", false),
+        ("http://127.0.0.1@example.com", false),
+        ("ftp://127.0.0.1", false),
+        ("127.0.0.1:4566", false),
+    ] {
+        let calls = stacks.calls();
+        let client = CloudFormation::new(stacks.connector(), credentials(), REGION, Some(url));
+        let listed = client.stacks(&clock).await;
+        assert_eq!(listed.is_ok(), is_accepted, "{url}: {listed:?}");
+        assert_eq!(stacks.calls() > calls, is_accepted, "{url}");
+    }
 }
