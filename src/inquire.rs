@@ -15,6 +15,7 @@ use crate::ec2::Ec2;
 use crate::look::fetch;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::endpoint::Endpoint;
+use crate::model::ids::GroupId;
 use crate::model::query::EndpointQuery;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
@@ -116,14 +117,15 @@ impl Inquirer {
             (None, _) => EndpointQuery::Marked(scope.vpc.clone()),
         };
         let queries = [query];
-        let groups = async {
-            match scope.endpoint {
-                Some(_) => Ok(Vec::new()),
-                None => patiently(clock, || self.ec2.owned_groups(scope.vpc.as_ref())).await,
-            }
+        let (endpoints, groups) = if scope.endpoint.is_some() {
+            let endpoints = self.endpoints(&queries, clock).await?;
+            let ids: Vec<GroupId> = endpoints.iter().flat_map(|endpoint| endpoint.group_ids.clone()).collect();
+            let groups = if ids.is_empty() { Vec::new() } else { patiently(clock, || self.ec2.groups(&ids)).await? };
+            (endpoints, groups)
+        } else {
+            let groups = patiently(clock, || self.ec2.owned_groups(scope.vpc.as_ref()));
+            Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups) }).await?
         };
-        let read = Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups) });
-        let (endpoints, groups) = read.await?;
         // After the references, so that a stack that has just written one is among them.
         let stacks = Box::pin(self.cloudformation.stacks(clock)).await;
         let now = clock.now();

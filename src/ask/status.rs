@@ -2,11 +2,13 @@
 
 use super::question::Scope;
 use super::wording;
+use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
 use crate::model::security_group::{SecurityGroup, is_mark, managed_group_name};
 use crate::model::stacks::{Stacks, Unlisted};
 use crate::model::tags::{Announcements, REF, Reference, is_held, owner};
+use crate::model::wanted::Wanted;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ const BYTES_MAX: usize = 5_500_000;
 pub struct Found<'a> {
     pub scope: &'a Scope,
     pub endpoints: Vec<Endpoint>,
-    /// All security groups that the provider created.
+    /// The security groups that the provider created: all of them, or those of the one endpoint.
     pub groups: Vec<SecurityGroup>,
     pub stacks: Result<Stacks, Unlisted>,
     pub now: Timestamp,
@@ -56,7 +58,11 @@ pub struct EndpointStatus {
     pub subnet_ids: Vec<String>,
     pub security_group_ids: Vec<String>,
     pub private_dns_enabled: bool,
+    /// What the provider's security group allows.
+    pub rules: Vec<RuleStatus>,
     pub holders: Vec<HolderStatus>,
+    /// What holders request and the endpoint does not have, one sentence each.
+    pub differences: Vec<String>,
     pub announcements: Vec<AnnouncementStatus>,
     /// Whether the provider created it and no resource holds it.
     pub orphaned: bool,
@@ -72,6 +78,16 @@ pub struct HolderStatus {
     pub hash: String,
     /// `None` where it cannot be told.
     pub stack_exists: Option<bool>,
+}
+
+/// A rule of the provider's security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RuleStatus {
+    pub port: u16,
+    pub source: String,
+    /// Stack and resource of the holders that request it.
+    pub requested_by: Vec<String>,
 }
 
 /// An announcement that an endpoint may be deleted, or something taken away from it.
@@ -100,7 +116,7 @@ impl EndpointStatus {
         self.orphaned || self.holders.iter().any(|holder| holder.stack_exists == Some(false))
     }
 
-    fn new(endpoint: &Endpoint, stacks: &Result<Stacks, Unlisted>, now: Timestamp) -> Self {
+    fn new(endpoint: &Endpoint, Found { groups, stacks, now, .. }: &Found<'_>) -> Self {
         let is_owned = endpoint.is_owned();
         let mut holders: Vec<HolderStatus> = references(endpoint)
             .map(|(hash, name)| {
@@ -114,7 +130,7 @@ impl EndpointStatus {
             })
             .collect();
         holders.sort_by(|a, b| (&a.stack, &a.logical_resource_id).cmp(&(&b.stack, &b.logical_resource_id)));
-        let Announcements { pending, expired } = Announcements::at(now, &endpoint.tags);
+        let Announcements { pending, expired } = Announcements::at(*now, &endpoint.tags);
         let announcement = |key: String, expired| AnnouncementStatus {
             by: endpoint.tags.get(&key).cloned().unwrap_or_default(),
             key,
@@ -132,7 +148,9 @@ impl EndpointStatus {
             subnet_ids: strings(&endpoint.subnet_ids),
             security_group_ids: strings(&endpoint.group_ids),
             private_dns_enabled: endpoint.private_dns,
+            rules: rules(endpoint, groups),
             holders,
+            differences: differences(endpoint, groups),
             announcements,
             orphaned: is_owned && !is_held(&endpoint.tags) && !endpoint.state.is_ending(),
             created_for: owner(&endpoint.tags).map(str::to_owned),
@@ -150,6 +168,56 @@ fn references(endpoint: &Endpoint) -> impl Iterator<Item = (&str, &str)> {
     hashes.map(|(hash, value)| (hash, Reference::parse(value).name))
 }
 
+/// Name and request of each holder that has recorded one.
+fn requests(endpoint: &Endpoint) -> Vec<(&str, Wanted)> {
+    let values = endpoint.tags.iter().filter(|(key, _)| key.starts_with(REF)).map(|(_, value)| Reference::parse(value));
+    values.filter_map(|reference| Some((reference.name, reference.wanted()?))).collect()
+}
+
+/// The provider's security groups on an endpoint.
+fn own_groups<'g>(endpoint: &Endpoint, groups: &'g [SecurityGroup]) -> impl Iterator<Item = &'g SecurityGroup> {
+    groups.iter().filter(|group| group.is_owned() && endpoint.group_ids.contains(&group.id))
+}
+
+fn rules(endpoint: &Endpoint, groups: &[SecurityGroup]) -> Vec<RuleStatus> {
+    let requests = requests(endpoint);
+    let rules = own_groups(endpoint, groups).flat_map(SecurityGroup::provider_rules);
+    rules
+        .map(|rule| {
+            // Whoever names no source requests the blocks of the VPC, which are not read. What somebody names is not theirs.
+            let names = |wanted: &Wanted| !wanted.sources.is_empty() && wanted.admits(rule.port, &rule.source, false);
+            let is_named = requests.iter().any(|(_, wanted)| names(wanted));
+            let requests = requests.iter().filter(|(_, wanted)| {
+                if is_named { names(wanted) } else { wanted.admits(rule.port, &rule.source, true) }
+            });
+            let requested_by = requests.map(|(name, _)| (*name).to_owned()).collect();
+            RuleStatus { port: rule.port, source: rule.source.to_string(), requested_by }
+        })
+        .collect()
+}
+
+/// What can be told from the reference and the endpoint alone.
+fn differences(endpoint: &Endpoint, groups: &[SecurityGroup]) -> Vec<String> {
+    let mut differences = Vec::new();
+    let has_own_group = own_groups(endpoint, groups).next().is_some();
+    for (name, wanted) in requests(endpoint).into_iter().filter(|_| endpoint.is_owned()) {
+        if wanted.private_dns && !endpoint.private_dns {
+            differences.push(format!("{name} requests private DNS, which is off."));
+        }
+        if wanted.uses_managed_group() && !has_own_group {
+            differences.push(format!("{name} requests the provider's security group, which is not attached."));
+        }
+        if let Some(kind) = wanted.ip_address_type
+            && !endpoint.ip_address_type.is_empty()
+            && ![kind.as_str(), IpAddressType::Dualstack.as_str()].contains(&endpoint.ip_address_type.as_str())
+        {
+            let has = &endpoint.ip_address_type;
+            differences.push(format!("{name} requests the IP address type {kind}, but it is {has}."));
+        }
+    }
+    differences
+}
+
 impl Status {
     pub fn new(found: &Found<'_>) -> Self {
         let Scope { vpc, service, endpoint: id } = found.scope;
@@ -158,8 +226,7 @@ impl Status {
                 && service.as_ref().is_none_or(|service| endpoint.service_name == *service)
         };
         let shown = found.endpoints.iter().filter(concerns);
-        let mut endpoints: Vec<EndpointStatus> =
-            shown.map(|endpoint| EndpointStatus::new(endpoint, &found.stacks, found.now)).collect();
+        let mut endpoints: Vec<EndpointStatus> = shown.map(|endpoint| EndpointStatus::new(endpoint, found)).collect();
         endpoints.sort_by(|a, b| {
             (!a.needs_mending(), &a.vpc_id, &a.endpoint_id).cmp(&(!b.needs_mending(), &b.vpc_id, &b.endpoint_id))
         });
@@ -203,7 +270,9 @@ fn unused_groups(found: &Found<'_>) -> Vec<GroupStatus> {
     let used: BTreeSet<&GroupId> = found.endpoints.iter().flat_map(|endpoint| &endpoint.group_ids).collect();
     let name = found.scope.service.as_ref().map(managed_group_name);
     let unused = found.groups.iter().filter(|group| {
-        !used.contains(&group.id) && name.as_ref().is_none_or(|name| group.name == *name || is_mark(&group.name))
+        group.is_owned()
+            && !used.contains(&group.id)
+            && name.as_ref().is_none_or(|name| group.name == *name || is_mark(&group.name))
     });
     unused
         .map(|group| GroupStatus {

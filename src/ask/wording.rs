@@ -1,7 +1,7 @@
 //! The status for people, and the commands that mend what it has found.
 
 use super::question::Scope;
-use super::status::{EndpointStatus, HolderStatus, Status};
+use super::status::{EndpointStatus, HolderStatus, RuleStatus, Status};
 use super::text;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
@@ -121,6 +121,13 @@ fn describe(out: &mut String, endpoint: &EndpointStatus, now: Timestamp) {
             None => "whether the stack exists is not known",
         };
         text::add(out, 4, &format!("  held by {stack}/{logical_resource_id} ({hash}): {exists}"));
+    }
+    for RuleStatus { port, source, requested_by } in &endpoint.rules {
+        let whom = if requested_by.is_empty() { "nobody".to_owned() } else { requested_by.join(", ") };
+        text::add(out, 4, &format!("  allows TCP port {port} from {source}, requested by {whom}"));
+    }
+    for difference in &endpoint.differences {
+        text::add(out, 4, &format!("  difference: {difference}"));
     }
     if endpoint.orphaned {
         text::add(out, 4, "  HELD BY NOBODY, unless it is being deleted right now");

@@ -232,3 +232,39 @@ async fn plain_http_to_another_computer_is_refused() {
         assert_eq!(stacks.calls() > calls, is_accepted, "{url}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_says_who_requests_a_rule_and_what_differs_from_requests() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let managed = with(properties(), json!({ "SecurityGroupIds": null }));
+    let narrow = with(managed.clone(), json!({ "AllowedCidrs": ["10.0.1.0/24"] }));
+    let id = asked.stack("orders").create(&managed).await.succeeded().physical_id;
+    asked.stack("billing").create(&narrow).await.succeeded();
+    cloud.pass(20).await;
+    for question in [status(), json!({ "Ask": "Status", "EndpointId": id })] {
+        let answer = asked.answer(&question).await;
+        let rules = answer["Endpoints"][0]["Rules"].as_array().unwrap().iter();
+        let mut rules: Vec<String> = rules.map(|rule| format!("{} {}", rule["Source"], rule["RequestedBy"])).collect();
+        rules.sort();
+        assert_eq!(
+            rules,
+            [
+                r#""10.0.0.0/16" ["orders/TiDB"]"#,
+                r#""10.0.1.0/24" ["billing/TiDB"]"#,
+                r#""100.64.0.0/20" ["orders/TiDB"]"#,
+            ]
+        );
+        assert_eq!(answer["Endpoints"][0]["Differences"], json!([]));
+    }
+    let form = format!("Action=ModifyVpcEndpoint&Version=2016-11-15&VpcEndpointId={id}&PrivateDnsEnabled=false");
+    assert_eq!(cloud.sim.call(&form).await.status, 200);
+    cloud.pass(60).await;
+    let answer = asked.answer(&status()).await;
+    let differences = strings(&answer["Endpoints"][0]["Differences"]);
+    let expected =
+        ["billing/TiDB requests private DNS, which is off.", "orders/TiDB requests private DNS, which is off."];
+    let mut sorted = differences.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected);
+}
