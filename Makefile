@@ -33,7 +33,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: build .venv/stamp ## Deploy stacks that share an endpoint, on a local AWS; takes about two minutes after the build
+demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; takes about two minutes after the build
 	@$(VENV) tests/e2e/demo.py
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests

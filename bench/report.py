@@ -101,6 +101,12 @@ def call_rows(results):
               "provider's)",
               f"{given} / {own}", *peer["calls"], "–", "–", "at most 6, none repeated",
               before <= 6 and not create["repeated"])
+    one, other = (results["simulated"]["cluster"][name] for name in ("by_cluster", "by_service"))
+    asked = (one["secrets"], one["api"], one["ec2"])
+    yield Row("create with `ClusterId`: calls to Secrets Manager / TiDB Cloud's API / EC2 and time, up to and including "
+              "CreateVpcEndpoint, if every call takes 40 ms",
+              f"{asked[0]} / {asked[1]} / {asked[2]}, {s(one['seconds'])} instead of {s(other['seconds'])}", "–", "–", "–",
+              "–", "1 / 2, and no more calls to EC2 than with `ServiceName`", asked == (1, 2, other["ec2"]))
     given, own = per("join")
     yield Row("EC2 calls of a join, total", f"{given} / {own}", *peer["join_calls"], "–", "–", "at most 5",
               max(given, own) <= 5)

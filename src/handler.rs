@@ -14,6 +14,7 @@ use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::{Event, ReplyTo, Unreadable};
 use crate::request::record::{self, Ended, InvocationRecord};
+use crate::resolve::Clusters;
 use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
 use crate::runtime::log::{METRICS, span};
@@ -33,6 +34,8 @@ const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 pub struct Handler {
     /// The client for EC2.
     pub ec2: Ec2,
+    /// The clients for TiDB Cloud's API and its key, which only events with a `ClusterId` use.
+    pub clusters: Clusters,
     /// Where the function runs.
     pub home: Home,
     /// The function itself.
@@ -226,7 +229,7 @@ impl Handler {
         let arrived = clock.now();
         let request = Request::read(event).map_err(Failure::Invalid)?;
         info!(step = "start", "handling the request");
-        let work = reconcile(&self.ec2, &self.home, clock, deadline, &request, state);
+        let work = reconcile((&self.ec2, &self.clusters), &self.home, clock, deadline, &request, state);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
         let progress = || -> Progress { state.progress.clone() };
         match ended {

@@ -9,10 +9,12 @@ use crate::ask::question::{self, Misunderstood, Question, Scope};
 use crate::ask::release::{self, NotReleased, Released};
 use crate::ask::status::{Found, Status};
 use crate::cloudformation::CloudFormation;
+use crate::decision::cluster::{pause_after, served};
 use crate::decision::facts::Fact;
 use crate::decision::view::Home;
 use crate::ec2::Ec2;
 use crate::look::fetch;
+use crate::model::cluster_error::ClusterError;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
@@ -20,6 +22,7 @@ use crate::model::query::EndpointQuery;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::Event;
+use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +43,8 @@ const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 pub struct Inquirer {
     /// The client for EC2.
     pub ec2: Ec2,
+    /// The clients for TiDB Cloud's API and its key, which only the plan of a resource with a `ClusterId` uses.
+    pub clusters: Clusters,
     /// The client for CloudFormation.
     pub cloudformation: CloudFormation,
     /// Where the function runs.
@@ -91,7 +96,10 @@ impl Inquirer {
             Ok(request) => request,
             Err(invalid) => return Ok(Plan::invalid(&invalid)),
         };
-        let request = &request;
+        let request = &match self.resolved(request, clock).await {
+            Ok(request) => request,
+            Err(error) => return Ok(Plan::impossible(&error)),
+        };
         let has_vpc = request.vpc().is_some();
         let now = clock.now();
         let queries = Planner::first_queries(request, now);
@@ -99,7 +107,7 @@ impl Inquirer {
         // As in the loop: no decision can do without the subnets.
         let mut unread = if has_vpc { vec![Fact::Subnets] } else { Vec::new() };
         loop {
-            let reads = unread.iter().map(|fact| patiently(clock, move || fetch(&self.ec2, request, fact)));
+            let reads = unread.iter().map(|fact| patiently(clock, move || fetch(&self.ec2, request, None, fact)));
             let values = Box::pin(try_join_all(reads)).await?;
             for (fact, value) in unread.drain(..).zip(values) {
                 planner.learn(fact, value);
@@ -108,6 +116,27 @@ impl Inquirer {
                 Ok(plan) => return Ok(plan),
                 Err(facts) => unread = facts,
             }
+        }
+    }
+
+    /// The request with the service of its cluster, if it names one.
+    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Request, ClusterError> {
+        let Some(cluster) = request.cluster() else { return Ok(request) };
+        let (started, mut attempts) = (clock.now(), 0);
+        loop {
+            let attempt = Box::pin(async {
+                let key = self.clusters.secrets.api_key(&cluster.secret).await?;
+                let cluster_now = self.clusters.tidb_cloud.session(cluster, key).get().await?;
+                served(cluster, cluster_now, &self.home)
+            });
+            match attempt.await {
+                Ok(served) => return Ok(request.with(served)),
+                Err(error) => match pause_after(&error, attempts, started, clock.now()) {
+                    Some(pause) if attempts < ATTEMPTS_MAX.unsigned_abs() => clock.sleep(pause).await,
+                    Some(_) | None => return Err(error),
+                },
+            }
+            attempts += 1;
         }
     }
 
@@ -146,7 +175,7 @@ impl Inquirer {
         info!(step = "start", endpoint_id = %asked.endpoint, "releasing {} as asked", request.holder.name);
         let now = clock.now();
         let mut state = State::new(now, now, deadline);
-        let released = reconcile(&self.ec2, &self.home, clock, deadline, &request, &mut state).await;
+        let released = reconcile((&self.ec2, &self.clusters), &self.home, clock, deadline, &request, &mut state).await;
         let outcome = released.map_err(|failure| Unanswered::Failed(Box::new(failure)))?;
         info!(outcome = outcome.name(), endpoint_id = %asked.endpoint, "done");
         Ok(Released::new(asked, endpoint, &outcome))

@@ -11,7 +11,8 @@
 //!
 //! [`handler`] takes an event from arrival to answer. [`reconcile`] is the loop in the middle: it looks at EC2, asks the
 //! decision for the one next step, takes it, records what came of it, and looks again. What a decision needs to know and no
-//! look at endpoints shows, it asks for: reading it is then the next step.
+//! look at endpoints shows, it asks for: reading it is then the next step. For a resource that names a cluster, [`resolve`]
+//! comes before the loop: without the cluster's service, there is nothing to look for.
 //!
 //! # The connection check
 //!
@@ -37,19 +38,22 @@
 //!
 //! | folder | contents | may use |
 //! |---|---|---|
-//! | [`model`] | what AWS shows and takes; the constants of the sharing protocol | |
+//! | [`model`] | what AWS and TiDB Cloud show and take; the constants of the sharing protocol | |
 //! | [`request`] | what an event asks for: envelope, properties, specification | `model` |
 //! | [`decision`] | the one next step: pure, and model checked | `model`, `request` |
 //! | [`check`] | what a connection needs, and what can be wrong with it | `model`, `request` |
 //! | [`answer`] | what CloudFormation is told: failures, attributes, metrics | `model`, `request`, `decision`, `check` |
-//! | [`ec2`] | the only door to EC2; nothing else knows the SDK | `model` |
+//! | [`ec2`] | the only door to EC2; nothing else knows its SDK | `model` |
+//! | [`tidb_cloud`] | the only door to TiDB Cloud's API | `model` |
+//! | [`secrets`] | the only door to Secrets Manager, where the key for that API is | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
 //! | [`ask`] | what people ask the function, and the answer: pure | `model`, `request`, `decision` |
 //! | [`cloudformation`] | the only door to CloudFormation's API: which stacks exist | `model`, `runtime` |
 //! | [`probe`] | the connection check on the network, as a function and in a terminal | `model`, `request`, `check`, `answer`, `runtime` |
 //!
-//! [`reconcile`] uses all of them, [`handler`] and [`inquire`] use [`reconcile`], and `main.rs` puts the parts together.
-//! [`look`] reads facts for both. `model`, `request`, `decision`, `check`, `answer` and `ask` are the pure half, without network, clock and SDK. A test holds every import against
+//! [`reconcile`] and [`resolve`] use all of them, [`handler`] and [`inquire`] use [`reconcile`], and `main.rs` puts the parts
+//! together. [`look`] reads facts for both. `model`, `request`, `decision`, `check`, `answer` and `ask` are the pure half,
+//! without network, clock and SDK. A test holds every import against
 //! this table.
 //!
 //! # Terms
@@ -87,4 +91,10 @@ pub mod reconcile;
 #[doc(hidden)]
 pub mod request;
 #[doc(hidden)]
+pub mod resolve;
+#[doc(hidden)]
 pub mod runtime;
+#[doc(hidden)]
+pub mod secrets;
+#[doc(hidden)]
+pub mod tidb_cloud;

@@ -3,15 +3,22 @@
 use crate::decision::facts::{Fact, FactValue};
 use crate::ec2::Ec2;
 use crate::model::ec2_error::Ec2Error;
+use crate::model::ids::ServiceName;
 use crate::model::query::EndpointQuery;
 use crate::request::Request;
 
-/// Reads one fact.
+/// Reads one fact. `held` is the service of an endpoint that the resource holds.
 ///
 /// # Errors
 /// What EC2 answered instead.
-pub async fn fetch(ec2: &Ec2, request: &Request, fact: &Fact) -> Result<FactValue, Ec2Error> {
-    match (fact, request.service(), request.vpc()) {
+pub async fn fetch(
+    ec2: &Ec2,
+    request: &Request,
+    held: Option<&ServiceName>,
+    fact: &Fact,
+) -> Result<FactValue, Ec2Error> {
+    // The properties of a Delete may name only a cluster.
+    match (fact, request.service().or(held), request.vpc()) {
         (Fact::Service, Some(service), _) => ec2.service(service).await.map(FactValue::Service),
         (Fact::Vpc, _, Some(vpc)) => ec2.vpc(vpc).await.map(FactValue::Vpc),
         (Fact::VpcDns, _, Some(vpc)) => ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),

@@ -20,10 +20,13 @@ use tidb_private_endpoint::probe::function::CheckFunction;
 use tidb_private_endpoint::probe::network::System;
 use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
 use tidb_private_endpoint::probe::tls::Tls;
+use tidb_private_endpoint::resolve::Clusters;
 use tidb_private_endpoint::runtime::callback::Callback;
 use tidb_private_endpoint::runtime::clock::Clock;
 use tidb_private_endpoint::runtime::http::Http;
 use tidb_private_endpoint::runtime::log::subscriber;
+use tidb_private_endpoint::secrets::{self, Secrets};
+use tidb_private_endpoint::tidb_cloud::{self, TidbCloud};
 use tokio::runtime::Builder;
 use tracing::subscriber::set_global_default;
 
@@ -87,15 +90,20 @@ async fn provider() -> Result<ExitCode, Error> {
         // Let the connection start first. While it is being opened, the SDK reads a table of all regions.
         tokio::task::yield_now().await;
         // No profile files and no instance metadata: a Lambda function has neither.
-        let mut config = SdkConfig::builder()
+        let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-            .http_client(http.clone());
+            .http_client(http.clone())
+            .build();
+        let secrets = Secrets::new(config.clone(), environment(secrets::URL_SETTING));
+        let mut config = config.into_builder();
         config.set_endpoint_url(override_url);
-        Ec2::new(&config.build())
+        (Ec2::new(&config.build()), secrets)
     };
-    let ((), ec2) = tokio::join!(biased; http.warm_up(&url), opening);
+    let ((), (ec2, secrets)) = tokio::join!(biased; http.warm_up(&url), opening);
+    let tidb_cloud = TidbCloud::new(SharedHttpConnector::new(http.clone()), &environment(tidb_cloud::URL_SETTING));
+    let clusters = Clusters { secrets, tidb_cloud };
     let callback = Callback::new(http.client());
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;
@@ -103,11 +111,11 @@ async fn provider() -> Result<ExitCode, Error> {
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
         if is_question(&payload) {
-            let inquirer = inquirer(&ec2, &http, home);
+            let inquirer = inquirer(&ec2, &clusters, &http, home);
             let answer = inquirer.answer(&payload, clock(), deadline(&context)).await;
             return answer.map_err(|error| failed("Unanswered", &error));
         }
-        let handler = Handler { ec2: ec2.clone(), home, function: function.clone() };
+        let handler = Handler { ec2: ec2.clone(), clusters: clusters.clone(), home, function: function.clone() };
         let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
         served.map(|()| Value::Null).map_err(|error| failed("Undelivered", &error))
     }))
@@ -121,12 +129,18 @@ fn failed(name: &str, error: &impl std::error::Error) -> Diagnostic {
 }
 
 /// What answers questions. Events do not need it, so the start does not wait for it.
-fn inquirer(ec2: &Ec2, http: &Http, home: Home) -> Inquirer {
+fn inquirer(ec2: &Ec2, clusters: &Clusters, http: &Http, home: Home) -> Inquirer {
     let connector = SharedHttpConnector::new(http.clone());
     let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
     let url = Some(environment("AWS_ENDPOINT_URL_CLOUDFORMATION")).filter(|url| !url.is_empty());
     let cloudformation = CloudFormation::new(connector, credentials, &home.region, url.as_deref());
-    Inquirer { ec2: ec2.clone(), cloudformation, home, function: environment("AWS_LAMBDA_FUNCTION_NAME") }
+    Inquirer {
+        ec2: ec2.clone(),
+        clusters: clusters.clone(),
+        cloudformation,
+        home,
+        function: environment("AWS_LAMBDA_FUNCTION_NAME"),
+    }
 }
 
 fn function() -> Function {

@@ -18,6 +18,7 @@ use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
 use crate::model::tags::Holder;
 use crate::request::Request;
+use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -58,7 +59,7 @@ impl State {
 /// # Errors
 /// A [`Failure`] that no further look can change.
 pub async fn reconcile(
-    ec2: &Ec2,
+    (ec2, clusters): (&Ec2, &Clusters),
     home: &Home,
     clock: &Clock,
     deadline: Timestamp,
@@ -66,16 +67,21 @@ pub async fn reconcile(
     state: &mut State,
 ) -> Result<Outcome, Failure> {
     // The SDK's futures are large, so every call is boxed.
+    let Some(cluster) = request.cluster() else {
+        return Reconciler { ec2, home, clock, deadline, request, state }.run().await;
+    };
+    let mut unresolved = Reconciler { ec2, home, clock, deadline, request, state: &mut *state };
+    let request = &request.with(Box::pin(unresolved.resolve(clusters, cluster)).await?);
     Reconciler { ec2, home, clock, deadline, request, state }.run().await
 }
 
-struct Reconciler<'a> {
+pub(crate) struct Reconciler<'a> {
     ec2: &'a Ec2,
-    home: &'a Home,
-    clock: &'a Clock,
+    pub(crate) home: &'a Home,
+    pub(crate) clock: &'a Clock,
     deadline: Timestamp,
-    request: &'a Request,
-    state: &'a mut State,
+    pub(crate) request: &'a Request,
+    pub(crate) state: &'a mut State,
 }
 
 impl Reconciler<'_> {
@@ -139,7 +145,8 @@ impl Reconciler<'_> {
         let at = self.clock.now();
         let queries = queries(self.request, &self.state.journal);
         let endpoints = try_join_all(queries.iter().map(|query| self.ec2.endpoints(query)));
-        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, fact)));
+        let held = self.state.journal.service_held();
+        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact)));
         let both = Box::pin(async { tokio::try_join!(endpoints, values) });
         let looked = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let (found, values) = looked
@@ -153,14 +160,15 @@ impl Reconciler<'_> {
         self.state.journal.observe(self.request, &observed);
         // An error that has passed explains nothing anymore.
         self.state.progress.last_error.take_if(|error| error.action.starts_with("Describe"));
-        if let Some(endpoint) = self.endpoint_of_interest(&observed) {
+        if let Some(endpoint) = observed.of_interest(self.request) {
             self.state.progress.last_seen = Some((endpoint.id.clone(), endpoint.state.clone()));
         }
         Ok(observed)
     }
 
     async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
-        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, fact))).await?;
+        let held = self.state.journal.service_held();
+        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact))).await?;
         self.insert(values);
         Ok(())
     }
@@ -171,20 +179,13 @@ impl Reconciler<'_> {
         }
     }
 
-    /// The endpoint that people would ask about.
-    fn endpoint_of_interest<'e>(&self, observed: &'e Observed) -> Option<&'e Endpoint> {
-        let current = self.request.current().and_then(|id| observed.find(id));
-        let held = || observed.endpoints.iter().find(|endpoint| self.request.claims(&endpoint.id, &endpoint.tags));
-        current.or_else(held).or(observed.endpoints.first())
-    }
-
     /// A look that may serve for another decision: together with the journal it is as good as a new one that lags.
     fn if_fresh(&self, observed: Observed) -> Option<Observed> {
         (self.clock.now().duration_since(observed.at) < LOOK_SERVES).then_some(observed)
     }
 
     /// Performs an action; whether EC2 has accepted it.
-    async fn act(&mut self, action: &Action) -> Result<bool, Failure> {
+    pub(crate) async fn act(&mut self, action: &Action) -> Result<bool, Failure> {
         self.log_step(action.to_string(), action.name());
         self.state.in_flight = true;
         let result = self.call(action).await;
@@ -256,7 +257,7 @@ impl Reconciler<'_> {
 
     /// Sleeps for the given time and a jitter: many functions that wait for the same thing must not ask at the same moment.
     /// It is the same for the same event, so that a run can be repeated.
-    async fn pause(&mut self, at_least: SignedDuration) {
+    pub(crate) async fn pause(&mut self, at_least: SignedDuration) {
         self.state.pauses = self.state.pauses.wrapping_add(1);
         let digest = hex_digest(&[&self.request.client_token(0), &self.state.pauses.to_string()]);
         let draw = i32::from_str_radix(digest.get(..4).unwrap_or_default(), 16).unwrap_or_default();
@@ -264,7 +265,7 @@ impl Reconciler<'_> {
     }
 
     /// Logs what is being done, once.
-    fn log_step(&mut self, what: String, step: &'static str) {
+    pub(crate) fn log_step(&mut self, what: String, step: &'static str) {
         if self.state.progress.step == what {
             return;
         }

@@ -113,8 +113,9 @@ function read() {
   onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
   expect(JSON.stringify(role.AssumeRolePolicyDocument.Statement.map((one) => one.Principal))
     === '[{"Service":"lambda.amazonaws.com"}]', 'a principal other than Lambda can assume the role');
-  // The CDK adds the tracing policy itself.
-  const policies = role.Policies.filter((policy) => !policy['Fn::If']?.[1].PolicyName.includes('Tracing'));
+  // The CDK adds these policies itself, with tracing and with `cluster`.
+  const added = ['Tracing', 'ApiKey', 'ApiKeyKmsKey'];
+  const policies = role.Policies.filter((policy) => !added.includes(policy['Fn::If']?.[1].PolicyName));
   onlyKnownFunctions(policies);
   return {
     description: func.Description,

@@ -3,6 +3,7 @@ import {
   CfnResource, CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Stack, TagManager, TagType, Token,
 } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { CheckFromProps, ConnectionCheck, ConnectionCheckProvider } from './check';
 import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
@@ -33,6 +34,21 @@ export enum IpAddressType {
 }
 
 /**
+ * A TiDB Cloud cluster (instance), and the API key with which the provider asks TiDB Cloud about it.
+ */
+export interface Cluster {
+  /** The ID of the cluster, such as `10581234567890123456`. */
+  readonly clusterId: string;
+
+  /**
+   * The secret with an API key of TiDB Cloud, as JSON with the fields `PublicKey` and `PrivateKey`. A
+   * `PrivateEndpointProvider` of this app is granted to read it; a provider that was deployed separately needs the
+   * parameter `ApiKeySecretArn`.
+   */
+  readonly apiKey: secretsmanager.ISecret;
+}
+
+/**
  * Properties of a `PrivateEndpoint`.
  */
 export interface PrivateEndpointProps {
@@ -46,14 +62,25 @@ export interface PrivateEndpointProps {
    * The endpoint service name that TiDB Cloud shows under Connect > Private Endpoint, such as
    * `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0`. The service must be in the region of the stack. Changing
    * the service replaces the endpoint.
+   *
+   * @default - the service of `cluster`
    */
-  readonly serviceName: string;
+  readonly serviceName?: string;
+
+  /**
+   * The cluster to connect to, instead of `serviceName`. The provider asks TiDB Cloud's API for its endpoint service,
+   * zones, and user prefix at every create and update. A cluster with another service replaces the endpoint.
+   *
+   * @default - `serviceName` is required
+   */
+  readonly cluster?: Cluster;
 
   /**
    * The subnets in which to create the endpoint's network interfaces. If the selection contains several subnets in a
    * zone, the first one is used. Subnets in zones that the service does not support are ignored, with a warning.
    *
-   * @default - one subnet in every zone that the service supports
+   * @default - one subnet in every zone that the service supports; with `cluster`, in the zones of the cluster if the
+   * VPC has subnets there
    */
   readonly subnets?: ec2.SubnetSelection;
 
@@ -61,7 +88,7 @@ export interface PrivateEndpointProps {
    * The IDs of the Availability Zones to use, such as `use1-az1`. Zone names such as `us-east-1a` are not accepted,
    * because they differ between accounts.
    *
-   * @default - all zones that the service supports
+   * @default - all zones that the service supports; with `cluster`, those of the cluster
    */
   readonly availabilityZoneIds?: string[];
 
@@ -214,6 +241,8 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
       removalPolicy: props.removalPolicy,
       properties: {
         ServiceName: props.serviceName,
+        ClusterId: props.cluster?.clusterId,
+        ApiKeySecret: props.cluster?.apiKey.secretArn,
         VpcId: props.vpc.vpcId,
         // EC2 accepts only one subnet in each zone. The CDK's InterfaceVpcEndpoint does the same.
         SubnetIds: props.subnets && props.vpc.selectSubnets({ ...props.subnets, onePerAz: true }).subnetIds,
@@ -229,6 +258,11 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
         Trigger: props.trigger,
       },
     });
+
+    // The permission must exist before the provider reads the secret. A Delete does not read it.
+    if (props.cluster && this.provider instanceof PrivateEndpointProvider) {
+      props.cluster.apiKey.grantRead(this.provider.role).applyBefore(this.resource);
+    }
 
     // The provider selects from the existing subnets. All subnets that the app creates must therefore exist before the
     // endpoint, and must not be deleted before it.
@@ -304,10 +338,16 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   /** Findings that do not prevent the endpoint from working, one sentence each. Empty if there are none. */
   public get warnings(): string { return this.resource.getAttString('Warnings'); }
 
-  /** The JDBC URL, with TLS verification. Add your user name and password. */
+  /** With `cluster`: what all user names of the cluster begin with. */
+  public get userPrefix(): string { return this.resource.getAttString('UserPrefix'); }
+
+  /** With `cluster`: the name of the cluster's first user, `PREFIX.root`. */
+  public get userName(): string { return this.resource.getAttString('UserName'); }
+
+  /** The JDBC URL, with TLS verification. Add your password, and your user name unless `userName` is in it. */
   public get jdbcUrl(): string { return this.resource.getAttString('JdbcUrl'); }
 
-  /** The command for the `mysql` client, with TLS verification. Append your user name. */
+  /** The command for the `mysql` client, with TLS verification. Append your user name unless `userName` is in it. */
   public get mysqlCommand(): string { return this.resource.getAttString('MysqlCommand'); }
 
   /**
@@ -385,7 +425,17 @@ function notEmpty<T>(list: T[] | undefined): T[] | undefined {
 function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
   const faults: string[] = [];
   const known = (list: string[] = []) => (Token.isUnresolved(list) ? [] : list.filter((item) => !Token.isUnresolved(item)));
-  if (!Token.isUnresolved(props.serviceName)) faults.push(...faultsOfServiceName(props.serviceName, stack));
+  const { serviceName, cluster } = props;
+  if ((serviceName === undefined) === (cluster === undefined)) {
+    faults.push('Specify either serviceName or cluster.');
+  }
+  if (serviceName !== undefined && !Token.isUnresolved(serviceName)) {
+    faults.push(...faultsOfServiceName(serviceName, stack));
+  }
+  if (cluster && !Token.isUnresolved(cluster.clusterId) && !/^\d{1,32}$/.test(cluster.clusterId)) {
+    faults.push(`cluster.clusterId is '${cluster.clusterId}', which is not a cluster ID. Specify an ID such as `
+      + '10581234567890123456.');
+  }
   for (const zone of known(props.availabilityZoneIds)) {
     if (!/^[a-z0-9-]+-az\d+$/.test(zone)) {
       faults.push(`availabilityZoneIds contains '${zone}', which is not a zone ID. Specify IDs such as use1-az1, because `

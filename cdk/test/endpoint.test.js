@@ -3,12 +3,14 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
+const { Secret } = require('aws-cdk-lib/aws-secretsmanager');
 const { CfnParameter, Duration, RemovalPolicy, Tags, Token } = require('aws-cdk-lib');
 const {
-  App, IpAddressType, PrivateEndpoint, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
+  App, IpAddressType, PrivateEndpoint, PrivateEndpointProvider, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
   stackWithVpc, vpcOf, endpointIn, endpointWith,
 } = require('./world');
 
+const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:tidb-cloud/api-key-a1B2c3';
 const source = (name) => fs.readFileSync(path.join(__dirname, '..', '..', 'src', name), 'utf8');
 const group = (stack, id, groupId) => ec2.SecurityGroup.fromSecurityGroupId(stack, id, groupId);
 
@@ -57,13 +59,49 @@ test('every property is passed to the resource', () => {
   assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ['Retain', 'Retain']);
 });
 
+const clusterIn = (stack) => ({
+  clusterId: '10581234567890123456',
+  apiKey: Secret.fromSecretCompleteArn(stack, 'ApiKey', SECRET),
+});
+
+test('the provider may read the API key of a cluster, before the endpoint is created', () => {
+  const { stack, vpc } = stackWithVpc();
+  new PrivateEndpoint(stack, 'TiDB', { vpc, cluster: clusterIn(stack) });
+  const { Properties, DependsOn } = endpointIn(stack);
+  assert.deepEqual([Properties.ServiceName, Properties.ClusterId, Properties.ApiKeySecret],
+    [undefined, '10581234567890123456', SECRET]);
+  const [[id, policy]] = Object.entries(Template.fromStack(stack).findResources('AWS::IAM::Policy'));
+  assert.ok([DependsOn].flat().includes(id), `${DependsOn}`);
+  const [statement, ...others] = policy.Properties.PolicyDocument.Statement;
+  assert.deepEqual([statement.Resource, others], [SECRET, []]);
+  assert.ok(statement.Action.every((action) => /^secretsmanager:(GetSecretValue|DescribeSecret)$/.test(action)));
+});
+
+test('an imported provider is granted nothing, and no provider without a cluster', () => {
+  const { stack, vpc } = stackWithVpc();
+  const provider = PrivateEndpointProvider.fromServiceToken(stack, 'Provider',
+    'arn:aws:lambda:us-east-1:123456789012:function:provider');
+  new PrivateEndpoint(stack, 'TiDB', { vpc, provider, cluster: clusterIn(stack) });
+  Template.fromStack(stack).resourceCountIs('AWS::IAM::Policy', 0);
+  Template.fromStack(endpointWith().stack).resourceCountIs('AWS::IAM::Policy', 0);
+});
+
+test('an endpoint has a service or a cluster', () => {
+  const { stack, vpc } = stackWithVpc();
+  const make = (props) => () => new PrivateEndpoint(stack, `TiDB${stack.node.children.length}`, { vpc, ...props });
+  assert.throws(make({}), /Specify either serviceName or cluster/);
+  assert.throws(make({ serviceName: SERVICE, cluster: clusterIn(stack) }), /Specify either serviceName or cluster/);
+  const cluster = { ...clusterIn(new Stack()), clusterId: 'orders' };
+  assert.throws(make({ cluster }), /'orders', which is not a cluster ID/);
+});
+
 test('the properties match those of the provider', () => {
   const table = [...source('request/property.rs').matchAll(/^pub const \w+: Property =\s+property\(\s*"(\w+)"/gm)]
     .map(([, name]) => name);
   assert.ok(table.includes('ServiceName') && table.length >= 13, `read ${table}`);
   const { stack, vpc } = stackWithVpc();
   new PrivateEndpoint(stack, 'A', { vpc, serviceName: SERVICE, ...EVERYTHING(stack) });
-  new PrivateEndpoint(stack, 'B', { vpc, serviceName: SERVICE, securityGroups: [group(stack, 'Own', 'sg-o')] });
+  new PrivateEndpoint(stack, 'B', { vpc, cluster: clusterIn(stack), securityGroups: [group(stack, 'Own', 'sg-o')] });
   const seen = new Set(Object.values(Template.fromStack(stack).findResources(TYPE))
     .flatMap((one) => Object.keys(one.Properties)));
   assert.deepEqual([...seen].sort(), ['ServiceTimeout', 'ServiceToken', ...table].sort());

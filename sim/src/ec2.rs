@@ -15,7 +15,7 @@ use crate::{
     endpoint::Endpoint,
     error::{ApiError, Arrival},
     faults::{Call, Loss, Outcome, Verdict},
-    iam::{Authorization, Policy},
+    iam::{Authorization, AuthorizationRequest, Policy},
     plane::Plane,
     query::{self, Params},
     world::{Group, World},
@@ -129,6 +129,14 @@ impl Ec2 {
         let mut plane = self.plane();
         plane.policy = policy;
         plane.authorizations.clear();
+    }
+
+    /// Whether the policy allows a request of another service with the same role.
+    pub(crate) fn allows(&self, request: &AuthorizationRequest) -> bool {
+        let mut plane = self.plane();
+        let Some(result) = plane.policy.as_ref().map(|policy| policy.decide(request)) else { return true };
+        plane.authorizations.push(result.clone());
+        result.allowed
     }
 
     /// The authorization requests since the policy was set, and their results, in order.

@@ -12,7 +12,8 @@
 //!
 //! [`CloudFormation`] tells which stacks exist, and nothing else.
 //!
-//! [`gateway`] is separate from EC2: the database behind the endpoint, for the connection check.
+//! Beside EC2 there are the two APIs that a cluster's ID leads through: [`TidbCloud`], in process and over HTTP, and
+//! [`Secrets`], in process; and [`gateway`], the database behind the endpoint, for the connection check.
 //!
 //! Comments name the source of every fact about EC2 that is not in the API reference: AWS documents by title, and
 //! observations by project and issue number.
@@ -36,8 +37,11 @@ mod pattern;
 mod plane;
 mod query;
 mod random;
+mod secrets;
 mod tags;
 mod throttle;
+mod tidb_cloud;
+mod web;
 mod world;
 mod xml;
 
@@ -50,7 +54,10 @@ pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
 pub use faults::{Call, Loss, Outcome, RoleError, Verdict};
 pub use iam::{Authorization, Grant, Policy, PolicyError};
 pub use knobs::{Casing, DnsOrder, Knobs, Route53Denial, Span, TokenAfterDelete};
+pub use secrets::{Secret, Secrets};
 pub use tags::Tags;
+pub use tidb_cloud::{Algorithm, Cluster, TidbCloud, TidbCloudKnobs};
+pub use web::{WebCall, WebReply};
 pub use world::{
     CidrState, EndpointSpec, Group, Rule, Service, Source, Subnet, Verification, Vpc, World, WorldError, ZoneType,
 };

@@ -4,7 +4,7 @@ mod server;
 
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
-use ec2_sim::{Ec2, World};
+use ec2_sim::{Ec2, TidbCloud, World};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -13,7 +13,8 @@ use tokio::{
 const USAGE: &str = "\
 Usage: ec2-sim [--listen ADDRESS:PORT] [--world FILE] [--fast]
 
-A simulated EC2 PrivateLink control plane over HTTP.
+A simulated EC2 PrivateLink control plane over HTTP, and TiDB Cloud's API under /v1beta1/ with the API key sim-public-key,
+sim-private-key.
 
   --listen ADDRESS:PORT  a loopback address; port 0 chooses a free port [127.0.0.1:4566]
   --world FILE           the initial state; the default is a built-in us-east-1
@@ -98,7 +99,7 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         TcpListener::bind(arguments.listen).await.map_err(|error| format!("{}: {error}", arguments.listen))?;
     println!("listening on {}", listener.local_addr()?);
     tokio::select! {
-        () = server::serve(listener, ec2) => {}
+        () = server::serve(listener, ec2, TidbCloud::new("sim-public-key", "sim-private-key")) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

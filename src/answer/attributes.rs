@@ -36,6 +36,9 @@ pub struct Attributes {
     pub ownership: String,
     pub shared_with: String,
     pub warnings: String,
+    pub user_prefix: String,
+    /// The user that every cluster has.
+    pub user_name: String,
     pub jdbc_url: String,
     pub mysql_command: String,
 }
@@ -49,6 +52,12 @@ impl Attributes {
         let host = ready.private_dns_name.clone().unwrap_or_else(|| dns_name.clone());
         let port = ready.port;
         let with_zone = endpoint.dns_entries.iter().filter(|entry| !entry.is_zone_pending());
+        let user_prefix = ready.user_prefix.clone().unwrap_or_default();
+        let user_name = if user_prefix.is_empty() { String::new() } else { format!("{user_prefix}.root") };
+        let (user, option) = match user_name.as_str() {
+            "" => (String::new(), "-u".to_owned()),
+            name => (format!("user={name}&"), format!("-u {name}")),
+        };
         let regional_zone = regional.filter(|entry| !entry.is_zone_pending());
         Self {
             endpoint_id: endpoint.id.to_string(),
@@ -70,12 +79,14 @@ impl Attributes {
             shared_with: holder.others(&endpoint.tags).len().to_string(),
             warnings: join(&ready.warnings, " "),
             // What TiDB Cloud's console shows, with the private host.
-            jdbc_url: format!("jdbc:mysql://{host}:{port}/test?sslMode=VERIFY_IDENTITY"),
+            jdbc_url: format!("jdbc:mysql://{host}:{port}/test?{user}sslMode=VERIFY_IDENTITY"),
             // The path is where Amazon Linux keeps its certificates.
             mysql_command: format!(
                 "mysql -h {host} -P {port} -D test --ssl-mode=VERIFY_IDENTITY \
-                 --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt -p -u"
+                 --ssl-ca=/etc/pki/tls/certs/ca-bundle.crt -p {option}"
             ),
+            user_prefix,
+            user_name,
             dns_name,
             host,
         }

@@ -5,13 +5,13 @@ use super::prediction::World;
 use super::text;
 use crate::decision;
 use crate::decision::action::Action;
-use crate::decision::facts::{Fact, FactValue, Facts};
+use crate::decision::facts::{Fact, FactValue};
 use crate::decision::journal::Journal;
-use crate::decision::observed::Observed;
 use crate::decision::outcome::Outcome;
 use crate::decision::queries::queries;
 use crate::decision::retry::after_refusal;
 use crate::decision::view::{Home, Next, Reason, View};
+use crate::model::cluster_error::ClusterError;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{SubnetId, join};
 use crate::model::protocol::after;
@@ -121,12 +121,12 @@ impl<'a> Planner<'a> {
                 },
             }
             if self.now.duration_since(self.started) > EVENT {
-                let obstacle =
-                    decision::obstacle(self.request, self.home, view_of(&observed, &self.world.facts(), &self.journal));
+                let facts = self.world.facts();
+                let view = View { observed: &observed, facts: &facts, journal: &self.journal };
                 let step = self.waits_for.as_ref().map(ToString::to_string).unwrap_or_default();
-                let sentence =
-                    obstacle.map_or_else(|| format!("The request would time out: {step}."), |o| o.to_string());
-                return Ok(self.refused(vec![sentence]));
+                let obstacle = decision::obstacle(self.request, self.home, view);
+                let time_out = || format!("The request would time out: {step}.");
+                return Ok(self.refused(vec![obstacle.map_or_else(time_out, |obstacle| obstacle.to_string())]));
             }
         }
         Ok(self.refused(vec!["The plan cannot be completed; this is a bug in the provider.".to_owned()]))
@@ -209,10 +209,6 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn view_of<'v>(observed: &'v Observed, facts: &'v Facts, journal: &'v Journal) -> View<'v> {
-    View { observed, facts, journal }
-}
-
 /// A text as a sentence.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
@@ -237,6 +233,11 @@ impl Plan {
     pub fn invalid(invalid: &Invalid) -> Self {
         let refusals = invalid.0.iter().map(ToString::to_string).collect();
         Self { refusals, ..Self::empty() }.worded("", &[])
+    }
+
+    /// The plan of a resource whose cluster has no service for it.
+    pub fn impossible(error: &ClusterError) -> Self {
+        Self { refusals: vec![error.to_string()], ..Self::empty() }.worded("", &[])
     }
 
     /// Adds the text for people.
@@ -274,8 +275,7 @@ impl Plan {
         needed.dedup();
         section("Permissions for these steps", &needed, false);
         if let Some(cost) = &self.monthly_cost {
-            let zones = places.len();
-            let zones = text::count(zones, "zone", "zones");
+            let zones = text::count(places.len(), "zone", "zones");
             out.push('\n');
             let line = format!(
                 "The endpoint costs ${cost} a month in us-east-1 ({zones} at $0.01 an hour, read in {PRICE_READ}), plus data; stacks that share it pay once."

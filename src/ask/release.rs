@@ -9,7 +9,7 @@ use crate::model::stacks::{Stacks, Unlisted};
 use crate::model::tags::{Holder, Mark, PREFIX, REF, Reference, Tags, owner};
 use crate::model::wanted::tag_item;
 use crate::request::Request;
-use crate::request::spec::{Before, Named};
+use crate::request::spec::{Before, Named, Place};
 use serde::Serialize;
 
 /// No request has this mark: a release that has found no reference removes none that is written meanwhile.
@@ -64,7 +64,8 @@ pub fn request(
     let name = reference.as_ref().map_or("Release", |reference| reference.name).to_owned();
     let holder = Holder { hash: asked.holder.clone(), name, stack_id: String::new() };
     let mark = Mark(reference.as_ref().map_or(NO_MARK, |reference| reference.mark).to_owned());
-    let place = endpoint.map(|endpoint| (endpoint.vpc_id.clone(), endpoint.service_name.clone()));
+    let place =
+        endpoint.map(|endpoint| Place { vpc: endpoint.vpc_id.clone(), service: Some(endpoint.service_name.clone()) });
     let wanted = reference.and_then(|reference| reference.wanted());
     let brought = |key: &str, value: &str| {
         wanted.as_ref().is_some_and(|wanted| {

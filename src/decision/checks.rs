@@ -241,6 +241,13 @@ impl Provision<'_> {
         }))
     }
 
+    /// EC2 knows the name that resolves. TiDB Cloud may show another one, for which the certificate may be.
+    pub(super) fn warning_of_host(&self, name: Option<&str>) -> Option<Warning> {
+        let (ours, theirs) = (name?, self.spec.served.as_ref()?.host.as_deref()?);
+        let (host, other) = (ours.to_owned(), theirs.to_owned());
+        (!ours.eq_ignore_ascii_case(theirs)).then_some(Warning::OtherHost { host, other })
+    }
+
     /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.
     pub(super) fn warning_of_place(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
         if !self.is_here(endpoint) {

@@ -41,12 +41,28 @@ pub(super) fn narrowing_refused(
     let may_pass = match kind {
         ErrorKind::Transient | ErrorKind::Throttled => true,
         ErrorKind::Denied | ErrorKind::NotAuthenticated => role_may_be_new(journal.started(), now),
-        _ => false,
+        ErrorKind::TokenUsed
+        | ErrorKind::NameTaken
+        | ErrorKind::VpcDnsOff
+        | ErrorKind::GroupExists
+        | ErrorKind::GroupGone
+        | ErrorKind::NetworkGone
+        | ErrorKind::SourceUnknown
+        | ErrorKind::TooManyGroups
+        | ErrorKind::GroupInUse
+        | ErrorKind::Final => false,
     };
     let is_concerned = match action {
         Action::ModifyEndpoint(..) | Action::Revoke(..) => request.spec().is_none(),
         Action::Tag(_, TagAction::Announce(_)) => !journal.narrowing_refused(),
-        _ => false,
+        Action::CreateEndpoint(_)
+        | Action::DeleteEndpoint(_)
+        | Action::Tag(..)
+        | Action::Mark(_)
+        | Action::RemoveMark(_)
+        | Action::CreateGroup(_)
+        | Action::Authorize(..)
+        | Action::DeleteGroup(_) => false,
     };
     is_concerned && !may_pass
 }

@@ -121,6 +121,12 @@ impl Facts {
         Ok(groups.iter().filter(|group| is_mark(&group.name)))
     }
 
+    /// Where the other security groups are that the provider created for this resource.
+    pub fn own_groups(&self) -> Result<impl Iterator<Item = GroupPlace>, Fact> {
+        let groups = self.marks.as_ref().ok_or(Fact::Marks)?;
+        Ok(groups.iter().filter(|group| !is_mark(&group.name)).map(|group| (group.vpc_id.clone(), group.name.clone())))
+    }
+
     pub fn neighbors(&self) -> Result<&[Endpoint], Fact> {
         self.neighbors.as_deref().ok_or(Fact::Neighbors)
     }

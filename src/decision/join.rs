@@ -51,7 +51,12 @@ impl Provision<'_> {
     /// announced to delete it, or to take something away from it.
     pub(super) fn hold(&self, endpoint: &Endpoint) -> Unless<()> {
         let is_held = self.request.claims(&endpoint.id, &endpoint.tags);
-        if !is_held && self.needs_reference(endpoint) || is_held && self.requests_otherwise(endpoint) {
+        let joins = !is_held && self.needs_reference(endpoint);
+        // The Create may have been deleted while it asked for the service of its cluster.
+        if joins && self.spec.cluster.is_some() && self.has_waited() {
+            self.keep_mark()?;
+        }
+        if joins || is_held && self.requests_otherwise(endpoint) {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;

@@ -51,6 +51,7 @@ impl Journal {
     }
 
     /// The journal of an event that has to be over at a certain moment.
+    #[must_use]
     pub fn until(self, deadline: Timestamp) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
@@ -187,7 +188,7 @@ impl Journal {
             Action::Revoke(id, _) => self.group_mut(id).revoked = Some(now),
             Action::DeleteGroup(id) => self.group_mut(id).gone = Some(now),
             Action::RemoveMark(id) => {
-                self.marks.removed.insert(id.clone());
+                *self.marks.removed.entry(id.clone()).or_default() += 1;
                 self.marks.last = Some(now);
             }
             Action::CreateEndpoint(_) | Action::Mark(_) | Action::CreateGroup(_) => {}

@@ -20,6 +20,7 @@ use crate::model::security_group::{SecurityGroup, managed_group_name};
 use crate::model::tags::{Claim, REF, Reference, Tags};
 use crate::model::wanted::Wanted;
 use crate::request::Request;
+use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
 
 /// How often EC2 is asked to take the same things away.
@@ -76,7 +77,7 @@ impl<'a> Leave<'a> {
     }
 
     fn before(&self) -> Vec<Wanted> {
-        let now = self.request.spec().map(|spec| spec.wanted());
+        let now = self.request.spec().map(EndpointSpec::wanted);
         requested_before(self.request, self.record()).into_iter().chain(now).collect()
     }
 

@@ -24,7 +24,7 @@ use jiff::SignedDuration;
 /// How long after a look the call that it led to may still take effect.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2 * CALL_LIMIT.as_secs());
 /// For how long after CloudFormation sent it a Create may go without a mark.
-const UNMARKED: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const UNMARKED: SignedDuration = SignedDuration::from_secs(15);
 /// A Create writes something that its Delete finds within this time after CloudFormation sent it, unless EC2 fails
 /// (assumption 6): it may wait for another creator first, or have its first call rejected.
 pub(super) const FIRST_WRITE: SignedDuration = SignedDuration::from_secs(45);
@@ -63,7 +63,7 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         let Verb::Create(_) = &self.request.verb else { return Ok(()) };
         let (creation, removed) = (journal.creation(), &journal.marks().removed);
-        if let Some(id) = creation.mark.as_ref().filter(|id| !removed.contains(*id)) {
+        if let Some(id) = creation.mark.as_ref().filter(|id| !removed.contains_key(*id)) {
             return Err(Action::RemoveMark(id.clone()).into());
         }
         let is_unknown = creation.mark_attempted.is_some() && creation.mark.is_none();
@@ -72,7 +72,7 @@ impl Provision<'_> {
             return Ok(());
         }
         let name = self.mark_name();
-        match facts.marks()?.find(|group| group.name == name && !removed.contains(&group.id)) {
+        match facts.marks()?.find(|group| group.name == name && !removed.contains_key(&group.id)) {
             Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
             None if removed.is_empty() && creation.mark_attempted.is_some_and(|when| observed.may_predate(when)) => {
                 Err(wait(Reason::Mark(name), LAG_POLL).into())

@@ -18,6 +18,7 @@ pub mod action;
 mod align;
 mod checks;
 mod choose;
+pub mod cluster;
 mod create;
 mod denial;
 mod desired;

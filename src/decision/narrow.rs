@@ -11,7 +11,7 @@ use super::action::{Action, TagAction};
 use super::journal::Journal;
 use super::poll::LAG_POLL;
 use super::release::announce;
-use super::view::{Next, Reason, wait};
+use super::view::{Next, Reason, Unless, wait};
 use crate::model::endpoint::Endpoint;
 use crate::model::protocol::may_predate;
 use jiff::Timestamp;
@@ -38,15 +38,12 @@ pub(super) fn narrow(endpoint: &Endpoint, action: Action, at: Timestamp, journal
     }
 }
 
-/// This event's announcements, to be withdrawn.
-///
-/// # Errors
-/// What has to be waited for: a look of a stack that joins may not show yet what was taken away.
-pub(super) fn withdrawable(endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Result<Vec<String>, Next> {
+/// This event's announcements, to be withdrawn, unless a look of a stack that joins may not show yet what was taken away.
+pub(super) fn withdrawable(endpoint: &Endpoint, at: Timestamp, journal: &Journal) -> Unless<Vec<String>> {
     let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
     let keys = record.standing_announcements();
     let may_not_show = journal.change_attempted().is_some_and(|when| may_predate(at, when));
-    if !keys.is_empty() && may_not_show { Err(wait(Reason::ReadLag(id.clone()), LAG_POLL)) } else { Ok(keys) }
+    if !keys.is_empty() && may_not_show { Err(wait(Reason::ReadLag(id.clone()), LAG_POLL).into()) } else { Ok(keys) }
 }
 
 /// The withdrawal of announcements.

@@ -3,6 +3,7 @@
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::EndpointId;
 use crate::model::protocol::may_predate;
+use crate::request::Request;
 use jiff::Timestamp;
 
 /// One look at the endpoints.
@@ -17,6 +18,13 @@ pub struct Observed {
 impl Observed {
     pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+
+    /// The endpoint that people would ask about.
+    pub fn of_interest(&self, request: &Request) -> Option<&Endpoint> {
+        let current = request.current().and_then(|id| self.find(id));
+        let held = || self.endpoints.iter().find(|endpoint| request.claims(&endpoint.id, &endpoint.tags));
+        current.or_else(held).or(self.endpoints.first())
     }
 
     /// Whether the look may show the world from before a moment.

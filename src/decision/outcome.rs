@@ -33,6 +33,8 @@ pub struct Ready {
     pub zones: Vec<ZoneId>,
     /// The service's private DNS name if private DNS is on.
     pub private_dns_name: Option<String>,
+    /// What user names of the resource's cluster begin with, if it names one.
+    pub user_prefix: Option<String>,
     pub warnings: Vec<Warning>,
 }
 

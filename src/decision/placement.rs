@@ -20,6 +20,8 @@ pub(super) struct Placement {
     pub(super) full: Vec<ZoneId>,
     /// Zones that are not used because no subnet there has the CIDR blocks that the address type needs.
     pub(super) unfit: Vec<ZoneId>,
+    /// Zones that are not used although the cluster is there, because no subnet there can be used.
+    pub(super) of_cluster: Vec<ZoneId>,
     /// The type that the subnets were chosen for.
     pub(super) address_type: IpAddressType,
 }
@@ -32,7 +34,9 @@ impl Placement {
         let full = (!self.full.is_empty()).then(|| Warning::ZonesFull { zones: join(&self.full, ", ") });
         let unfit = (!self.unfit.is_empty())
             .then(|| Warning::ZonesUnfit { zones: join(&self.unfit, ", "), kind: self.address_type });
-        self.left_out.iter().map(left_out).chain(full).chain(unfit).collect()
+        let of_cluster =
+            (!self.of_cluster.is_empty()).then(|| Warning::ZonesOfCluster { zones: join(&self.of_cluster, ", ") });
+        self.left_out.iter().map(left_out).chain(full).chain(unfit).chain(of_cluster).collect()
     }
 }
 
@@ -59,13 +63,30 @@ pub(super) fn zones_in_question<'a>(spec: &'a EndpointSpec, subnets: &'a [Subnet
 }
 
 impl<'a> Site<'a> {
-    /// Places the endpoint. Where the specification leaves the choice, a zone keeps the subnet that the endpoint has there
-    /// if it still fits; otherwise it gets the subnet with the most free addresses, and of equals the one with the lowest
-    /// id, so that the choice is the same every time.
+    /// Places the endpoint, by default in the zones of the cluster, if that is known and if it can be placed there.
     ///
     /// # Errors
     /// The refusals about zones and subnets. Each names what was asked for and what was found, all of it.
     pub(super) fn place(&self) -> Result<Placement, Refusal> {
+        let of_cluster = self.spec.default_zones();
+        if of_cluster.is_empty() {
+            return self.place_as_asked();
+        }
+        let has_subnet = |zone: &&ZoneId| self.subnets.iter().any(|s| s.zone_id == **zone && self.service.serves(s));
+        let zone_ids: Vec<ZoneId> = of_cluster.iter().filter(has_subnet).cloned().collect();
+        if !zone_ids.is_empty() {
+            let spec = EndpointSpec { zone_ids, ..self.spec.clone() };
+            if let Ok(placement) = (Site { spec: &spec, ..*self }).place_as_asked() {
+                return Ok(placement);
+            }
+        }
+        Ok(Placement { of_cluster: of_cluster.to_vec(), ..self.place_as_asked()? })
+    }
+
+    /// Where the specification leaves the choice, a zone keeps the subnet that the endpoint has there if it still fits;
+    /// otherwise it gets the subnet with the most free addresses, and of equals the one with the lowest id, so that the
+    /// choice is the same every time.
+    fn place_as_asked(&self) -> Result<Placement, Refusal> {
         let Self { spec, service, .. } = *self;
         let served = served_zones(service);
         let asked = |zone: &ZoneId| spec.zone_ids.is_empty() || spec.zone_ids.contains(zone);
@@ -176,7 +197,7 @@ impl<'a> Site<'a> {
 
     fn empty(&self) -> Placement {
         let (subnets, left_out, full, unfit) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Placement { subnets, left_out, full, unfit, address_type: self.address_type }
+        Placement { subnets, left_out, full, unfit, of_cluster: Vec::new(), address_type: self.address_type }
     }
 
     fn has(&self, subnet: &Subnet) -> bool {

@@ -146,11 +146,14 @@ impl Provision<'_> {
         if endpoint.is_zone_pending() {
             warnings.push(Warning::ZonePending { endpoint: endpoint.id.clone() });
         }
+        let private_dns_name = self.private_dns_name(endpoint)?;
+        warnings.extend(self.warning_of_host(private_dns_name.as_deref()));
         let ready = Box::new(Ready {
             endpoint: endpoint.clone(),
             port: self.spec.port,
             zones: endpoint.subnet_ids.iter().filter_map(|id| facts.zone_of(id)).cloned().collect(),
-            private_dns_name: self.private_dns_name(endpoint)?,
+            private_dns_name,
+            user_prefix: self.spec.served.as_ref().and_then(|served| served.user_prefix.clone()),
             warnings,
         });
         Ok(Next::Done(if self.request.current() == Some(&endpoint.id) {

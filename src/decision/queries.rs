@@ -25,8 +25,10 @@ pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
         }
         Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, place, .. } => {
             queries.extend(of_the_resource(&request.holder));
-            let place = place.iter().cloned();
-            queries.extend(place.map(|(vpc, service)| EndpointQuery::Service(service, Some(vpc))));
+            queries.extend(place.clone().map(|place| match place.service {
+                Some(service) => EndpointQuery::Service(service, Some(place.vpc)),
+                None => EndpointQuery::Vpc(place.vpc),
+            }));
         }
     }
     let ids: Vec<EndpointId> = request.current().into_iter().chain(journal.released()).cloned().collect();

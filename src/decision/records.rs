@@ -102,7 +102,8 @@ pub struct CreationRecord {
 /// The marks of Creates that this event has removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MarkRecord {
-    pub removed: BTreeSet<GroupId>,
+    /// Each with how often EC2 has accepted that.
+    pub removed: BTreeMap<GroupId, u32>,
     /// When the last one was removed.
     pub last: Option<Timestamp>,
 }

@@ -1,6 +1,7 @@
 //! The requests that the provider rejects, and the sentence for each: what was asked, what was found, what to do.
 
 use crate::model::change::IpAddressType;
+use crate::model::cluster_error::ClusterError;
 use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::model::tags::TAG_LIMIT;
 
@@ -8,6 +9,9 @@ use crate::model::tags::TAG_LIMIT;
 /// provider waited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The cluster's service is not known, or has no endpoint here.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The service is in another region than the function.
     #[error(
         "The endpoint service {service} is in {service_region}, but the provider runs in {region}, and TiDB Cloud does \

@@ -55,14 +55,14 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
     Ok(match phase(claim, endpoint, at, journal) {
         Phase::Gone | Phase::Foreign => Release::Finished,
         Phase::Deleting => Release::Next(wait(Reason::Deleting(id.clone()), POLL)),
-        Phase::Held => match take_along(leave)? {
-            Some(next) => Release::Next(next),
-            None => {
-                let announcements = withdrawable(endpoint, at, journal)?;
-                let value = claim.mark.and_then(|_| endpoint.tags.get(&claim.holder.ref_key()).cloned());
-                act(TagAction::Release(action::Release { value, announcements, tags: leave.tags() }))
+        Phase::Held => {
+            if let Some(next) = take_along(leave)? {
+                return Ok(Release::Next(next));
             }
-        },
+            let announcements = withdrawable(endpoint, at, journal)?;
+            let value = claim.mark.and_then(|_| endpoint.tags.get(&claim.holder.ref_key()).cloned());
+            act(TagAction::Release(action::Release { value, announcements, tags: leave.tags() }))
+        }
         Phase::Settling(until) => pause(Reason::Joiners(id.clone()), until),
         // Withdrawing the announcement of a deletion that is under way would leave joiners without a warning.
         Phase::Shared if journal.endpoint(id).may_be_deleting(at) => {

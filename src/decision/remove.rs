@@ -1,6 +1,7 @@
 //! The decision for a resource that no longer wants an endpoint.
 
 use super::action::Action;
+use super::facts::GroupPlace;
 use super::leave::Leave;
 use super::managed_group::clean_up;
 use super::mark::{AFTER_MARK, FIRST_WRITE};
@@ -10,18 +11,22 @@ use super::poll::{LAG_POLL, POLL};
 use super::release::{Release, release};
 use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::ids::{EndpointId, ServiceName, VpcId};
+use crate::model::ids::{EndpointId, ServiceName};
 use crate::model::protocol::{READ_LAG, READ_LAG_AND_A_BIT};
 use crate::model::security_group::{SecurityGroup, managed_group_name, mark_name};
 use crate::model::tags::{Claim, is_held};
 use crate::model::wanted::Wanted;
+use crate::request::spec::Place;
 use crate::request::{Deleted, Request};
+
+/// How often EC2 is asked to delete a mark that it goes on showing.
+const REMOVALS_MAX: u32 = 3;
 
 pub(super) struct Remove<'a> {
     pub(super) request: &'a Request,
     pub(super) of: &'a Deleted,
     /// VPC and service of the properties, if they can be read.
-    pub(super) place: Option<&'a (VpcId, ServiceName)>,
+    pub(super) place: Option<&'a Place>,
     pub(super) view: View<'a>,
 }
 
@@ -40,8 +45,7 @@ impl Remove<'_> {
         };
         let is_left = matches!(outcome, Outcome::Released(_)) && !released.is_some_and(|e| self.was_last_in_group(e));
         if !is_left && !self.nothing_created() {
-            let named = self.place.iter().map(|(vpc, service)| (vpc.clone(), managed_group_name(service)));
-            clean_up(named.chain(journal.group_places()), None, self.view)?;
+            clean_up(self.group_places()?.into_iter().chain(journal.group_places()), None, self.view)?;
             self.remove_rules_for_siblings(released)?;
         }
         Ok(Next::Done(outcome))
@@ -67,6 +71,16 @@ impl Remove<'_> {
             && Others::of(self.claim().others(&endpoint.tags)).who_uses_managed_group().is_none()
     }
 
+    /// Where a security group may be left over. If the properties name a cluster, and not the service that a security group
+    /// has in its name, it is one that was created for this resource.
+    fn group_places(&self) -> Unless<Vec<GroupPlace>> {
+        match self.place {
+            None => Ok(Vec::new()),
+            Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
+            Some(Place { service: None, .. }) => Ok(self.view.facts.own_groups()?.collect()),
+        }
+    }
+
     fn nothing_created(&self) -> bool {
         matches!(self.of, Deleted::FailedCreate { nothing_created: true, .. })
     }
@@ -77,7 +91,7 @@ impl Remove<'_> {
 
     /// Removes the marks of the Creates that this Delete follows, so that none of them creates anything from now on.
     fn remove_marks(&self) -> Unless<()> {
-        let View { facts, journal, .. } = self.view;
+        let View { observed, facts, journal } = self.view;
         let holder = &self.request.holder;
         let concerns = |group: &&SecurityGroup| match self.of {
             Deleted::RunningCreate => true,
@@ -87,8 +101,14 @@ impl Remove<'_> {
         if self.nothing_created() || matches!(self.of, Deleted::Endpoint(_) | Deleted::Stale(..)) {
             return Ok(());
         }
+        // EC2 may have answered that a mark does not exist because it did not know it yet. Then it goes on showing it.
+        let removed = |id| {
+            let (times, last) = (journal.marks().removed.get(id), journal.marks().last);
+            let is_settled = || last.is_none_or(|when| !observed.may_predate(when));
+            times.is_some_and(|times| *times >= REMOVALS_MAX || !is_settled())
+        };
         let mut marks = facts.marks()?.filter(concerns);
-        match marks.find(|group| !journal.marks().removed.contains(&group.id)) {
+        match marks.find(|group| !removed(&group.id)) {
             Some(group) => Err(Action::RemoveMark(group.id.clone()).into()),
             None => Ok(()),
         }
@@ -173,7 +193,8 @@ impl Remove<'_> {
     /// resource, and nothing on it tells. So this Delete takes care of every endpoint that no resource holds where this
     /// resource had its endpoint.
     fn is_left_over(&self, endpoint: &Endpoint) -> bool {
-        let here = self.place.is_some_and(|(vpc, service)| endpoint.is_in(Some(vpc)) && endpoint.offers(service));
+        let offers = |service: &Option<ServiceName>| service.as_ref().is_none_or(|name| endpoint.offers(name));
+        let here = self.place.is_some_and(|place| endpoint.is_in(Some(&place.vpc)) && offers(&place.service));
         here && !self.nothing_created() && endpoint.is_owned() && !is_held(&endpoint.tags)
     }
 }

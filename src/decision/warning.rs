@@ -13,6 +13,10 @@ pub enum Warning {
     ZonesFull { zones: String },
     /// No subnet of a zone has the CIDR blocks that the address type needs.
     ZonesUnfit { zones: String, kind: IpAddressType },
+    /// The endpoint is not where TiDB Cloud says that it should be.
+    ZonesOfCluster { zones: String },
+    /// TiDB Cloud shows another private host name than EC2.
+    OtherHost { host: String, other: String },
     /// No group of the endpoint lets the clients in.
     PortClosed { groups: String, port: u16, sources: String, command: String },
     /// The groups of the endpoint let some of the clients in, and keep these out.
@@ -79,6 +83,14 @@ impl fmt::Display for Warning {
                 f,
                 "No subnet in {zones} has {}, which the IP address type {kind} requires, so the endpoint is not there; add such a subnet, and change Trigger to update the resource.",
                 kind.required_blocks()
+            ),
+            Self::ZonesOfCluster { zones } => write!(
+                f,
+                "The cluster is in {zones}, where the VPC has no subnet that the endpoint can use, so traffic crosses zones; add such a subnet, and change Trigger to update the resource."
+            ),
+            Self::OtherHost { host, other } => write!(
+                f,
+                "Host is {host}, as EC2 shows it, but TiDB Cloud shows the private host name {other} for the cluster; if TLS verification fails, contact TiDB Cloud Support."
             ),
             Self::PortClosed { groups, port, sources, command } => write!(
                 f,

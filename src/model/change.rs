@@ -106,6 +106,7 @@ impl Change {
     }
 
     /// What is left of it if nothing may be taken away.
+    #[must_use]
     pub fn without_removals(self) -> Self {
         Self {
             remove_subnets: Vec::new(),

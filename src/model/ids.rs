@@ -55,6 +55,14 @@ id! {
     /// An endpoint service: `com.amazonaws.vpce.REGION.vpce-svc-…`.
     ServiceName
 }
+id! {
+    /// A TiDB Cloud cluster: a decimal number of about 20 digits.
+    ClusterId
+}
+id! {
+    /// A secret in Secrets Manager, by name or ARN.
+    SecretId
+}
 
 impl ServiceName {
     /// The region of the service, as its name has it.

@@ -1,6 +1,11 @@
-//! What AWS shows and takes, in the provider's own types and without the SDK's. Nothing here decides anything.
+//! What AWS and TiDB Cloud show and take, in the provider's own types and without the SDKs'. Nothing here decides
+//! anything.
 
+pub mod api_key;
+pub mod base_url;
 pub mod change;
+pub mod cluster;
+pub mod cluster_error;
 pub mod ec2_error;
 pub mod endpoint;
 pub mod ids;

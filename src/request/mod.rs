@@ -7,11 +7,12 @@ pub mod reader;
 pub mod record;
 pub mod spec;
 
+use crate::model::cluster::{ClusterRef, Served};
 use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
 use crate::model::tags::{Claim, Holder, Mark, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
-use spec::{Before, EndpointSpec, read_place};
+use spec::{Before, EndpointSpec, Place};
 
 /// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
 /// sends for it releases what this Create has marked.
@@ -32,16 +33,16 @@ pub enum Verb {
         /// Whether the old properties named another VPC or another service.
         moved: bool,
         /// What the old properties asked for.
-        before: Before,
+        before: Box<Before>,
     },
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
         of: Deleted,
         /// VPC and service of the properties, if they can be read: where a security group may be left over when no
         /// endpoint is.
-        place: Option<(VpcId, ServiceName)>,
+        place: Option<Place>,
         /// What the properties asked for.
-        before: Before,
+        before: Box<Before>,
     },
 }
 
@@ -115,13 +116,16 @@ impl Request {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
-                let moved = read_place(old_properties) != read_place(&event.properties);
-                Verb::Update { spec, current, moved, before: Before::read(old_properties) }
+                let moved = match (Place::read(old_properties), Place::read(&event.properties)) {
+                    (Some(before), Some(now)) => !before.may_be(&now),
+                    (before, now) => before.is_some() || now.is_some(),
+                };
+                Verb::Update { spec, current, moved, before: Box::new(Before::read(old_properties)) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
-                place: read_place(&event.properties),
-                before: Before::read(&event.properties),
+                place: Place::read(&event.properties),
+                before: Box::new(Before::read(&event.properties)),
             },
         };
         Ok(Self { holder, verb, token_seed })
@@ -129,15 +133,13 @@ impl Request {
 
     /// A Delete of one reference whose resource is gone: nobody is left to send an event for it. What it asked for is in the
     /// reference.
-    pub fn release(
-        holder: Holder,
-        endpoint: EndpointId,
-        mark: Mark,
-        place: Option<(VpcId, ServiceName)>,
-        before: Before,
-    ) -> Self {
+    pub fn release(holder: Holder, endpoint: EndpointId, mark: Mark, place: Option<Place>, before: Before) -> Self {
         let token_seed = hex_digest(&["release", endpoint.as_str(), &holder.hash]);
-        Self { holder, verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), place, before }, token_seed }
+        Self {
+            holder,
+            verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), place, before: Box::new(before) },
+            token_seed,
+        }
     }
 
     /// The mark of this request.
@@ -162,6 +164,21 @@ impl Request {
         hex_digest(&[&self.token_seed, &attempt.to_string()])
     }
 
+    /// The cluster whose service has to be found out before anything else. A Delete does without.
+    pub fn cluster(&self) -> Option<&ClusterRef> {
+        self.spec()?.cluster.as_ref()
+    }
+
+    /// The request with the service of its cluster.
+    #[must_use]
+    pub fn with(&self, served: Served) -> Self {
+        let mut request = self.clone();
+        if let Verb::Create(spec) | Verb::Update { spec, .. } = &mut request.verb {
+            *spec = spec.clone().with(served);
+        }
+        request
+    }
+
     /// `None` in a Delete.
     pub fn spec(&self) -> Option<&EndpointSpec> {
         match &self.verb {
@@ -182,7 +199,7 @@ impl Request {
     pub fn vpc(&self) -> Option<&VpcId> {
         match &self.verb {
             Verb::Create(spec) | Verb::Update { spec, .. } => spec.vpc_id.as_ref(),
-            Verb::Delete { place, .. } => place.as_ref().map(|(vpc, _)| vpc),
+            Verb::Delete { place, .. } => place.as_ref().map(|place| &place.vpc),
         }
     }
 
@@ -190,7 +207,7 @@ impl Request {
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.verb {
             Verb::Create(spec) | Verb::Update { spec, .. } => Some(&spec.service_name),
-            Verb::Delete { place, .. } => place.as_ref().map(|(_, service)| service),
+            Verb::Delete { place, .. } => place.as_ref().and_then(|place| place.service.as_ref()),
         }
     }
 

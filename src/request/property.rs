@@ -42,6 +42,8 @@ pub enum Shape {
     /// A whole number within bounds.
     Integer(u16, u16),
     Boolean,
+    /// The name or ARN of a secret. What is given instead may be the secret itself, so no message repeats it.
+    Secret(Pattern),
     /// Pairs of `Key` and `Value`.
     Tags,
 }
@@ -74,6 +76,17 @@ pub const SERVICE_NAME: Property = property(
     Shape::String(Pattern {
         regex: r"(cn\.)?com\.amazonaws\.vpce\.[a-z0-9]+(-[a-z0-9]+){2,}\.vpce-svc-([0-9a-f]{8}|[0-9a-f]{17})",
         what: "an endpoint service name such as com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+    }),
+);
+pub const CLUSTER_ID: Property = property(
+    "ClusterId",
+    Shape::String(Pattern { regex: "[0-9]{1,32}", what: "a cluster ID such as 10581234567890123456" }),
+);
+pub const API_KEY_SECRET: Property = property(
+    "ApiKeySecret",
+    Shape::Secret(Pattern {
+        regex: "(arn:[a-z0-9-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,512}",
+        what: "the name or ARN of a secret in Secrets Manager such as tidb-cloud/api-key",
     }),
 );
 pub const VPC_ID: Property = property("VpcId", Shape::String(id!("vpc-", "a VPC ID")));
@@ -115,8 +128,10 @@ pub const TAGS: Property = property("Tags", Shape::Tags);
 pub const TRIGGER: Property = property("Trigger", Shape::Text);
 
 /// All properties, in the order of the documentation.
-pub const PROPERTIES: [Property; 13] = [
+pub const PROPERTIES: [Property; 15] = [
     SERVICE_NAME,
+    CLUSTER_ID,
+    API_KEY_SECRET,
     VPC_ID,
     SUBNET_IDS,
     ZONE_IDS,

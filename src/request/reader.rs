@@ -86,6 +86,10 @@ impl<'a> Reader<'a> {
         let text = text.trim();
         match check(property.shape, text) {
             Ok(()) => Some(text.to_owned()),
+            Err(what) if matches!(property.shape, Shape::Secret(_)) => {
+                self.fault(property.name, format!("is {what}; it must not contain the key itself"));
+                None
+            }
             Err(what) => {
                 self.fault(property.name, format!("is '{}', which is {what}{}", shorten(text), hint(text)));
                 None
@@ -172,8 +176,13 @@ impl<'a> Reader<'a> {
 /// Whether a string fits the shape of a property, or of an item of it; else what it is not.
 fn check(shape: Shape, text: &str) -> Result<(), String> {
     match shape {
-        Shape::String(pattern) | Shape::List(pattern) if pattern.matches(text) => Ok(()),
-        Shape::String(pattern) | Shape::List(pattern) => Err(format!("not {}", pattern.what)),
+        Shape::String(pattern) | Shape::List(pattern) | Shape::Secret(pattern) => {
+            if pattern.matches(text) {
+                Ok(())
+            } else {
+                Err(format!("not {}", pattern.what))
+            }
+        }
         Shape::Enum(words) if words.contains(&text) => Ok(()),
         Shape::Enum(words) => Err(format!("none of {}", join(words, ", "))),
         Shape::Integer(first, last) => match text.parse::<u16>() {
@@ -183,6 +192,13 @@ fn check(shape: Shape, text: &str) -> Result<(), String> {
         Shape::Boolean if ["true", "false"].contains(&text.to_ascii_lowercase().as_str()) => Ok(()),
         Shape::Boolean => Err("neither true nor false".to_owned()),
         Shape::Text | Shape::Tags => Ok(()),
+    }
+}
+
+impl Property {
+    /// Whether a text fits the shape.
+    pub fn accepts(self, text: &str) -> bool {
+        check(self.shape, text).is_ok()
     }
 }
 

@@ -2,15 +2,16 @@
 
 pub use super::property::ReuseScope;
 use super::property::{
-    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS, PROPERTIES, REUSE_SCOPE,
-    SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
+    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, API_KEY_SECRET, CLUSTER_ID, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS,
+    PROPERTIES, REUSE_SCOPE, SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
-use crate::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, VpcId, ZoneId};
+use crate::model::cluster::{ClusterRef, Served};
+use crate::model::ids::{ClusterId, EndpointId, GroupId, SecretId, ServiceName, SubnetId, VpcId, ZoneId};
 use crate::model::security_group::Source;
 use crate::model::tags::Tags;
-use crate::model::wanted::{Items, Place, Wanted, tag_item};
+use crate::model::wanted::{self, Items, Wanted, tag_item};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -19,7 +20,12 @@ pub const DEFAULT_PORT: u16 = 4000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {
+    /// Empty as long as it has to be found out by the cluster.
     pub service_name: ServiceName,
+    /// The cluster that the properties name instead of a service.
+    pub cluster: Option<ClusterRef>,
+    /// What TiDB Cloud has said about that cluster.
+    pub served: Option<Served>,
     /// `None` only with [`ReuseScope::Region`].
     pub vpc_id: Option<VpcId>,
     /// Empty: chosen by zone.
@@ -57,8 +63,10 @@ impl EndpointSpec {
             _ => ReuseScope::Vpc,
         };
         let spec = Self {
-            // Without a name there is a fault, and the specification is not returned.
+            // Without a name there is a cluster; or there is a fault, and the specification is not returned.
             service_name: service_name.unwrap_or_else(|| ServiceName::from("")),
+            cluster: read_cluster(&mut reader),
+            served: None,
             vpc_id: reader.scalar(VPC_ID).map(VpcId::from),
             subnet_ids: reader.list(SUBNET_IDS, |text| Ok(SubnetId::from(text))),
             zone_ids: reader.list(ZONE_IDS, |text| Ok(ZoneId::from(text))),
@@ -77,12 +85,13 @@ impl EndpointSpec {
         if reader.faults.is_empty() { Ok(spec) } else { Err(reader.faults) }
     }
 
-    /// What is requested of an endpoint in the VPC, as the reference records it.
+    /// What is requested of an endpoint in the VPC, as the reference records it. A cluster's own zones are only a default,
+    /// and a placement elsewhere is possible, so they stand for every zone.
     pub fn wanted(&self) -> Wanted {
         let place = match (self.subnet_ids.as_slice(), self.zone_ids.as_slice()) {
-            ([], []) => Place::EveryZone,
-            ([], zones) => Place::Zones(Items::of(zones)),
-            (subnets, zones) => Place::Subnets(Items::of(subnets), Items::of(zones)),
+            ([], []) => wanted::Place::EveryZone,
+            ([], zones) => wanted::Place::Zones(Items::of(zones)),
+            (subnets, zones) => wanted::Place::Subnets(Items::of(subnets), Items::of(zones)),
         };
         Wanted {
             place,
@@ -95,6 +104,18 @@ impl EndpointSpec {
         }
     }
 
+    /// The specification with the service of its cluster.
+    #[must_use]
+    pub fn with(self, served: Served) -> Self {
+        Self { service_name: served.service_name.clone(), served: Some(served), ..self }
+    }
+
+    /// The zones of the cluster, unless the properties say where the endpoint should be.
+    pub fn default_zones(&self) -> &[ZoneId] {
+        let is_left_open = self.subnet_ids.is_empty() && self.zone_ids.is_empty();
+        self.served.as_ref().filter(|_| is_left_open).map_or(&[], |served| &served.zone_ids)
+    }
+
     /// The sources that the properties name; empty if every block of the VPC may connect.
     pub fn named_sources(&self) -> Vec<Source> {
         let blocks = self.allowed_blocks.iter().copied().map(Source::Block);
@@ -102,11 +123,27 @@ impl EndpointSpec {
     }
 }
 
-/// VPC and service, if the properties have valid values for both, whatever else is wrong with them.
-pub fn read_place(raw: &Value) -> Option<(VpcId, ServiceName)> {
-    let mut reader = Reader::new(raw);
-    let vpc = reader.scalar(VPC_ID).map(VpcId::from)?;
-    Some((vpc, reader.scalar(SERVICE_NAME).map(ServiceName::from)?))
+/// Where a resource has its endpoint, as far as its properties tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub vpc: VpcId,
+    /// `None` if they name a cluster.
+    pub service: Option<ServiceName>,
+}
+
+impl Place {
+    /// The VPC of the properties, if that and their service or cluster are valid, whatever else is wrong with them.
+    pub fn read(raw: &Value) -> Option<Self> {
+        let mut reader = Reader::new(raw);
+        let vpc = reader.scalar(VPC_ID).map(VpcId::from)?;
+        let service = reader.scalar(SERVICE_NAME).map(ServiceName::from);
+        (service.is_some() || reader.scalar(CLUSTER_ID).is_some()).then_some(Self { vpc, service })
+    }
+
+    /// Whether an endpoint here may be one there, too: two clusters may have the same service.
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.vpc == other.vpc && (self.service == other.service || self.service.is_none() || other.service.is_none())
+    }
 }
 
 /// What properties name of what others may delete, as far as it is valid.
@@ -160,14 +197,33 @@ fn read_service_name(reader: &mut Reader) -> Option<ServiceName> {
     reader.scalar_with_hint(SERVICE_NAME, hint).map(ServiceName::from)
 }
 
+fn read_cluster(reader: &mut Reader) -> Option<ClusterRef> {
+    // YAML reads digits without quotes as a number, which is rounded and shown with an exponent.
+    let is_rounded = |found: &str| found.contains(['e', 'E', '.']) && found.parse::<f64>().is_ok();
+    let hint = |found: &str| if is_rounded(found) { "; put the ID in quotes" } else { "" }.to_owned();
+    let id = reader.scalar_with_hint(CLUSTER_ID, hint).map(ClusterId::from);
+    let secret = reader.scalar(API_KEY_SECRET).map(SecretId::from);
+    Some(ClusterRef { id: id?, secret: secret? })
+}
+
 /// What one property says about another.
 fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
-    if !reader.is_given(SERVICE_NAME) {
-        reader.fault(
+    let is_given = |property| reader.is_given(property);
+    match (is_given(SERVICE_NAME), is_given(CLUSTER_ID), is_given(API_KEY_SECRET)) {
+        (false, false, _) => reader.fault(
             SERVICE_NAME.name,
             "is missing; copy it from TiDB Cloud (Connect > Private Endpoint), for example \
-             com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
-        );
+             com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0, or specify ClusterId and ApiKeySecret instead",
+        ),
+        (true, true, _) => {
+            reader.fault(CLUSTER_ID.name, "cannot be combined with ServiceName; specify one of the two");
+        }
+        (false, true, false) => reader.fault(
+            API_KEY_SECRET.name,
+            "is missing; with ClusterId, specify the secret in Secrets Manager that contains the API key of TiDB Cloud",
+        ),
+        (true, false, true) => reader.fault(API_KEY_SECRET.name, "has no effect with ServiceName; remove it"),
+        (true, false, false) | (false, true, true) => {}
     }
     if !reader.is_given(VPC_ID) && reuse_scope == ReuseScope::Vpc {
         reader.fault(VPC_ID.name, "is missing; it is optional only if ReuseScope is Region");

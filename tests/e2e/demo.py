@@ -1,6 +1,7 @@
 """`make demo`: a walkthrough of several stacks that share one endpoint."""
 
 import contextlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -8,7 +9,7 @@ import threading
 import time
 
 from engine import BOOTSTRAP, HERE, Engine, holders
-from scene import SERVICE, Vpc, world
+from scene import API_KEY, CLUSTER, SERVICE, Vpc, world
 from stacks import TEMPLATE, Cloud, provider_zip
 
 WIDTH = 100
@@ -97,14 +98,21 @@ def run(engine):
         if engine.standing() or cloud.own_groups(vpc, without_hostnames):
             raise SystemExit("An endpoint or a security group was not deleted.")
 
-    with story.step("Deploy template.yaml. The only parameters are a VPC and the name of TiDB Cloud's endpoint service. The "
-                    f"stack creates the provider, an endpoint in {vpc.id}, and a security group that allows this VPC."):
-        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
-    show({name: provider.outputs[name] for name in ("EndpointId", "EndpointDnsName", "EndpointHost")} | groups())
+    key = cloud.secrets.create_secret(Name="tidb-cloud/api-key", SecretString=json.dumps(API_KEY))["ARN"]
+    by_cluster = {"VpcId": vpc.id, "ClusterId": CLUSTER["id"], "ApiKeySecretArn": key}
+    with story.step("Deploy template.yaml with a VPC, the ID of a TiDB Cloud cluster, and the secret with an API key. The "
+                    "provider asks TiDB Cloud's API (here a simulation) for the endpoint service, its zone, and the user "
+                    f"prefix. The stack creates the provider, an endpoint in {vpc.id}, and a security group that allows this "
+                    "VPC."):
+        expect(provider.deploy(template, **by_cluster), "CREATE_COMPLETE")
+    show({name: provider.outputs[name] for name in ("EndpointId", "EndpointHost", "EndpointJdbcUrl")} | groups())
+    user = f"{CLUSTER['user_prefix']}.root"
+    if f"mysql://{provider.outputs['EndpointHost']}:4000/test?user={user}&" not in provider.outputs["EndpointJdbcUrl"]:
+        raise SystemExit("The connection string is not that of the cluster.")
     endpoint = provider.outputs["EndpointId"]
 
     with story.step("Another team deploys the stack `orders` in the same VPC. EC2 allows only one such endpoint in a VPC, so "
-                    "the stack joins the existing one."):
+                    "the stack joins the existing one. It names the endpoint service instead of a cluster, and needs no API key."):
         expect(orders.deploy(app, VpcId=vpc.id, ServiceName=SERVICE), "CREATE_COMPLETE")
     show(orders.outputs)
     if orders.outputs["EndpointId"] != endpoint:
@@ -112,8 +120,7 @@ def run(engine):
 
     with story.step("Update the first stack with a security group of your own. It is added to the endpoint, which also "
                     "keeps the provider's security group, because `orders` relies on it."):
-        expect(provider.deploy(template, VpcId=vpc.id, ServiceName=SERVICE, SecurityGroupIds=vpc.group),
-               "UPDATE_COMPLETE")
+        expect(provider.deploy(template, **by_cluster, SecurityGroupIds=vpc.group), "UPDATE_COMPLETE")
     if provider.outputs["EndpointId"] != endpoint:
         raise SystemExit("The update replaced the endpoint.")
     show(groups())
@@ -170,7 +177,7 @@ def run(engine):
 
 def main():
     say("This demo runs the actual provider function against a local AWS: ministack simulates CloudFormation and Lambda, and "
-        "ec2-sim simulates EC2, where endpoints take seconds instead of minutes.")
+        "ec2-sim simulates TiDB Cloud's API and EC2, where endpoints take seconds instead of minutes.")
     try:
         with Engine(world()) as engine:
             run(engine)

@@ -19,7 +19,8 @@ from samtranslator.yaml_helper import yaml_parse
 import examples
 import strict
 from engine import BOOTSTRAP, ROOT, Engine, holders, http
-from scene import (ACCOUNT, OTHER_PRIVATE_NAME, OTHER_SERVICE, PRIVATE_NAME, REGION, REGION_SERVICE, SERVICE, STORIES,
+from scene import (ACCOUNT, API_KEY, CLUSTER, CLUSTER_ELSEWHERE, CLUSTER_TOO, OTHER_PRIVATE_NAME, OTHER_SERVICE,
+                   PRIVATE_NAME, REGION, REGION_SERVICE, SERVICE, STORIES,
                    Vpc, world)
 from stacks import TEMPLATE, Cloud, provider_zip, zipped
 
@@ -29,7 +30,7 @@ LOG_GROUP = f"/aws/lambda/{PROVIDER}"
 ATTRIBUTES = (
     "EndpointId DnsName PrivateDnsName Host Port ZonalDnsNames DnsEntries HostedZoneId VpcId ServiceName SubnetIds "
     "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
-    "Warnings JdbcUrl MysqlCommand"
+    "Warnings UserPrefix UserName JdbcUrl MysqlCommand"
 ).split()
 #: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}
@@ -257,6 +258,35 @@ class Run:
         self.equal("tags: the tags are updated in place", [(one["id"], user_tags(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], {"Name": OWN_GROUP, "team": "billing"})])
         self.gone("tags", stack, vpc)
+
+    def cluster(self):
+        """From the ID of a cluster to a connection string. The API key is in the local Secrets Manager."""
+        vpc, stack = Vpc("cluster"), self.cloud.stack("cluster")
+        secret = self.cloud.secrets.create_secret(Name="tidb-cloud/api-key", SecretString=json.dumps(API_KEY))["ARN"]
+
+        def of(cluster, key=secret):
+            return application({"VpcId": vpc.id, "ClusterId": cluster, "ApiKeySecret": key})
+        self.deployed("cluster: the stack is created", stack, of(CLUSTER["id"]))
+        outputs, (endpoint,) = stack.outputs, self.endpoints(vpc)
+        expected = {"EndpointId": endpoint["id"], "ServiceName": SERVICE, "Host": PRIVATE_NAME, "UserPrefix": "28cDWcUJJiewaQ7",
+                    "UserName": "28cDWcUJJiewaQ7.root", "AvailabilityZoneIds": "use1-az1", "Warnings": "",
+                    "JdbcUrl": f"jdbc:mysql://{PRIVATE_NAME}:4000/test?user=28cDWcUJJiewaQ7.root&sslMode=VERIFY_IDENTITY"}
+        self.equal("cluster: the outputs are those of the cluster", {name: outputs.get(name) for name in expected}, expected)
+        self.deployed("cluster: another cluster behind the same service, and the key by name", stack,
+                      of(CLUSTER_TOO["id"], "tidb-cloud/api-key"), "UPDATE_COMPLETE")
+        self.equal("cluster: the endpoint stays, and the user is another", (stack.outputs["EndpointId"], stack.outputs["UserName"]),
+                   (endpoint["id"], "3pTAoNNegb47Uc8.root"))
+        self.deployed("cluster: one in another Region is rejected", stack, of(CLUSTER_ELSEWHERE), "UPDATE_ROLLBACK_COMPLETE")
+        self.check("cluster: the reason names both Regions",
+                   "is in eu-central-1, but the provider runs in us-east-1" in stack.reason, stack.reason)
+        said = json.dumps(self.exchanges(stack)) + "".join(self.cloud.log_lines(LOG_GROUP) or [])
+        self.equal("cluster: no event, response, or log line contains the key",
+                   [part for part in API_KEY.values() if part in said], [])
+        asked = len(self.engine.calls_to_tidb_cloud())
+        self.check("cluster: the API was asked with and without credentials",
+                   {call["has_credentials"] for call in self.engine.calls_to_tidb_cloud()} == {True, False}, asked)
+        self.gone("cluster", stack, vpc)
+        self.equal("cluster: the Delete did not ask", len(self.engine.calls_to_tidb_cloud()), asked)
 
     def failed_update(self):
         vpc, stack = Vpc("update"), self.cloud.stack("update")
@@ -700,7 +730,7 @@ def attempt(checks, works):
 def stories(run, checks):
     attempt(checks, [run.provider])
     attempt(checks, [run.scheduled_check])
-    attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.failed_update, run.other_service,
+    attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
                      run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, lambda: examples.cloudformation(run),
                      lambda: examples.sam(run)])

@@ -2,7 +2,7 @@
 interface.
 
 template.yaml requires no changes for them. ministack passes its own environment to every function that it starts, including
-AWS_ENDPOINT_URL_EC2, which the AWS SDK reads.
+AWS_ENDPOINT_URL_EC2 and the other settings that the function reads for tests.
 
 `python engine.py SCRIPT` starts only ec2-sim and runs the Python script with its URL as the argument.
 """
@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 
-from scene import ACCOUNT, REGION
+from scene import ACCOUNT, CLUSTERS, REGION
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -155,7 +155,9 @@ class Engine(Simulator):
         self.authority.write_text(get_json(f"{self.ec2}/_sim/authority")["pem"])
         self.aws = self.start("ministack", [sys.executable, HERE / "strict.py"], "/_ministack/health",
                               MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2,
-                              SSL_CERT_FILE=str(self.authority))
+                              SSL_CERT_FILE=str(self.authority), TIDB_CLOUD_API_URL=self.ec2)
+        for cluster in CLUSTERS:
+            http("POST", f"{self.ec2}/_sim/cluster", json.dumps(cluster).encode())
 
     def gateway(self, fault="none", host="localhost"):
         """Starts a simulated TiDB Cloud gateway, and returns its port."""
@@ -168,6 +170,9 @@ class Engine(Simulator):
 
     def calls(self):
         return get_json(f"{self.ec2}/_sim/log")
+
+    def calls_to_tidb_cloud(self):
+        return get_json(f"{self.ec2}/_sim/tidb-cloud-log")
 
     def unrecognized_requests(self):
         return get_json(f"{self.ec2}/_sim/unrecognized-requests")

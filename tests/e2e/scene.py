@@ -5,7 +5,7 @@ REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ZONES = {"us-east-1a": "use1-az4", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2"}
 STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "foreign", "no-dns-hostnames",
-           "own-group", "closed", "near", "far", "sam", "cdk", "clients",
+           "own-group", "closed", "near", "far", "sam", "cdk", "clients", "cluster",
            "stale")
 
 SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
@@ -15,6 +15,15 @@ REGION_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-00112233445566778"
 PRIVATE_NAME = f"gateway01-privatelink.{REGION}.prod.aws.tidbcloud.com"
 OTHER_PRIVATE_NAME = f"gateway02-privatelink.{REGION}.prod.aws.tidbcloud.com"
 REGION_PRIVATE_NAME = f"gateway03-privatelink.{REGION}.prod.aws.tidbcloud.com"
+
+#: TiDB Cloud's API has these clusters, and others in other Regions and on other clouds.
+CLUSTER = {"id": "10599999999999999999", "region": REGION, "service_name": SERVICE, "zone_id": "use1-az1",
+           "user_prefix": "28cDWcUJJiewaQ7"}
+CLUSTER_TOO = {**CLUSTER, "id": "10599999999999999998", "user_prefix": "3pTAoNNegb47Uc8"}
+CLUSTERS = (CLUSTER, CLUSTER_TOO)
+CLUSTER_ELSEWHERE = "10584444444444444444"
+#: The API key of the simulated API.
+API_KEY = {"PublicKey": "sim-public-key", "PrivateKey": "sim-private-key"}
 
 
 class Vpc:

@@ -42,7 +42,7 @@ fn endpoint(zones: usize) -> Endpoint {
 fn body(zones: usize, warnings: Vec<Warning>) -> Value {
     let endpoint = endpoint(zones);
     let private_dns_name = endpoint.private_names().first().map(|name| (*name).to_owned());
-    let ready = Ready { endpoint, port: 4000, zones: Vec::new(), private_dns_name, warnings };
+    let ready = Ready { endpoint, port: 4000, zones: Vec::new(), private_dns_name, user_prefix: None, warnings };
     let to = ReplyTo {
         response_url: ResponseUrl::new("https://example.com"),
         stack_id: STACK.to_owned(),

@@ -14,7 +14,10 @@ use tidb_private_endpoint::answer::check::CheckAttributes;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handled, Handler};
+use tidb_private_endpoint::resolve::Clusters;
 use tidb_private_endpoint::runtime::clock::Clock;
+use tidb_private_endpoint::secrets::Secrets;
+use tidb_private_endpoint::tidb_cloud::TidbCloud;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
@@ -35,6 +38,21 @@ pub(crate) const GROUP_2: &str = "sg-0d4db44444444444d";
 
 /// The function whose invocation records the provider accepts.
 pub(crate) const CHECK_FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:tidb-private-endpoint-check";
+/// Two clusters behind [`SERVICE`], whose zone is that of [`SUBNET_AZ1`], and one behind [`SERVICE_2`].
+pub(crate) const CLUSTER: &str = "10581234567890123456";
+pub(crate) const CLUSTER_TOO: &str = "10582222222222222222";
+pub(crate) const CLUSTER_2: &str = "10583333333333333333";
+/// The secret with the API key of TiDB Cloud, whose parts must never be seen anywhere.
+pub(crate) const API_KEY_SECRET: &str = "tidb-cloud/api-key";
+pub(crate) const API_KEY_SECRET_ARN: &str =
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:tidb-cloud/api-key-a1B2c3";
+pub(crate) const PUBLIC_KEY: &str = "PUBL1CK3Y";
+pub(crate) const PRIVATE_KEY: &str = "pr1v4te-k3y-0f-t1db-cl0ud";
+
+/// A secret with this text.
+pub(crate) fn secret(text: &str) -> ec2_sim::Secret {
+    ec2_sim::Secret { arn: API_KEY_SECRET_ARN.to_owned(), text: text.to_owned(), kms_key: None }
+}
 
 /// The response URL in every event; the parts after the name must never be seen again.
 pub(crate) const RESPONSE_URL: &str = "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/\
@@ -48,6 +66,11 @@ pub(crate) fn signed(at: jiff::Timestamp) -> String {
 /// The properties of most stories.
 pub(crate) fn properties() -> Value {
     json!({ "ServiceName": SERVICE, "VpcId": VPC, "SecurityGroupIds": [GROUP] })
+}
+
+/// The properties of a resource that names a cluster.
+pub(crate) fn of_cluster(id: &str) -> Value {
+    with(properties(), json!({ "ServiceName": null, "ClusterId": id, "ApiKeySecret": API_KEY_SECRET }))
 }
 
 /// Properties with some of them replaced. Null removes a property.
@@ -75,6 +98,8 @@ pub(crate) fn foreign() -> EndpointSpec {
 #[derive(Clone)]
 pub(crate) struct Cloud {
     pub(crate) sim: Sim,
+    pub(crate) api: ec2_sim::TidbCloud,
+    pub(crate) secrets: ec2_sim::Secrets,
     pub(crate) handler: Handler,
     /// The number of requests so far.
     requests: Arc<AtomicU32>,
@@ -93,12 +118,21 @@ impl Cloud {
         change(&mut world);
         let sim = Sim::new(world);
         let credentials = aws_sdk_ec2::config::Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests");
-        let config = aws_config::SdkConfig::builder()
-            .behavior_version(aws_config::BehaviorVersion::latest())
-            .region(aws_config::Region::new(REGION))
-            .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(credentials))
-            .http_client(sim.http_client())
-            .build();
+        let config = |client: aws_sdk_ec2::config::SharedHttpClient| {
+            aws_config::SdkConfig::builder()
+                .behavior_version(aws_config::BehaviorVersion::latest())
+                .region(aws_config::Region::new(REGION))
+                .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(credentials.clone()))
+                .http_client(client)
+                .build()
+        };
+        let api = ec2_sim::TidbCloud::new(PUBLIC_KEY, PRIVATE_KEY);
+        let secrets = ec2_sim::Secrets::new(&sim, REGION);
+        secrets.put(API_KEY_SECRET, secret(&json!({ "PublicKey": PUBLIC_KEY, "PrivateKey": PRIVATE_KEY }).to_string()));
+        let clusters = Clusters {
+            secrets: Secrets::new(config(secrets.http_client()), String::new()),
+            tidb_cloud: TidbCloud::new(api.connector(), ""),
+        };
         let home = Home { region: REGION.to_owned(), account: ACCOUNT.to_owned() };
         let function = Function {
             name: "tidb-private-endpoint".to_owned(),
@@ -106,8 +140,8 @@ impl Cloud {
             log_level: "WARN".to_owned(),
             check_function_arn: CHECK_FUNCTION.to_owned(),
         };
-        let handler = Handler { ec2: Ec2::new(&config), home, function };
-        Self { sim, handler, requests: Arc::default() }
+        let handler = Handler { ec2: Ec2::new(&config(sim.http_client())), clusters, home, function };
+        Self { sim, api, secrets, handler, requests: Arc::default() }
     }
 
     /// A resource `TiDB` of a stack that has never been deployed.
@@ -290,6 +324,7 @@ impl Answered {
     pub(crate) fn check(event: &Value, body: &str) -> Self {
         assert!(body.len() <= ANSWER_BYTES_MAX, "the response is {} bytes long", body.len());
         assert!(!body.contains("X-Amz-Signature"), "the response URL is in the response");
+        assert!(!body.contains(PUBLIC_KEY) && !body.contains(PRIVATE_KEY), "the API key is in the response");
         let answer: Value = serde_json::from_str(body).unwrap();
         for id in ["StackId", "RequestId", "LogicalResourceId"] {
             assert_eq!(answer[id], event[id], "{id} is returned unchanged");

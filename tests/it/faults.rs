@@ -111,7 +111,7 @@ fn run(story: Story, fault: Fault, at: usize) -> (Vec<String>, Vec<String>) {
             watching.check(call);
             if call.number == at { fault.verdict(&call.action, &killing) } else { Verdict::Proceed }
         });
-        run_events(story, &cloud, &watch, &kill).await;
+        Box::pin(run_events(story, &cloud, &watch, &kill)).await;
         // The fault happens once, so a retry succeeds. Only a Create that was overtaken by its Delete may fail.
         if story != Story::DeleteDuringCreate {
             watch.failures.lock().unwrap().iter().for_each(|reason| watch.report(format!("FAILED: {reason}")));

@@ -26,6 +26,7 @@ fn for_the_table() {
     let added = |lag, simple| spread(in_threads(creates, move |seed| add(seed, lag, simple)));
     let figures = json!({
         "calls": calls(),
+        "cluster": cluster(),
         "creates": creates,
         "added": { "product": added(2_000, false), "simple": added(2_000, true) },
         "added_with_more_lag": { "product": added(3_000, false), "simple": added(3_000, true) },
@@ -123,6 +124,22 @@ fn calls() -> Value {
         })
     };
     json!({ "given_group": calls_with(properties()), "own_group": calls_with(with(properties(), json!({ "SecurityGroupIds": null }))) })
+}
+
+/// The calls of a Create with a cluster's ID, and how long it takes until the endpoint is created, with and without that.
+fn cluster() -> Value {
+    let create = |wanted: Value| {
+        on_a_paused_clock(async move {
+            let cloud = Cloud::of(|world| world.knobs.latency_ms = Span::exactly(40));
+            let begun = cloud.sim.now();
+            cloud.stack("orders").create(&wanted).await.succeeded();
+            let ec2 = cloud.sim.log().iter().position(|call| call.action == "CreateVpcEndpoint").unwrap() + 1;
+            let (secrets, api) = (cloud.secrets.log().len(), cloud.api.log().len());
+            let seconds = seconds(begun, cloud.endpoint().created_at);
+            json!({ "secrets": secrets, "api": api, "ec2": ec2, "seconds": seconds })
+        })
+    };
+    json!({ "by_service": create(properties()), "by_cluster": create(of_cluster(CLUSTER)) })
 }
 
 /// How many seconds the response comes after the endpoint becomes available.

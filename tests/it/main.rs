@@ -15,6 +15,7 @@ mod ask;
 mod callback;
 mod check;
 mod cloud;
+mod clusters;
 mod deployment;
 mod envelope;
 mod explore;

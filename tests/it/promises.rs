@@ -116,7 +116,8 @@ const OTHERS: [&str; 5] = [
 #[test]
 fn the_failures_in_the_readme_are_those_of_the_code() {
     let words = |source: &str| file(source).split_whitespace().collect::<Vec<_>>().join(" ").replace("\\ ", "");
-    let refusals = ["src/decision/refusal.rs", "src/decision/warning.rs"].map(words).join(" ");
+    let refusals =
+        ["src/decision/refusal.rs", "src/decision/warning.rs", "src/model/cluster_error.rs"].map(words).join(" ");
     let code = OTHERS.map(words).join(" ") + &refusals;
     let cells = first_cells(&file("README.md"), "## Troubleshooting");
     assert!(cells.len() >= 10);
@@ -150,6 +151,7 @@ fn troubleshooting_has_every_sentence_and_no_other() {
     let headings = [
         "Properties",
         "Endpoint service and VPC",
+        "Cluster and API key",
         "Zones and subnets",
         "Security groups",
         "Permissions, quotas, and other EC2 errors",
@@ -159,6 +161,7 @@ fn troubleshooting_has_every_sentence_and_no_other() {
     ];
     let rows: Vec<String> = headings.iter().flat_map(|heading| first_cells(&guide, &format!("## {heading}"))).collect();
     let mut said = sentences(&file("src/decision/refusal.rs"), "pub enum Refusal", "#[error(");
+    said.extend(sentences(&file("src/model/cluster_error.rs"), "pub enum ClusterError", "#[error("));
     said.extend(sentences(&file("src/decision/warning.rs"), "impl fmt::Display", "Self::"));
     assert!(said.len() > 35, "{said:#?}");
     for sentence in &said {

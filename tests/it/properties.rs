@@ -106,7 +106,7 @@ fn for_a_misspelled_name_the_nearest_one_is_suggested() {
     {
         fault(&json!({ wrong: "" }), wrong, &format!("did you mean {right}?"));
     }
-    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the supported properties are ServiceName, VpcId");
+    fault(&json!({ "PolicyDocument": "{}" }), "PolicyDocument", "the supported properties are ServiceName, ClusterId");
 }
 
 #[test]

@@ -14,6 +14,10 @@ use tidb_private_endpoint::request::spec::EndpointSpec;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/Custom-TiDBCloudPrivateEndpoint.json");
 
+/// Updates that are replacements only sometimes.
+const CONDITIONAL: [&str; 2] =
+    ["replacement if the cluster has another endpoint service", "replacement if the endpoint is outside the new scope"];
+
 /// A blank string counts as not given, so every pattern accepts it.
 fn pattern(pattern: Pattern) -> String {
     format!("^({})?$", pattern.regex)
@@ -22,7 +26,7 @@ fn pattern(pattern: Pattern) -> String {
 /// The schema of one property, without its description.
 pub(crate) fn shape(shape: Shape) -> Value {
     match shape {
-        Shape::String(form) => json!({ "type": "string", "pattern": pattern(form) }),
+        Shape::String(form) | Shape::Secret(form) => json!({ "type": "string", "pattern": pattern(form) }),
         Shape::Text => json!({ "type": "string" }),
         Shape::Enum(words) => json!({ "type": "string", "enum": words }),
         Shape::Integer(minimum, maximum) => json!({ "type": "integer", "minimum": minimum, "maximum": maximum }),
@@ -92,9 +96,13 @@ fn schema() -> Value {
         "properties": properties,
         "additionalProperties": false,
         "required": required,
-        "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }],
+        // A template may have both `ServiceName` and `ClusterId` if one of them is an empty parameter.
+        "allOf": [
+            { "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }] },
+            { "anyOf": [{ "required": ["ServiceName"] }, { "required": ["ClusterId", "ApiKeySecret"] }] },
+        ],
         "createOnlyProperties": updated("replacement"),
-        "conditionalCreateOnlyProperties": updated("replacement if the endpoint is outside the new scope"),
+        "conditionalCreateOnlyProperties": CONDITIONAL.map(updated).concat(),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
         "primaryIdentifier": [pointer("EndpointId")],
     })
@@ -115,14 +123,17 @@ fn the_schema_is_up_to_date() {
 fn the_schema_can_express_every_cell_of_the_tables() {
     let rows = tables::properties();
     for PropertyRow { name, required, update, .. } in &rows {
-        assert!(
-            ["yes", "yes, except with `ReuseScope: Region`", "no"].contains(&required.as_str()),
-            "{name}: {required}"
-        );
-        let updates = ["in place", "replacement", "replacement if the endpoint is outside the new scope"];
-        assert!(updates.contains(&update.as_str()), "{name}: {update}");
+        // The conditions are in `allOf`.
+        let expected = match name.as_str() {
+            "ServiceName" => "yes, or `ClusterId`",
+            "ClusterId" => "yes, or `ServiceName`",
+            "ApiKeySecret" => "with `ClusterId`",
+            "VpcId" => "yes, except with `ReuseScope: Region`",
+            _ => "no",
+        };
+        assert_eq!(required, expected, "{name}");
+        assert!(["in place", "replacement"].iter().chain(&CONDITIONAL).any(|how| how == update), "{name}: {update}");
     }
-    assert!(rows.iter().all(|row| (row.required.len() > 3) == (row.name == "VpcId")));
 }
 
 /// Whether a linter accepts a value for a shape. Linters accept strings for numbers and booleans.
@@ -130,7 +141,7 @@ fn fits(shape: Shape, value: &Value) -> bool {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let matches = |form: Pattern, text: &str| Regex::new(&pattern(form)).unwrap().is_match(text);
     match shape {
-        Shape::String(form) => matches(form, &text),
+        Shape::String(form) | Shape::Secret(form) => matches(form, &text),
         Shape::Text => true,
         Shape::Enum(words) => words.contains(&text.as_str()),
         Shape::Integer(first, last) => text.parse().is_ok_and(|number: u16| (first..=last).contains(&number)),
@@ -162,6 +173,11 @@ fn a_shape_accepts_what_the_provider_accepts_and_little_else() {
         "com.amazonaws.vpce.us-gov-west-1.vpce-svc-0123456789abcdef0",
         "com.amazonaws.vpce.us.vpce-svc-01234567",
         "gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com",
+        "10581234567890123456",
+        "cluster-1",
+        "tidb-cloud/api-key",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:tidb-cloud/api-key-a1B2c3",
+        "{\"PublicKey\":\"a\",\"PrivateKey\":\"b\"}",
         "use1-az1",
         "usw2-lax1-az1",
         "us-east-1a",
@@ -206,7 +222,7 @@ fn a_shape_accepts_what_the_provider_accepts_and_little_else() {
             refused += usize::from(!fits(shape, &value));
             assert!(taken || !fits(shape, &value), "{name} may not be {text}, but the schema accepts it");
         }
-        if matches!(shape, Shape::String(_) | Shape::List(_)) {
+        if matches!(shape, Shape::String(_) | Shape::Secret(_) | Shape::List(_)) {
             assert!(fits(shape, &json!("")), "{name}: an empty string counts as not given");
         }
     }

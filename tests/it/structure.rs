@@ -59,6 +59,7 @@ fn pure_folders_are_pure_and_each_effect_is_in_one_place() {
         for (word, places) in [
             ("aws_sdk_ec2", &["ec2/", "main.rs"][..]),
             ("aws_sigv4", &["cloudformation/"]),
+            ("aws_sdk_secretsmanager", &["secrets/"]),
             ("reqwest", &["runtime/http.rs", "runtime/callback.rs"]),
             ("tokio::net", &["probe/network.rs"]),
             ("rustls", &["probe/tls.rs", "runtime/http.rs", "main.rs"]),

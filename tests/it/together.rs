@@ -30,10 +30,8 @@ fn plain(over: Value) -> Value {
 
 /// The stack deletes something of its own right after the response.
 async fn can_delete(cloud: &Cloud, id: &str) -> bool {
-    let form = match id.starts_with("sg-") {
-        true => format!("Version=2016-11-15&Action=DeleteSecurityGroup&GroupId={id}"),
-        false => format!("Version=2016-11-15&Action=DeleteSubnet&SubnetId={id}"),
-    };
+    let what = if id.starts_with("sg-") { "DeleteSecurityGroup&GroupId" } else { "DeleteSubnet&SubnetId" };
+    let form = format!("Version=2016-11-15&Action={what}={id}");
     cloud.sim.call(&form).await.status == 200
 }
 
@@ -240,7 +238,8 @@ async fn what_two_have_brought_goes_when_both_leave_at_once() {
     let rest = with(properties(), json!({ "SubnetIds": [SUBNET_AZ2] }));
     cloud.stack("reports").create(&rest).await.succeeded();
     let (one, two) = join(orders.leave(&id, &brought), billing.leave(&id, &brought)).await;
-    (one.succeeded(), two.succeeded());
+    one.succeeded();
+    two.succeeded();
     assert!(can_delete(&cloud, ORDERS_GROUP).await && can_delete(&cloud, SUBNET_AZ1).await);
     assert_eq!(
         (cloud.endpoint().group_ids, cloud.endpoint().subnet_ids),
@@ -257,7 +256,8 @@ async fn two_updates_that_take_something_away_at_once_do_not_wait_for_each_other
     let (orders, billing, id) = shared(&cloud, &one, &two).await;
     let started = cloud.sim.now();
     let (first, second) = join(orders.update(&id, &properties(), &one), billing.update(&id, &properties(), &two)).await;
-    (first.succeeded(), second.succeeded());
+    first.succeeded();
+    second.succeeded();
     assert_eq!(cloud.endpoint().group_ids, [GROUP]);
     let seconds = cloud.sim.now().duration_since(started).as_secs();
     assert!(seconds < 300, "{seconds} s");

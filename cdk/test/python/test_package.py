@@ -12,6 +12,7 @@ import unittest
 import aws_cdk
 import cdk_tidb_private_endpoint as library
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -66,6 +67,17 @@ class Package(unittest.TestCase):
             "AllowedCidrs": ["10.0.0.0/16"], "AllowedSecurityGroupIds": [stack.resolve(clients.security_group_id)],
             "Port": 4001, "PrivateDnsEnabled": True, "IpAddressType": "ipv4", "ReuseScope": "Region",
             "Tags": [{"Key": "a", "Value": "b"}], "Trigger": "1"}})
+
+    def test_a_cluster_has_python_names(self):
+        stack = aws_cdk.Stack(aws_cdk.App(), "Stack")
+        vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"])
+        arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tidb-cloud/api-key-a1B2c3"
+        key = secretsmanager.Secret.from_secret_complete_arn(stack, "ApiKey", arn)
+        provider = library.PrivateEndpointProvider.from_service_token(stack, "Provider", aws_cdk.Fn.import_value("token"))
+        library.PrivateEndpoint(stack, "TiDB", vpc=vpc, provider=provider,
+                                cluster=library.Cluster(cluster_id="10581234567890123456", api_key=key))
+        Template.from_stack(stack).has_resource_properties("Custom::TiDBCloudPrivateEndpoint", {
+            "ClusterId": "10581234567890123456", "ApiKeySecret": arn})
 
     def test_every_attribute_has_a_python_name(self):
         source = (HERE.parent.parent / "src" / "endpoint.ts").read_text()

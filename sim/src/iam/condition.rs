@@ -37,7 +37,8 @@ enum Of {
 }
 
 /// Single-valued keys.
-const SINGLE: [&str; 4] = ["aws:requestedregion", "ec2:createaction", "ec2:region", "ec2:vpceservicename"];
+const SINGLE: [&str; 5] =
+    ["aws:requestedregion", "ec2:createaction", "ec2:region", "ec2:vpceservicename", "kms:viaservice"];
 /// Prefixes of single-valued keys that exist per tag.
 const TAGS: [&str; 3] = ["aws:requesttag/", "aws:resourcetag/", "ec2:resourcetag/"];
 /// Multivalued keys.

@@ -8,6 +8,8 @@
 //! | `GET unrecognized-requests` | | requests that the simulation does not recognize |
 //! | `POST foreign-endpoint` | an endpoint as in a world file | `{"id": …}` |
 //! | `POST delete-endpoint` | `{"id": …}` | `{}` |
+//! | `GET tidb-cloud-log` | | all calls to TiDB Cloud's API: method, path, and whether they have credentials |
+//! | `POST cluster` | `{"id": …, "region": …, "service_name": …, "zone_id": …, "user_prefix": …}` | `{}`; a cluster on AWS |
 //! | `POST fault` | `{"action": …, "times": 1, "verdict": …}` | `{}` |
 //! | `GET authority` | | `{"pem": …}`, the certificate of the authority of all gateways |
 //! | `POST gateway` | `{"host": …, "fault": "none"}` | `{"port": …}` of a new gateway on the loopback interface |
@@ -23,7 +25,7 @@ use std::{
 };
 
 use ec2_sim::gateway::{self, Authority, Gateway};
-use ec2_sim::{Call, Ec2, EndpointSpec, Verdict};
+use ec2_sim::{Call, Cluster, Ec2, EndpointSpec, TidbCloud, Verdict};
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -33,6 +35,16 @@ use tokio::net::TcpListener;
 #[serde(deny_unknown_fields)]
 struct Named {
     id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterSpec {
+    id: String,
+    region: String,
+    service_name: String,
+    zone_id: String,
+    user_prefix: String,
 }
 
 #[derive(Deserialize)]
@@ -62,16 +74,17 @@ fn once() -> usize {
 
 pub(super) struct Control {
     ec2: Ec2,
+    tidb_cloud: TidbCloud,
     faults: Arc<Mutex<Vec<Fault>>>,
     authority: Authority,
 }
 
 impl Control {
-    pub(super) fn new(ec2: Ec2) -> Self {
+    pub(super) fn new(ec2: Ec2, tidb_cloud: TidbCloud) -> Self {
         let faults: Arc<Mutex<Vec<Fault>>> = Arc::default();
         let hooked = faults.clone();
         ec2.on_call(move |call| verdict(&mut hooked.lock().unwrap_or_else(PoisonError::into_inner), call));
-        Self { ec2, faults, authority: Authority::new("ec2-sim") }
+        Self { ec2, tidb_cloud, faults, authority: Authority::new("ec2-sim") }
     }
 
     pub(super) fn handle(&self, method: &Method, name: &str, body: &[u8]) -> (StatusCode, Value) {
@@ -82,6 +95,8 @@ impl Control {
             ("GET", "unrecognized-requests") => Ok(json!(self.ec2.unrecognized_requests())),
             ("GET", "authority") => Ok(json!({ "pem": self.authority.pem() })),
             ("POST", "gateway") => read(body).and_then(|spec| self.gateway(&spec)),
+            ("GET", "tidb-cloud-log") => Ok(self.calls_to_tidb_cloud()),
+            ("POST", "cluster") => read(body).map(|spec| self.put(&spec)),
             ("POST", "foreign-endpoint") => read(body).and_then(|spec| self.create(spec)),
             ("POST", "delete-endpoint") => read(body).and_then(|named| self.delete(&named)),
             ("POST", "fault") => read(body).map(|fault| {
@@ -111,6 +126,19 @@ impl Control {
             accept(listener, gateway.clone()).map_err(|error| error.to_string())?;
         }
         Ok(json!({ "port": port }))
+    }
+
+    fn calls_to_tidb_cloud(&self) -> Value {
+        let calls = self.tidb_cloud.log().into_iter().map(
+            |call| json!({ "method": call.method, "uri": call.uri, "has_credentials": !call.authorization.is_empty() }),
+        );
+        calls.collect()
+    }
+
+    fn put(&self, spec: &ClusterSpec) -> Value {
+        let ClusterSpec { id, region, service_name, zone_id, user_prefix } = spec;
+        self.tidb_cloud.put(id, Cluster::on_aws(region, service_name, zone_id, user_prefix));
+        json!({})
     }
 
     fn delete(&self, Named { id }: &Named) -> Result<Value, String> {

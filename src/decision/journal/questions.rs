@@ -3,7 +3,7 @@
 use super::{Journal, Leftovers};
 use crate::decision::facts::{Facts, GroupPlace};
 use crate::decision::records::{CreationRecord, EndpointRecord, GroupRecord, MarkRecord};
-use crate::model::ids::{EndpointId, GroupId};
+use crate::model::ids::{EndpointId, GroupId, ServiceName};
 use crate::model::protocol::may_predate;
 use crate::model::security_group::managed_group_name;
 use crate::model::tags::Holder;
@@ -115,6 +115,11 @@ impl Journal {
     pub fn group_places(&self) -> impl Iterator<Item = GroupPlace> {
         let places = self.endpoints.values().filter_map(|record| record.place.as_ref());
         places.map(|(vpc, service)| (vpc.clone(), managed_group_name(service)))
+    }
+
+    /// The service of an endpoint that is the resource's, or was.
+    pub fn service_held(&self) -> Option<&ServiceName> {
+        self.endpoints.values().find_map(|record| record.place.as_ref()).map(|(_, service)| service)
     }
 
     /// How many client tokens this event has used up because what they created no longer exists. What a token created with

@@ -45,6 +45,7 @@ impl Asked {
             SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests"));
         Inquirer {
             ec2: self.cloud.handler.ec2.clone(),
+            clusters: self.cloud.handler.clusters.clone(),
             cloudformation: CloudFormation::new(self.stacks.connector(), credentials, REGION, None),
             home: self.cloud.handler.home.clone(),
             function: "tidb-private-endpoint".to_owned(),

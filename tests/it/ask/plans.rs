@@ -125,3 +125,17 @@ async fn refusals_are_those_of_the_event() {
         assert!(reason.starts_with(refusals[0]), "{reason}: {refusals:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_knows_the_service_of_a_cluster() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let answer = asked.answer(&plan(&of_cluster(CLUSTER))).await;
+    assert_eq!((&answer["Outcome"], &answer["MonthlyCost"]), (&json!("created"), &json!("7.30")));
+    assert!(answer["Text"].as_str().unwrap().contains(SERVICE), "{answer:#}");
+    let unknown = of_cluster("10588888888888888888");
+    let answer = asked.answer(&plan(&unknown)).await;
+    let refusals = strings(&answer["Refusals"]);
+    assert!(refusals.len() == 1 && refusals[0].contains("shows no cluster 10588888888888888888"), "{refusals:?}");
+    assert_eq!(cloud.changes(), [""; 0]);
+}

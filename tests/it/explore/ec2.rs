@@ -228,7 +228,8 @@ impl Ec2 {
         if self.endpoints.values().any(|record| record.body.at(now).is_some_and(uses)) {
             return Err(Rejected::GroupInUse);
         }
-        self.groups.delete(id, now)
+        self.groups.delete(id, now);
+        Ok(())
     }
 
     pub(super) fn delete(&mut self, id: &EndpointId, now: Moment) {

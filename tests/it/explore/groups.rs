@@ -54,11 +54,10 @@ impl Groups {
         self.change(id, now, |group| group.rules.retain(|old| !removed.iter().any(|gone| rule(gone) == *old)))
     }
 
-    pub(super) fn delete(&mut self, id: &GroupId, now: Moment) -> Result<(), Rejected> {
+    pub(super) fn delete(&mut self, id: &GroupId, now: Moment) {
         if let Some(versions) = self.find(id, now) {
             versions.set(now, None);
         }
-        Ok(())
     }
 
     fn change(&mut self, id: &GroupId, now: Moment, change: impl FnOnce(&mut SecurityGroup)) -> Result<(), Rejected> {
@@ -92,7 +91,7 @@ impl Groups {
 
     /// The IDs of all that a read may show.
     pub(super) fn ids(&self) -> impl Iterator<Item = &GroupId> {
-        let versions = self.by_name.values().flat_map(|versions| versions.all());
+        let versions = self.by_name.values().flat_map(Versions::all);
         versions.filter_map(|(_, group)| group.as_ref()).map(|group| &group.id)
     }
 

@@ -24,7 +24,7 @@ use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
 use tidb_private_endpoint::model::wanted::Wanted;
 use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
-use tidb_private_endpoint::request::spec::{Before, EndpointSpec};
+use tidb_private_endpoint::request::spec::{Before, EndpointSpec, Place};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNETS: [&str; 2] = ["subnet-00000000000000001", "subnet-00000000000000002"];
@@ -196,7 +196,7 @@ pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec
     if *operation == Operation::Release {
         let holder = Holder::new(&reply_to.stack_id, &reply_to.logical_id);
         let endpoint = EndpointId::from(reply_to.physical_id.unwrap_or_default());
-        let place = (VPC.into(), service(spec.service).into());
+        let place = Place { vpc: VPC.into(), service: Some(service(spec.service).into()) };
         let before = Before { wanted: Some(wanted(spec)), ..Before::default() };
         return Request::release(holder, endpoint, first_mark(), Some(place), before);
     }

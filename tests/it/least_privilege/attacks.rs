@@ -51,6 +51,11 @@ impl Scene {
 
     /// The status, and the error code of the call or of one of its items.
     async fn call(&self, form: &str) -> (u16, String) {
+        // Not a call of EC2.
+        if let Some(key) = form.strip_prefix("decrypt with ") {
+            let allowed = self.cloud.secrets.can_decrypt_directly_with(key);
+            return if allowed { (200, String::new()) } else { (403, "UnauthorizedOperation".to_owned()) };
+        }
         let reply = self.cloud.sim.call(&format!("Version=2016-11-15&{form}")).await;
         let code = reply.body.split_once("<code>").or_else(|| reply.body.split_once("<Code>"));
         (reply.status, code.map(|(_, rest)| rest.split_once('<').unwrap().0.to_owned()).unwrap_or_default())
@@ -125,6 +130,7 @@ impl Scene {
             ("change a VPC", format!("Action=ModifyVpcAttribute&VpcId={VPC}&EnableDnsSupport.Value=false")),
             ("describe network interfaces", "Action=DescribeNetworkInterfaces".to_owned()),
             ("describe all tags", "Action=DescribeTags".to_owned()),
+            ("decrypt something else than the secret", format!("decrypt with {}", template::KMS_KEY)),
         ]
     }
 }
@@ -225,7 +231,7 @@ fn no_resource_is_wider_than_necessary() {
         assert!(actions.iter().all(fits), "{}", sid(statement));
     }
     for grant in policy(&documents).grants().iter().filter(|grant| grant.resource != "*") {
-        let fits = ["ec2", "logs"]
+        let fits = ["ec2", "logs", "secretsmanager", "kms"]
             .iter()
             .any(|service| grant.resource.starts_with(&format!("arn:aws:{service}:{REGION}:{ACCOUNT}:")));
         assert!(fits && !grant.action.contains('*'), "{grant:?}");

@@ -40,7 +40,21 @@ stories![
     many_at_once,
     a_stack_that_takes_what_it_brought,
     an_announcement_on_a_foreign_endpoint,
+    a_cluster_whose_key_is_encrypted,
 ];
+
+async fn a_cluster_whose_key_is_encrypted(cloud: Cloud) -> Ending {
+    let text = json!({ "PublicKey": PUBLIC_KEY, "PrivateKey": PRIVATE_KEY }).to_string();
+    let kms_key = Some(super::template::KMS_KEY.to_owned());
+    cloud.secrets.put(API_KEY_SECRET, ec2_sim::Secret { kms_key, ..secret(&text) });
+    let stack = cloud.stack("orders");
+    let created = stack.create(&of_cluster(CLUSTER)).await.or_reason()?;
+    let by_arn = with(of_cluster(CLUSTER_TOO), json!({ "ApiKeySecret": API_KEY_SECRET_ARN }));
+    stack.update(&created.physical_id, &by_arn, &of_cluster(CLUSTER)).await.or_reason()?;
+    cloud.deliver(&stack.delete_event(&created.physical_id, &by_arn)).await.or_reason()?;
+    assert_gone(&cloud);
+    Ok(())
+}
 
 fn plain() -> Value {
     with(properties(), json!({ "SecurityGroupIds": null }))

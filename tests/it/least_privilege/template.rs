@@ -1,6 +1,6 @@
 //! The policies of the role, as CloudFormation passes them to IAM.
 
-use crate::cloud::{ACCOUNT, REGION};
+use crate::cloud::{ACCOUNT, API_KEY_SECRET_ARN, REGION};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -11,6 +11,9 @@ pub(super) fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// The customer managed key of the secret.
+pub(super) const KMS_KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-4000-8000-123456789012";
 
 /// The policy documents of the role.
 pub(super) fn policies() -> Vec<Value> {
@@ -31,6 +34,27 @@ pub(super) fn policies() -> Vec<Value> {
     policies.iter().map(|entry| resolve(&policy(entry)["PolicyDocument"])).collect()
 }
 
+/// The names of the policies that the role has only under a condition, with the condition.
+fn conditional() -> Vec<(String, String)> {
+    let template = read(&file("template.yaml"));
+    let policies = template["Resources"]["Role"]["Properties"]["Policies"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let choices = policies.iter().filter_map(|entry| entry.get("!If"));
+    choices.map(|choice| (text(&choice[1]["PolicyName"]), text(&choice[0]))).collect()
+}
+
+#[test]
+fn without_its_parameters_the_role_can_read_no_secret() {
+    let policies = [("Tracing", "IsTraced"), ("ApiKey", "HasApiKey"), ("ApiKeyKmsKey", "HasApiKeyKmsKey")];
+    assert_eq!(conditional(), policies.map(|(policy, condition)| (policy.to_owned(), condition.to_owned())));
+    let template = read(&file("template.yaml"));
+    for (condition, parameter) in [("HasApiKey", "ApiKeySecretArn"), ("HasApiKeyKmsKey", "ApiKeyKmsKeyArn")] {
+        let given = json!({ "!Not": [{ "!Equals": [{ "!Ref": parameter }, ""] }] });
+        assert_eq!(template["Conditions"][condition], given, "{condition}");
+        assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
+    }
+}
+
 /// Resolves the intrinsic functions that the policies use.
 fn resolve(value: &Value) -> Value {
     match value {
@@ -42,6 +66,8 @@ fn resolve(value: &Value) -> Value {
                 Some(("!GetAtt", Value::String(text))) if text == "LogGroup.Arn" => {
                     json!(format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/provider:*"))
                 }
+                Some(("!Ref", Value::String(name))) if name == "ApiKeySecretArn" => json!(API_KEY_SECRET_ARN),
+                Some(("!Ref", Value::String(name))) if name == "ApiKeyKmsKeyArn" => json!(KMS_KEY),
                 Some((name, argument)) => panic!("{name} of {argument} is not supported here"),
             }
         }
@@ -51,7 +77,12 @@ fn resolve(value: &Value) -> Value {
 }
 
 fn substitute(text: &str) -> String {
-    let pseudo = [("AWS::Partition", "aws"), ("AWS::Region", REGION), ("AWS::AccountId", ACCOUNT)];
+    let pseudo = [
+        ("AWS::Partition", "aws"),
+        ("AWS::Region", REGION),
+        ("AWS::AccountId", ACCOUNT),
+        ("AWS::URLSuffix", "amazonaws.com"),
+    ];
     let text = pseudo.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
     assert!(!text.contains("${"), "{text} contains something that is not supported here");
     text

@@ -1,0 +1,86 @@
+//! The step before the loop, for resources that name a cluster: from the cluster's id to its service, by way of the API key
+//! in Secrets Manager. Every decision is in [`crate::decision::cluster`].
+
+use crate::answer::failure::Failure;
+use crate::decision::cluster::{early_mark, pause_after, served, unmarked_until};
+use crate::decision::refusal::Refusal;
+use crate::model::cluster::{ClusterRef, Served};
+use crate::model::cluster_error::ClusterError;
+use crate::reconcile::Reconciler;
+use crate::secrets::Secrets;
+use crate::tidb_cloud::{Session, TidbCloud};
+use jiff::Timestamp;
+use tracing::info;
+
+/// The doors that only this step uses.
+#[derive(Debug, Clone)]
+pub struct Clusters {
+    pub secrets: Secrets,
+    pub tidb_cloud: TidbCloud,
+}
+
+impl Reconciler<'_> {
+    /// Asks until there is an answer that does not change by itself.
+    ///
+    /// # Errors
+    /// A [`Failure`] that asking again would not change, or one of the call that leaves the mark.
+    pub(crate) async fn resolve(&mut self, clusters: &Clusters, cluster: &ClusterRef) -> Result<Served, Failure> {
+        let started = self.clock.now();
+        let (mut session, mut attempts) = (None, 0);
+        loop {
+            self.log_step(
+                format!("asking TiDB Cloud for the endpoint service of the cluster {}", cluster.id),
+                "resolve",
+            );
+            let unmarked_until = unmarked_until(self.request, &self.state.journal);
+            let attempt = Box::pin(self.ask(clusters, cluster, &mut session));
+            let answer = match unmarked_until {
+                Some(moment) => self.clock.until(moment, attempt).await,
+                None => Some(attempt.await),
+            };
+            let error = match answer {
+                Some(Ok(served)) => {
+                    info!(step = "resolve", service = %served.service_name, "TiDB Cloud has named the service of the cluster {}", cluster.id);
+                    return Ok(served);
+                }
+                Some(Err(error)) => error,
+                None => ClusterError::ApiFailed {
+                    cluster: cluster.id.clone(),
+                    message: "it did not answer in time".to_owned(),
+                },
+            };
+            let now = self.clock.now();
+            let Some(pause) = pause_after(&error, attempts, started, now) else { return Err(refused(error)) };
+            attempts += 1;
+            info!(step = "retry", "asking again, because: {error}");
+            let is_late = |until: Timestamp| now.saturating_add(pause).is_ok_and(|next| next >= until);
+            if unmarked_until.is_some_and(is_late) {
+                // Without a VPC there is no place for a mark, and nothing may be left that a Delete would not find.
+                let Some(mark) = early_mark(self.request) else { return Err(refused(error)) };
+                while !Box::pin(self.act(&mark)).await? {}
+            }
+            self.state.progress.obstacle = Some(error.into());
+            self.pause(pause).await;
+        }
+    }
+
+    /// One attempt. The key is read once; and a session, with its nonce, serves for all attempts that follow.
+    async fn ask<'s>(
+        &self,
+        clusters: &'s Clusters,
+        cluster: &'s ClusterRef,
+        session: &mut Option<Session<'s>>,
+    ) -> Result<Served, ClusterError> {
+        let session = match session {
+            Some(session) => session,
+            None => {
+                session.insert(clusters.tidb_cloud.session(cluster, clusters.secrets.api_key(&cluster.secret).await?))
+            }
+        };
+        served(cluster, session.get().await?, self.home)
+    }
+}
+
+fn refused(error: ClusterError) -> Failure {
+    Failure::Refused(Refusal::Cluster(error))
+}
