@@ -24,6 +24,16 @@
 //! The same program as a second function checks from the user's subnets, from which there may be no way to CloudFormation.
 //! It only returns a report, and Lambda hands its record of that to the provider, which answers.
 //!
+//! # The questions
+//!
+//! ```text
+//!  question ─► ask::question ─► inquire: read, ─► ask::status, ask::plan ─► return value
+//!                               or reconcile
+//! ```
+//!
+//! People ask the same function, and its return value is the answer. [`inquire`] reads what an answer needs. A release goes
+//! through the loop of an event.
+//!
 //! # Where things are
 //!
 //! | folder | contents | may use |
@@ -37,10 +47,13 @@
 //! | [`tidb_cloud`] | the only door to TiDB Cloud's API | `model` |
 //! | [`secrets`] | the only door to Secrets Manager, where the key for that API is | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
+//! | [`ask`] | what people ask the function, and the answer: pure | `model`, `request`, `decision` |
+//! | [`cloudformation`] | the only door to CloudFormation's API: which stacks exist | `model`, `runtime` |
 //! | [`probe`] | the connection check on the network, as a function and in a terminal | `model`, `request`, `check`, `answer`, `runtime` |
 //!
-//! [`reconcile`] and [`resolve`] use all of them, [`handler`] uses [`reconcile`], and `main.rs` puts the parts together.
-//! `model`, `request`, `decision`, `check` and `answer` are the pure half, without network, clock and SDK. A test holds every import against
+//! [`reconcile`] and [`resolve`] use all of them, [`handler`] and [`inquire`] use [`reconcile`], and `main.rs` puts the parts
+//! together. [`look`] reads facts for both. `model`, `request`, `decision`, `check`, `answer` and `ask` are the pure half,
+//! without network, clock and SDK. A test holds every import against
 //! this table.
 //!
 //! # Terms
@@ -56,12 +69,19 @@
 #[doc(hidden)]
 pub mod answer;
 #[doc(hidden)]
+pub mod ask;
+#[doc(hidden)]
 pub mod check;
+#[doc(hidden)]
+pub mod cloudformation;
 #[doc(hidden)]
 pub mod decision;
 #[doc(hidden)]
 pub mod ec2;
 pub mod handler;
+pub mod inquire;
+#[doc(hidden)]
+pub mod look;
 #[doc(hidden)]
 pub mod model;
 #[doc(hidden)]

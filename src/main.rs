@@ -6,13 +6,16 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
-use lambda_runtime::{Context, Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::ExitCode;
+use tidb_private_endpoint::ask::question::is_question;
+use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
+use tidb_private_endpoint::inquire::Inquirer;
 use tidb_private_endpoint::probe::function::CheckFunction;
 use tidb_private_endpoint::probe::network::System;
 use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
@@ -107,11 +110,37 @@ async fn provider() -> Result<ExitCode, Error> {
         // arn:aws:lambda:us-east-1:123456789012:function:NAME
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
+        if is_question(&payload) {
+            let inquirer = inquirer(&ec2, &clusters, &http, home);
+            let answer = inquirer.answer(&payload, clock(), deadline(&context)).await;
+            return answer.map_err(|error| failed("Unanswered", &error));
+        }
         let handler = Handler { ec2: ec2.clone(), clusters: clusters.clone(), home, function: function.clone() };
-        handler.serve(&callback, &payload, clock(), deadline(&context)).await.map_err(Error::from)
+        let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
+        served.map(|()| Value::Null).map_err(|error| failed("Undelivered", &error))
     }))
     .await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How Lambda reports a failed invocation.
+fn failed(name: &str, error: &impl std::error::Error) -> Diagnostic {
+    Diagnostic { error_type: name.to_owned(), error_message: error.to_string() }
+}
+
+/// What answers questions. Events do not need it, so the start does not wait for it.
+fn inquirer(ec2: &Ec2, clusters: &Clusters, http: &Http, home: Home) -> Inquirer {
+    let connector = SharedHttpConnector::new(http.clone());
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let url = Some(environment("AWS_ENDPOINT_URL_CLOUDFORMATION")).filter(|url| !url.is_empty());
+    let cloudformation = CloudFormation::new(connector, credentials, &home.region, url.as_deref());
+    Inquirer {
+        ec2: ec2.clone(),
+        clusters: clusters.clone(),
+        cloudformation,
+        home,
+        function: environment("AWS_LAMBDA_FUNCTION_NAME"),
+    }
 }
 
 fn function() -> Function {

@@ -11,11 +11,11 @@ use crate::decision::queries::queries;
 use crate::decision::retry::{Retries, Retry, after_refusal};
 use crate::decision::view::{Home, Next, Observed, View, Wait};
 use crate::ec2::Ec2;
+use crate::look::fetch;
 use crate::model::ec2_error::{Ec2Error, ErrorKind, TOO_SLOW};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
-use crate::model::query::EndpointQuery;
 use crate::model::tags::Holder;
 use crate::request::Request;
 use crate::resolve::Clusters;
@@ -145,7 +145,8 @@ impl Reconciler<'_> {
         let at = self.clock.now();
         let queries = queries(self.request, &self.state.journal);
         let endpoints = try_join_all(queries.iter().map(|query| self.ec2.endpoints(query)));
-        let values = try_join_all(facts.iter().map(|fact| self.fetch(fact)));
+        let held = self.state.journal.service_held();
+        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact)));
         let both = Box::pin(async { tokio::try_join!(endpoints, values) });
         let looked = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let (found, values) = looked
@@ -166,7 +167,8 @@ impl Reconciler<'_> {
     }
 
     async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
-        let values = try_join_all(facts.iter().map(|fact| self.fetch(fact))).await?;
+        let held = self.state.journal.service_held();
+        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact))).await?;
         self.insert(values);
         Ok(())
     }
@@ -174,32 +176,6 @@ impl Reconciler<'_> {
     fn insert(&mut self, values: Vec<FactValue>) {
         for value in values {
             self.state.facts.insert(value);
-        }
-    }
-
-    async fn fetch(&self, fact: &Fact) -> Result<FactValue, Ec2Error> {
-        // The properties of a Delete may name only a cluster.
-        let service = self.request.service().or_else(|| self.state.journal.service_held());
-        match (fact, service, self.request.vpc()) {
-            (Fact::Service, Some(service), _) => self.ec2.service(service).await.map(FactValue::Service),
-            (Fact::Vpc, _, Some(vpc)) => self.ec2.vpc(vpc).await.map(FactValue::Vpc),
-            (Fact::VpcDns, _, Some(vpc)) => self.ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
-            (Fact::Subnets, _, Some(vpc)) => self.ec2.subnets(vpc).await.map(FactValue::Subnets),
-            (Fact::Groups(ids), ..) => self.ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
-            (Fact::Marks, ..) => self.ec2.groups_owned_by(&self.request.holder.hash).await.map(FactValue::Marks),
-            (Fact::ManagedGroup(place), ..) => {
-                let found = self.ec2.group_by_name(&place.0, &place.1).await;
-                found.map(|group| FactValue::ManagedGroup(place.clone(), group))
-            }
-            (Fact::Neighbors, _, Some(vpc)) => {
-                self.ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await.map(FactValue::Neighbors)
-            }
-            // A request that names no VPC, or no service, has none.
-            (Fact::Service, None, _) => Ok(FactValue::Service(None)),
-            (Fact::Vpc, _, None) => Ok(FactValue::Vpc(None)),
-            (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
-            (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
-            (Fact::Neighbors, _, None) => Ok(FactValue::Neighbors(Vec::new())),
         }
     }
 

@@ -10,6 +10,8 @@
 //! requires. `throttle` and `idempotency` are named after their purpose. Behavior that AWS does not document is a
 //! setting in [`Knobs`].
 //!
+//! [`CloudFormation`] tells which stacks exist, and nothing else.
+//!
 //! Beside EC2 there are the two APIs that a cluster's ID leads through: [`TidbCloud`], in process and over HTTP, and
 //! [`Secrets`], in process; and [`gateway`], the database behind the endpoint, for the connection check.
 //!
@@ -19,6 +21,7 @@
 mod actions;
 mod client;
 mod clock;
+mod cloudformation;
 mod dns;
 mod ec2;
 mod endpoint;
@@ -45,6 +48,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use cloudformation::{CloudFormation, StacksFault};
 pub use ec2::{ConnectionReset, Ec2, Reply};
 pub use endpoint::{Endpoint, Interface, Kind, LastError, State};
 pub use faults::{Call, Loss, Outcome, RoleError, Verdict};

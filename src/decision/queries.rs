@@ -19,7 +19,7 @@ pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
         queries.push(EndpointQuery::Service(spec.service_name.clone(), vpc));
     }
     match &request.verb {
-        Verb::Create(_) | Verb::Delete { of: Deleted::Endpoint(_), .. } => {}
+        Verb::Create(_) | Verb::Delete { of: Deleted::Endpoint(_) | Deleted::Stale(..), .. } => {}
         Verb::Update { .. } | Verb::Delete { of: Deleted::FailedCreate { nothing_created: true, .. }, .. } => {
             queries.extend(of_the_resource(&request.holder));
         }

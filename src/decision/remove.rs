@@ -96,9 +96,9 @@ impl Remove<'_> {
         let concerns = |group: &&SecurityGroup| match self.of {
             Deleted::RunningCreate => true,
             Deleted::FailedCreate { mark, .. } => group.name == mark_name(holder, mark),
-            Deleted::Endpoint(_) => false,
+            Deleted::Endpoint(_) | Deleted::Stale(..) => false,
         };
-        if self.nothing_created() || matches!(self.of, Deleted::Endpoint(_)) {
+        if self.nothing_created() || matches!(self.of, Deleted::Endpoint(_) | Deleted::Stale(..)) {
             return Ok(());
         }
         // EC2 may have answered that a mark does not exist because it did not know it yet. Then it goes on showing it.
@@ -158,17 +158,17 @@ impl Remove<'_> {
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         match self.of {
             Deleted::RunningCreate if has_released => Ok(()),
-            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } if released => Ok(()),
+            Deleted::Endpoint(_) | Deleted::Stale(..) | Deleted::FailedCreate { .. } if released => Ok(()),
             Deleted::RunningCreate if since(journal.started()) < FIRST_WRITE + READ_LAG => {
                 Err(wait(Reason::RunningCreate, POLL).into())
             }
             Deleted::FailedCreate { nothing_created: true, .. } => Ok(()),
-            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } | Deleted::RunningCreate
+            Deleted::Endpoint(_) | Deleted::Stale(..) | Deleted::FailedCreate { .. } | Deleted::RunningCreate
                 if observed.may_predate(journal.started()) =>
             {
                 Err(wait(Reason::NothingYet, READ_LAG_AND_A_BIT).into())
             }
-            Deleted::Endpoint(_) | Deleted::FailedCreate { .. } | Deleted::RunningCreate => Ok(()),
+            Deleted::Endpoint(_) | Deleted::Stale(..) | Deleted::FailedCreate { .. } | Deleted::RunningCreate => Ok(()),
         }
     }
 
@@ -176,7 +176,7 @@ impl Remove<'_> {
     fn concerns(&self, endpoint: &Endpoint) -> bool {
         let record = self.view.journal.endpoint(&endpoint.id);
         match self.of {
-            Deleted::Endpoint(id) => endpoint.id == *id,
+            Deleted::Endpoint(id) | Deleted::Stale(id, _) => endpoint.id == *id,
             // An endpoint that was created for this resource may have lost its reference to a delivery of this Delete that
             // crashed.
             Deleted::FailedCreate { .. } | Deleted::RunningCreate => {

@@ -7,6 +7,7 @@ use crate::model::ec2_error::ErrorKind;
 use crate::model::endpoint::{DnsEntry, Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
 use crate::model::query::EndpointQuery;
+use crate::model::tags::PREFIX;
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::operation::RequestId as _;
 use aws_sdk_ec2::types::{Filter, IpAddressType, ResourceType, Tag, VpcEndpoint, VpcEndpointType};
@@ -107,6 +108,10 @@ fn filters(query: &EndpointQuery) -> Vec<Filter> {
             [filter("service-name", [service.as_str()])].into_iter().chain(vpc).collect()
         }
         EndpointQuery::Vpc(vpc) => vec![filter("vpc-id", [vpc.as_str()])],
+        EndpointQuery::Marked(vpc) => {
+            let vpc = vpc.as_ref().map(|vpc| filter("vpc-id", [vpc.as_str()]));
+            [filter("tag-key", [format!("{PREFIX}*").as_str()])].into_iter().chain(vpc).collect()
+        }
         EndpointQuery::TagKey(key) => vec![filter("tag-key", [key.as_str()])],
         EndpointQuery::Tag(key, value) => vec![filter(&format!("tag:{key}"), [value.as_str()])],
         EndpointQuery::Ids(ids) => vec![filter("vpc-endpoint-id", ids.iter().map(EndpointId::as_str))],

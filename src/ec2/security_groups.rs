@@ -32,6 +32,14 @@ impl Ec2 {
         Ok(found.into_iter().filter(|group| owner(&group.tags) == Some(hash)).collect())
     }
 
+    /// Finds all security groups that the provider created, in one VPC or in the region.
+    pub async fn owned_groups(&self, vpc: Option<&VpcId>) -> Result<Vec<SecurityGroup>> {
+        let vpc_filter = vpc.map(|vpc| filter("vpc-id", [vpc.as_str()]));
+        let filters = [filter("tag-key", [OWNED])].into_iter().chain(vpc_filter).collect();
+        let found = self.describe_groups(filters, &OWNED).await?;
+        Ok(found.into_iter().filter(|group| group.is_owned() && vpc.is_none_or(|vpc| group.vpc_id == *vpc)).collect())
+    }
+
     async fn describe_groups(
         &self,
         filters: Vec<Filter>,

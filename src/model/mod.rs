@@ -14,5 +14,6 @@ pub mod network;
 pub mod protocol;
 pub mod query;
 pub mod security_group;
+pub mod stacks;
 pub mod tags;
 pub mod wanted;

@@ -3,6 +3,7 @@
 
 use super::endpoint::Endpoint;
 use super::ids::{EndpointId, ServiceName, VpcId, join};
+use super::tags::PREFIX;
 use std::fmt;
 
 /// One `DescribeVpcEndpoints` call.
@@ -17,6 +18,8 @@ pub enum EndpointQuery {
     /// Endpoints with a tag key and value.
     Tag(String, String),
     Ids(Vec<EndpointId>),
+    /// Endpoints with any tag of the provider, in one VPC or in the region.
+    Marked(Option<VpcId>),
 }
 
 impl EndpointQuery {
@@ -30,6 +33,10 @@ impl EndpointQuery {
             Self::TagKey(key) => endpoint.tags.contains_key(key),
             Self::Tag(key, value) => endpoint.tags.get(key) == Some(value),
             Self::Ids(ids) => ids.contains(&endpoint.id),
+            Self::Marked(vpc) => {
+                vpc.as_ref().is_none_or(|vpc| endpoint.vpc_id == *vpc)
+                    && endpoint.tags.keys().any(|key| key.starts_with(PREFIX))
+            }
         }
     }
 }
@@ -42,6 +49,7 @@ impl fmt::Display for EndpointQuery {
             Self::TagKey(key) => f.write_str(key),
             Self::Tag(key, value) => write!(f, "{key}={value}"),
             Self::Ids(ids) => f.write_str(&join(ids, ", ")),
+            Self::Marked(_) => write!(f, "{PREFIX}*"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub const NAME: &str = "Name";
 /// Characters that EC2 allows in the value of a tag.
 const VALUE_LIMIT: usize = 256;
 /// The longest name of a holder. It leaves room for what the holder wants.
-const NAME_LIMIT: usize = 120;
+pub const HOLDER_NAME_LIMIT: usize = 120;
 
 /// Tags that EC2 allows on a resource, not counting those of AWS (EC2 user guide, "Tag restrictions").
 pub const TAG_LIMIT: usize = 50;
@@ -48,7 +48,7 @@ pub struct Holder {
 
 impl Holder {
     pub fn new(stack_id: &str, logical_id: &str) -> Self {
-        let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(NAME_LIMIT).collect();
+        let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(HOLDER_NAME_LIMIT).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
         Self { hash, name, stack_id: stack_id.to_owned() }
     }

@@ -51,6 +51,8 @@ pub enum Verb {
 pub enum Deleted {
     /// The endpoint that the resource has.
     Endpoint(EndpointId),
+    /// An endpoint, and the one reference on it that the mark tells: its resource may have written another one since.
+    Stale(EndpointId, Mark),
     /// What a failed Create has marked.
     FailedCreate { mark: Mark, nothing_created: bool },
     /// CloudFormation made up the physical id, because the Create has not been answered: it may still be running.
@@ -71,7 +73,7 @@ impl Deleted {
 
     pub fn mark(&self) -> Option<&Mark> {
         match self {
-            Self::FailedCreate { mark, .. } => Some(mark),
+            Self::FailedCreate { mark, .. } | Self::Stale(_, mark) => Some(mark),
             Self::Endpoint(_) | Self::RunningCreate => None,
         }
     }
@@ -127,6 +129,17 @@ impl Request {
             },
         };
         Ok(Self { holder, verb, token_seed })
+    }
+
+    /// A Delete of one reference whose resource is gone: nobody is left to send an event for it. What it asked for is in the
+    /// reference.
+    pub fn release(holder: Holder, endpoint: EndpointId, mark: Mark, place: Option<Place>, before: Before) -> Self {
+        let token_seed = hex_digest(&["release", endpoint.as_str(), &holder.hash]);
+        Self {
+            holder,
+            verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), place, before: Box::new(before) },
+            token_seed,
+        }
     }
 
     /// The mark of this request.
@@ -202,7 +215,7 @@ impl Request {
     pub fn current(&self) -> Option<&EndpointId> {
         match &self.verb {
             Verb::Update { current, .. } => current.as_ref(),
-            Verb::Delete { of: Deleted::Endpoint(id), .. } => Some(id),
+            Verb::Delete { of: Deleted::Endpoint(id) | Deleted::Stale(id, _), .. } => Some(id),
             Verb::Create(_) | Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, .. } => None,
         }
     }

@@ -8,6 +8,7 @@ strict.py validates the responses. It also sends the Delete request that follows
 
 import json
 import re
+import shlex
 import sys
 import threading
 import time
@@ -190,6 +191,47 @@ class Run:
                    [(one["id"], one["state"], holders(one)) for one in self.endpoints(vpc)],
                    [(endpoint["id"], "available", ["right/TiDB"])])
         self.gone("share: last stack", stacks[1], vpc)
+
+    def stale(self):
+        """A stack is deleted and its resource retained, so the function is never called: Status finds the reference, and the
+        command that Status prints releases it. Before that, Plan tells what a deployment will do."""
+        vpc, stack = Vpc("stale"), self.cloud.stack("stale")
+        template = application(wanted(vpc))
+        template["Resources"]["TiDB"]["DeletionPolicy"] = "Retain"
+        function = self.cloud.exports()[TOKEN]
+        ask = lambda question: self.cloud.ask(function, question)
+        plan = {"Ask": "Plan", "ResourceProperties": wanted(vpc)}
+        planned = ask(plan)
+        self.equal("stale: a plan says that an endpoint would be created", planned.get("Outcome"), "created")
+        self.equal("stale: the plan has changed nothing", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+        self.deployed("stale: the stack is created", stack, template)
+        (endpoint,) = self.endpoints(vpc)
+        self.equal("stale: a plan says that the endpoint would be joined",
+                   [ask(plan).get(name) for name in ("Outcome", "EndpointId")], ["joined", endpoint["id"]])
+        status = ask({"Ask": "Status", "VpcId": vpc.id})
+        seen = lambda answer: [(one["EndpointId"], [(holder["Stack"], holder["StackExists"]) for holder in one["Holders"]])
+                               for one in answer.get("Endpoints", [answer])]
+        self.equal("stale: Status shows the holder", seen(status), [(endpoint["id"], [("stale", True)])])
+        hash = status["Endpoints"][0]["Holders"][0]["Hash"]
+        refused = ask({"Ask": "Release", "EndpointId": endpoint["id"], "Holder": hash})
+        self.check("stale: while the stack exists, it is not released",
+                   "because its stack exists" in refused.get("errorMessage", ""), refused)
+        self.equal("stale: the stack is deleted without the resource", stack.delete().status, "DELETE_COMPLETE")
+        self.equal("stale: the endpoint is still held", holders(self.endpoints(vpc)[0]), ["stale/TiDB"])
+        status = ask({"Ask": "Status", "VpcId": vpc.id})
+        self.equal("stale: Status finds it", seen(status), [(endpoint["id"], [("stale", False)])])
+        # The command as Status prints it.
+        (command,) = status["Commands"]
+        words = shlex.split(command)
+        self.equal("stale: the command invokes this function", words[:5],
+                   ["aws", "lambda", "invoke", "--function-name", function.split(":")[-1]])
+        released = ask(words[words.index("--payload") + 1])
+        self.equal("stale: the command deletes the endpoint", released.get("Outcome"), "Deleted")
+        self.equal("stale: nothing is left", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+        self.equal("stale: Status shows nothing", seen(ask({"Ask": "Status", "VpcId": vpc.id})), [])
+        wrong = ask({"Ask": "Status", "Vpc": vpc.id})
+        self.check("stale: a wrong question gets a correct one", "A correct question:" in wrong.get("errorMessage", ""), wrong)
+
 
     def attributes_and_tags(self):
         vpc, stack = Vpc("tags"), self.cloud.stack("tags")
@@ -690,7 +732,7 @@ def stories(run, checks):
     attempt(checks, [run.scheduled_check])
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
-                     run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, lambda: examples.cloudformation(run),
+                     run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, lambda: examples.cloudformation(run),
                      lambda: examples.sam(run)])
 
 

@@ -130,6 +130,12 @@ class Cloud:
     def stack(self, name):
         return Stack(self, name)
 
+    def ask(self, function, question):
+        """Asks the function, as `aws lambda invoke` does. Returns the answer, or the error that Lambda returns."""
+        payload = question if isinstance(question, str) else json.dumps(question)
+        response = self.functions.invoke(FunctionName=function, Payload=payload.encode())
+        return json.loads(response["Payload"].read())
+
     def exports(self):
         return {export["Name"]: export["Value"] for export in self.cloudformation.list_exports()["Exports"]}
 

@@ -326,7 +326,8 @@ def main():
     os.environ.update(BIND_HOST=HOST, MINISTACK_HOST=HOST, GATEWAY_PORT=str(port),
                       AWS_ENDPOINT_URL=f"http://{HOST}:{port}",
                       # For the functions. Their clients do not read AWS_ENDPOINT_URL.
-                      AWS_ENDPOINT_URL_SECRETS_MANAGER=f"http://{HOST}:{port}")
+                      AWS_ENDPOINT_URL_SECRETS_MANAGER=f"http://{HOST}:{port}",
+                      AWS_ENDPOINT_URL_CLOUDFORMATION=f"http://{HOST}:{port}")
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app as ministack

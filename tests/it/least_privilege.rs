@@ -19,6 +19,11 @@ use std::collections::BTreeSet;
 use stories::{STORIES, Story};
 use tokio::sync::OnceCell;
 
+/// The policy documents of the role.
+pub(crate) fn policies() -> Vec<Value> {
+    template::policies()
+}
+
 fn policy(documents: &[Value]) -> Policy {
     Policy::read(documents).unwrap_or_else(|error| panic!("template.yaml: {error}"))
 }
@@ -57,7 +62,7 @@ async fn runs() -> &'static [Run] {
     RUNS.get_or_init(run_all).await
 }
 
-/// The statements that are about EC2, and not about the logs and traces of Lambda.
+/// The statements that are about EC2, and not about the logs and traces of Lambda, or the stacks that `ask` is about.
 fn statements(documents: &[Value]) -> Vec<(usize, usize)> {
     let all = documents.iter().enumerate().flat_map(|(d, document)| {
         let count = document["Statement"].as_array().unwrap().len();
@@ -65,7 +70,7 @@ fn statements(documents: &[Value]) -> Vec<(usize, usize)> {
     });
     let of_ec2 = |(d, s): &(usize, usize)| {
         let actions = documents[*d]["Statement"][*s]["Action"].to_string();
-        !actions.contains("\"logs:") && !actions.contains("\"xray:")
+        ["logs:", "xray:", "cloudformation:"].iter().all(|service| !actions.contains(&format!("\"{service}")))
     };
     all.filter(of_ec2).collect()
 }

@@ -11,6 +11,7 @@
 )]
 
 mod answer;
+mod ask;
 mod callback;
 mod check;
 mod cloud;

@@ -51,13 +51,15 @@ pub(super) enum Operation {
     CleanUp(String),
     /// The Delete of the physical ID of a Create that failed and was retried.
     CleanUpFailed,
+    /// Nobody sends an event for the resource anymore, and a person asks the function to release its reference.
+    Release,
 }
 
 impl Operation {
     pub(super) fn spec(&self) -> Option<Spec> {
         match self {
             Self::Create(spec) | Self::Update(spec) | Self::UpdateAndRollBack(spec) => Some(*spec),
-            Self::Delete | Self::CleanUp(_) | Self::CleanUpFailed => None,
+            Self::Delete | Self::CleanUp(_) | Self::CleanUpFailed | Self::Release => None,
         }
     }
 }
@@ -194,13 +196,13 @@ impl State {
             Operation::Create(_) => None,
             Operation::CleanUp(id) => Some(id.clone()),
             Operation::CleanUpFailed => stack.failed_id.clone(),
-            Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::Delete => {
+            Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::Delete | Operation::Release => {
                 Some(stack.physical_id.clone().unwrap_or_else(|| "made-up-by-CloudFormation".to_owned()))
             }
         };
         match &planned.operation {
             Operation::Create(_) => (stack.deleted, stack.released) = (false, false),
-            Operation::Delete => {
+            Operation::Delete | Operation::Release => {
                 stack.promised = None;
                 stack.joined.clear();
                 stack.delete_sent = Some(now);
@@ -226,7 +228,7 @@ impl State {
             retries: Retries::default(),
             looks: 0,
             skew,
-            duplicate: false,
+            duplicate: planned.operation == Operation::Release,
             rolls_back,
         };
         if !planned.duplicated_after.is_empty() {
@@ -293,7 +295,7 @@ impl State {
         let old_id = stack.physical_id.clone();
         let old_spec = stack.spec;
         match (operation, result) {
-            (Operation::Delete, Ok(outcome)) => {
+            (Operation::Delete | Operation::Release, Ok(outcome)) => {
                 stack.deleted = true;
                 // It has found nothing of this resource. Without an ID, it may have deleted what others left behind.
                 if *outcome == Outcome::Absent || (stack.physical_id.is_none() && !stack.released) {
@@ -301,7 +303,10 @@ impl State {
                 }
             }
             (Operation::CleanUp(_) | Operation::CleanUpFailed, Ok(_)) => {}
-            (Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed, Err(reason)) => {
+            (
+                Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed | Operation::Release,
+                Err(reason),
+            ) => {
                 return Err(format!("{}'s Delete fails: {reason}", name(number)));
             }
             (Operation::Create(spec), Ok(_)) => {

@@ -147,6 +147,18 @@ fn every_schedule_of_narrowing_while_another_joins() {
 }
 
 #[test]
+fn every_schedule_of_a_stale_holder_that_is_released() {
+    let names = [
+        "a stale holder is released while another joins",
+        "a stale holder is released while the other releases",
+        "a release and the Delete of the same resource overlap while another joins",
+        "a stale holder of a foreign endpoint is released while another joins",
+    ];
+    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+    explore_completely(named(&names[..1]).into_iter().map(coarse));
+}
+
+#[test]
 fn every_schedule_of_holders_with_different_requests() {
     let all = scenarios::all().into_iter().filter(|scenario| !scenario.endpoints.iter().all(|e| e.of.is_empty()));
     explore_completely(all.map(coarse).map(without_failures));

@@ -20,10 +20,11 @@ use tidb_private_endpoint::model::ids::{EndpointId, GroupId, ServiceName, Subnet
 use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
 use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
-use tidb_private_endpoint::model::tags::{Mark, OWNED, Tags};
+use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
+use tidb_private_endpoint::model::wanted::Wanted;
 use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
-use tidb_private_endpoint::request::spec::EndpointSpec;
+use tidb_private_endpoint::request::spec::{Before, EndpointSpec, Place};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
 pub(super) const SUBNETS: [&str; 2] = ["subnet-00000000000000001", "subnet-00000000000000002"];
@@ -43,8 +44,7 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     let spec_of = |n: &usize| endpoint.of.get(n).copied().unwrap_or(*spec);
     let specs: Vec<Spec> = if holders.is_empty() { vec![*spec] } else { holders.iter().map(spec_of).collect() };
     let reference = |n: &usize| {
-        let wanted = EndpointSpec::read(&properties(spec_of(n))).expect("the properties are valid").wanted();
-        let (value, _) = holder(*n).ref_value(&Mark("0123456789ab".to_owned()), owned.then_some(&wanted));
+        let (value, _) = holder(*n).ref_value(&first_mark(), owned.then_some(&wanted(spec_of(n))));
         (holder(*n).ref_key(), value)
     };
     let mut tags: Tags = holders.iter().map(reference).collect();
@@ -166,6 +166,15 @@ fn group(id: &str) -> SecurityGroup {
     SecurityGroup { id: id.into(), vpc_id: VPC.into(), name: id.to_owned(), tags: Tags::new(), rules: vec![rule] }
 }
 
+/// The mark of the references that exist at the start.
+fn first_mark() -> Mark {
+    Mark("0123456789ab".to_owned())
+}
+
+fn wanted(spec: Spec) -> Wanted {
+    EndpointSpec::read(&properties(spec)).expect("the properties are valid").wanted()
+}
+
 fn properties(spec: Spec) -> Value {
     json!({
         "ServiceName": service(spec.service),
@@ -184,10 +193,19 @@ pub(super) fn block(number: usize) -> Source {
 pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Request {
     let old_properties = old.map(properties).unwrap_or_default();
     let spec = operation.spec().or(old).unwrap_or(SPEC);
+    if *operation == Operation::Release {
+        let holder = Holder::new(&reply_to.stack_id, &reply_to.logical_id);
+        let endpoint = EndpointId::from(reply_to.physical_id.unwrap_or_default());
+        let place = Place { vpc: VPC.into(), service: Some(service(spec.service).into()) };
+        let before = Before { wanted: Some(wanted(spec)), ..Before::default() };
+        return Request::release(holder, endpoint, first_mark(), Some(place), before);
+    }
     let request_type = match operation {
         Operation::Create(_) => RequestType::Create,
         Operation::Update(_) | Operation::UpdateAndRollBack(_) => RequestType::Update { old_properties },
-        Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed => RequestType::Delete,
+        Operation::Delete | Operation::CleanUp(_) | Operation::CleanUpFailed | Operation::Release => {
+            RequestType::Delete
+        }
     };
     Request::read(&Event { reply_to, request_type, properties: properties(spec) }).expect("the properties are valid")
 }

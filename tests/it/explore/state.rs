@@ -60,8 +60,8 @@ pub(super) struct Delivery {
     pub(super) looks: u32,
     /// How many seconds its clock is ahead.
     pub(super) skew: Moment,
-    /// Whether it is the second delivery of its event. It runs elsewhere, so its clock never shows the same nanosecond
-    /// as that of the first delivery. In the model, one millisecond stands for the difference.
+    /// Whether it is the second delivery of its event, or a release beside its events. It runs elsewhere, so its clock never
+    /// shows the same nanosecond as that of the first delivery. In the model, one millisecond stands for the difference.
     pub(super) duplicate: bool,
     /// Whether CloudFormation rolls back if it fails.
     pub(super) rolls_back: bool,

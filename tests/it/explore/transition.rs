@@ -278,7 +278,8 @@ impl State {
             self.stacks[stack].late_join = self.is_late(number);
             self.check_known_limit(stack);
         }
-        let deletes = self.deliveries.iter().any(|other| other.stack == stack && other.operation == Operation::Delete);
+        let lets_go = [Operation::Delete, Operation::Release];
+        let deletes = self.deliveries.iter().any(|other| other.stack == stack && lets_go.contains(&other.operation));
         if let Action::Tag(id, TagAction::Release(_)) = action {
             self.stacks[stack].released |= deletes;
             // The cleanup of a failed Create must not release what the retried one has joined.

@@ -1,6 +1,7 @@
 //! The scenarios: which stacks there are, and what CloudFormation does with each.
 
 mod overlapping_events;
+mod releases;
 mod requests;
 mod three_stacks;
 mod two_stacks;
@@ -15,7 +16,7 @@ pub(super) use three_stacks::three_stacks_and_a_failure;
 
 /// Every scenario, at full resolution and with all of its failures.
 pub(super) fn all() -> Vec<Scenario> {
-    let shared = [two_stacks::scenarios(), updates::scenarios(), requests::scenarios()].concat();
+    let shared = [two_stacks::scenarios(), updates::scenarios(), requests::scenarios(), releases::scenarios()].concat();
     [shared, overlapping_events::scenarios(), three_stacks::scenarios()].concat()
 }
 

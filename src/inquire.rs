@@ -1,0 +1,215 @@
+//! One question from arrival to answer. It reads what the answer needs; only a release changes anything, by the loop of an
+//! event.
+
+#![warn(missing_docs)]
+
+use crate::answer::failure::Failure;
+use crate::ask::plan::{Plan, Planner};
+use crate::ask::question::{self, Misunderstood, Question, Scope};
+use crate::ask::release::{self, NotReleased, Released};
+use crate::ask::status::{Found, Status};
+use crate::cloudformation::CloudFormation;
+use crate::decision::cluster::{pause_after, served};
+use crate::decision::facts::Fact;
+use crate::decision::view::Home;
+use crate::ec2::Ec2;
+use crate::look::fetch;
+use crate::model::cluster_error::ClusterError;
+use crate::model::ec2_error::{Ec2Error, ErrorKind};
+use crate::model::endpoint::Endpoint;
+use crate::model::ids::GroupId;
+use crate::model::query::EndpointQuery;
+use crate::reconcile::{State, reconcile};
+use crate::request::Request;
+use crate::request::event::Event;
+use crate::resolve::Clusters;
+use crate::runtime::clock::Clock;
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::future::Future;
+use thiserror::Error;
+use tracing::info;
+
+/// How often something is read before its error is the answer.
+const ATTEMPTS_MAX: i32 = 5;
+/// How long before the end of its time a question stops, so that the answer still gets out.
+const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Answers questions.
+#[derive(Debug, Clone)]
+pub struct Inquirer {
+    /// The client for EC2.
+    pub ec2: Ec2,
+    /// The clients for TiDB Cloud's API and its key, which only the plan of a resource with a `ClusterId` uses.
+    pub clusters: Clusters,
+    /// The client for CloudFormation.
+    pub cloudformation: CloudFormation,
+    /// Where the function runs.
+    pub home: Home,
+    /// The name of the function, for the commands in the answer.
+    pub function: String,
+}
+
+/// Why there is no answer. Lambda returns the sentence to whoever has asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unanswered {
+    /// The question cannot be understood.
+    #[error("{0}")]
+    Misunderstood(#[from] Misunderstood),
+    /// What the answer needs cannot be read.
+    #[error("{}", Failure::Ec2(.0.clone(), Default::default()))]
+    Unread(Box<Ec2Error>),
+    /// The reference is not released.
+    #[error("{0}")]
+    NotReleased(#[from] NotReleased),
+    /// The release has failed.
+    #[error("{0} Ask again: the release continues from here.")]
+    Failed(Box<Failure>),
+    /// There is no time left.
+    #[error("The question took longer than the function's timeout. Ask again; a release continues from here.")]
+    OutOfTime,
+}
+
+impl Inquirer {
+    /// Answers a question. `deadline` is when Lambda ends the function.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn answer(&self, raw: &Value, clock: Clock, deadline: Timestamp) -> Result<Value, Unanswered> {
+        let question = Question::read(raw, &self.home)?;
+        let end = deadline.saturating_sub(ANSWER_MARGIN).unwrap_or(Timestamp::MIN);
+        let answer = Box::pin(async {
+            match question {
+                Question::Plan(event) => self.plan(&event, &clock).await.map(|plan| json(&plan)),
+                Question::Status(scope) => self.status(&scope, &clock).await.map(|status| json(&status)),
+                Question::Release(release) => self.release(&release, &clock, end).await.map(|answer| json(&answer)),
+            }
+        });
+        clock.until(end, answer).await.unwrap_or(Err(Unanswered::OutOfTime))
+    }
+
+    async fn plan(&self, event: &Event, clock: &Clock) -> Result<Plan, Unanswered> {
+        let request = match Request::read(event) {
+            Ok(request) => request,
+            Err(invalid) => return Ok(Plan::invalid(&invalid)),
+        };
+        let request = &match self.resolved(request, clock).await {
+            Ok(request) => request,
+            Err(error) => return Ok(Plan::impossible(&error)),
+        };
+        let has_vpc = request.vpc().is_some();
+        let now = clock.now();
+        let queries = Planner::first_queries(request, now);
+        let mut planner = Planner::new(request, &self.home, now, self.endpoints(&queries, clock).await?);
+        // As in the loop: no decision can do without the subnets.
+        let mut unread = if has_vpc { vec![Fact::Subnets] } else { Vec::new() };
+        loop {
+            let reads = unread.iter().map(|fact| patiently(clock, move || fetch(&self.ec2, request, None, fact)));
+            let values = Box::pin(try_join_all(reads)).await?;
+            for (fact, value) in unread.drain(..).zip(values) {
+                planner.learn(fact, value);
+            }
+            match planner.proceed() {
+                Ok(plan) => return Ok(plan),
+                Err(facts) => unread = facts,
+            }
+        }
+    }
+
+    /// The request with the service of its cluster, if it names one.
+    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Request, ClusterError> {
+        let Some(cluster) = request.cluster() else { return Ok(request) };
+        let (started, mut attempts) = (clock.now(), 0);
+        loop {
+            let attempt = Box::pin(async {
+                let key = self.clusters.secrets.api_key(&cluster.secret).await?;
+                let cluster_now = self.clusters.tidb_cloud.session(cluster, key).get().await?;
+                served(cluster, cluster_now, &self.home)
+            });
+            match attempt.await {
+                Ok(served) => return Ok(request.with(served)),
+                Err(error) => match pause_after(&error, attempts, started, clock.now()) {
+                    Some(pause) if attempts < ATTEMPTS_MAX.unsigned_abs() => clock.sleep(pause).await,
+                    Some(_) | None => return Err(error),
+                },
+            }
+            attempts += 1;
+        }
+    }
+
+    async fn status(&self, scope: &Scope, clock: &Clock) -> Result<Status, Unanswered> {
+        let query = match (&scope.endpoint, &scope.service) {
+            (Some(id), _) => EndpointQuery::Ids(vec![id.clone()]),
+            (None, _) => EndpointQuery::Marked(scope.vpc.clone()),
+        };
+        let queries = [query];
+        let (endpoints, groups) = if scope.endpoint.is_some() {
+            let endpoints = self.endpoints(&queries, clock).await?;
+            let ids: Vec<GroupId> = endpoints.iter().flat_map(|endpoint| endpoint.group_ids.clone()).collect();
+            let groups = if ids.is_empty() { Vec::new() } else { patiently(clock, || self.ec2.groups(&ids)).await? };
+            (endpoints, groups)
+        } else {
+            let groups = patiently(clock, || self.ec2.owned_groups(scope.vpc.as_ref()));
+            Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups) }).await?
+        };
+        // After the references, so that a stack that has just written one is among them.
+        let stacks = Box::pin(self.cloudformation.stacks(clock)).await;
+        let now = clock.now();
+        Ok(Status::new(&Found { scope, endpoints, groups, stacks, now, function: &self.function }))
+    }
+
+    async fn release(
+        &self,
+        asked: &question::Release,
+        clock: &Clock,
+        deadline: Timestamp,
+    ) -> Result<Released, Unanswered> {
+        let queries = [EndpointQuery::Ids(vec![asked.endpoint.clone()])];
+        let endpoints = self.endpoints(&queries, clock).await?;
+        let endpoint = endpoints.first();
+        let stacks = Box::pin(self.cloudformation.stacks(clock)).await;
+        let request = release::request(asked, endpoint, &stacks)?;
+        info!(step = "start", endpoint_id = %asked.endpoint, "releasing {} as asked", request.holder.name);
+        let now = clock.now();
+        let mut state = State::new(now, now, deadline);
+        let released = reconcile((&self.ec2, &self.clusters), &self.home, clock, deadline, &request, &mut state).await;
+        let outcome = released.map_err(|failure| Unanswered::Failed(Box::new(failure)))?;
+        info!(outcome = outcome.name(), endpoint_id = %asked.endpoint, "done");
+        Ok(Released::new(asked, endpoint, &outcome))
+    }
+
+    /// The endpoints that some queries find, each once.
+    async fn endpoints(&self, queries: &[EndpointQuery], clock: &Clock) -> Result<Vec<Endpoint>, Unanswered> {
+        let reads = queries.iter().map(|query| patiently(clock, move || self.ec2.endpoints(query)));
+        let found = Box::pin(try_join_all(reads)).await?;
+        let by_id: BTreeMap<_, _> = found.into_iter().flatten().map(|e| (e.id.clone(), e)).collect();
+        Ok(by_id.into_values().collect())
+    }
+}
+
+/// Reads something, again after an error that may pass.
+async fn patiently<T, F: Future<Output = Result<T, Ec2Error>>>(
+    clock: &Clock,
+    read: impl Fn() -> F,
+) -> Result<T, Unanswered> {
+    let mut attempt = 1;
+    loop {
+        match Box::pin(read()).await {
+            Err(error)
+                if attempt < ATTEMPTS_MAX && matches!(error.kind, ErrorKind::Transient | ErrorKind::Throttled) =>
+            {
+                clock.sleep(SignedDuration::from_secs(1) * 2_i32.pow(attempt.unsigned_abs() - 1)).await;
+                attempt += 1;
+            }
+            ended => return ended.map_err(|error| Unanswered::Unread(Box::new(error))),
+        }
+    }
+}
+
+fn json<T: Serialize>(answer: &T) -> Value {
+    // Strings, lists and options cannot fail to serialize.
+    serde_json::to_value(answer).unwrap_or_default()
+}
