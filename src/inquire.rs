@@ -31,7 +31,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::Future;
 use thiserror::Error;
-use tracing::info;
+use tracing::{Instrument as _, info, info_span};
 
 /// How often something is read before its error is the answer.
 const ATTEMPTS_MAX: i32 = 5;
@@ -88,7 +88,9 @@ impl Inquirer {
                 Question::Release(release) => self.release(&release, &clock, end).await.map(|answer| json(&answer)),
             }
         });
-        clock.until(end, answer).await.unwrap_or(Err(Unanswered::OutOfTime))
+        let ask = raw.get("Ask").and_then(Value::as_str).unwrap_or_default();
+        let answered = clock.until(end, answer).instrument(info_span!("question", ask)).await;
+        answered.unwrap_or(Err(Unanswered::OutOfTime))
     }
 
     async fn plan(&self, event: &Event, clock: &Clock) -> Result<Plan, Unanswered> {

@@ -634,8 +634,11 @@ class Run:
         strangers = []
         for record in records:
             span = record.get("span", {})
-            of_events.get(span.get("request_id"), strangers).append(record)
-        self.equal(f"{name}: every line belongs to an event", strangers, [])
+            # Lambda's runtime reports a question that is not answered, outside of the question.
+            is_of_question = span.get("name") == "question" or '"Unanswered"' in record.get("message", "")
+            if not is_of_question:
+                of_events.get(span.get("request_id"), strangers).append(record)
+        self.equal(f"{name}: every line belongs to an event or a question", strangers, [])
         self.equal(f"{name}: every event can be found by its request ID",
                    [request for request, its in of_events.items() if not its], [])
         spans = {tuple(record["span"].get(name) for name in ("request_id", "request_type", "stack", "logical_id"))
