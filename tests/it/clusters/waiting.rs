@@ -52,6 +52,21 @@ async fn a_cluster_that_stays_in_creation_is_named_at_the_end() {
 
 /// CloudFormation deletes a resource whose Create has not responded. Whether that Create would then create an endpoint or
 /// join one, it must not.
+/// A Create is deleted so many seconds after it was sent, under an ID that CloudFormation makes up. Both have ended.
+async fn overtaken(cloud: &Cloud, delete_after: u64) -> Stack {
+    let stack = cloud.stack("orders");
+    let event = stack.event("Create", &of_cluster(CLUSTER));
+    let create = tokio::spawn({
+        let cloud = cloud.clone();
+        async move { cloud.deliver(&event).await }
+    });
+    sleep(Duration::from_secs(delete_after)).await;
+    cloud.deliver(&stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &of_cluster(CLUSTER))).await.succeeded();
+    drop(create.await.unwrap());
+    cloud.pass(60).await;
+    stack
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_create_that_waits_for_its_cluster_is_stopped_by_its_delete() {
     for (seconds, delete_after) in [(60, 4), (60, 20), (200, 40), (400, 90), (30, 1), (20, 16)] {
@@ -61,24 +76,14 @@ async fn a_create_that_waits_for_its_cluster_is_stopped_by_its_delete() {
             if is_there {
                 other.create(&properties()).await.succeeded();
             }
-            let stack = cloud.stack("orders");
-            let event = stack.event("Create", &of_cluster(CLUSTER));
-            let create = tokio::spawn({
-                let cloud = cloud.clone();
-                async move { cloud.deliver(&event).await }
-            });
-            sleep(Duration::from_secs(delete_after)).await;
-            let delete = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &of_cluster(CLUSTER));
-            cloud.deliver(&delete).await.succeeded();
-            drop(create.await.unwrap());
-            cloud.pass(60).await;
+            let stack = overtaken(&cloud, delete_after).await;
             let endpoints = cloud.sim.endpoints();
             let held = endpoints.iter().filter(|endpoint| endpoint.tags.contains_key(&stack.ref_key())).count();
             assert_eq!(held, 0, "{seconds} {delete_after} {is_there}: {endpoints:#?}");
             let live = endpoints.iter().filter(|endpoint| endpoint.state != ec2_sim::State::Deleting).count();
             assert_eq!(live, usize::from(is_there), "{seconds} {delete_after} {is_there}: {endpoints:#?}");
             assert!(
-                cloud.sim.groups().iter().all(|group| !group.name.contains("mark")),
+                cloud.sim.groups().iter().all(|group| !group.name.contains("-creating-")),
                 "{seconds} {delete_after} {is_there}"
             );
         }
@@ -93,16 +98,7 @@ async fn a_create_that_gets_no_answer_is_stopped_by_its_delete() {
         let until = cloud.sim.now() + SignedDuration::from_secs(70);
         let sim = cloud.sim.clone();
         cloud.api.on_call(move |_| if sim.now() < until { Verdict::Hang } else { Verdict::Proceed });
-        let stack = cloud.stack("orders");
-        let event = stack.event("Create", &of_cluster(CLUSTER));
-        let create = tokio::spawn({
-            let cloud = cloud.clone();
-            async move { cloud.deliver(&event).await }
-        });
-        sleep(Duration::from_secs(delete_after)).await;
-        cloud.deliver(&stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &of_cluster(CLUSTER))).await.succeeded();
-        drop(create.await.unwrap());
-        cloud.pass(60).await;
+        overtaken(&cloud, delete_after).await;
         let live = cloud.sim.endpoints().into_iter().filter(|endpoint| endpoint.state != ec2_sim::State::Deleting);
         assert_eq!(live.count(), 0, "{delete_after}");
     }
