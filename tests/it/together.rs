@@ -304,11 +304,11 @@ async fn a_stack_that_relies_on_a_wider_rule_of_another_keeps_its_clients() {
     let wide = plain(json!({ "AllowedCidrs": ["10.0.0.0/8"] }));
     let (orders, billing, id) = shared(&cloud, &wide, &plain(json!({}))).await;
     orders.leave(&id, &wide).await.succeeded();
-    let updated = billing.update(&id, &plain(json!({ "Trigger": "1" })), &plain(json!({}))).await.succeeded();
-    assert_eq!(updated.data["Warnings"], "");
     let groups = cloud.sim.groups();
     let rules = groups.iter().filter(|group| group.name.starts_with("tidb-private-endpoint")).flat_map(|g| &g.ingress);
-    assert!(rules.count() > 0);
+    assert!(rules.count() > 0, "right after the other stack has left");
+    let updated = billing.update(&id, &plain(json!({ "Trigger": "1" })), &plain(json!({}))).await.succeeded();
+    assert_eq!(updated.data["Warnings"], "");
 }
 
 #[tokio::test(start_paused = true)]
