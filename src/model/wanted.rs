@@ -11,8 +11,8 @@ pub use super::items::Items;
 use super::security_group::Source;
 use std::fmt::{self, Display, Write as _};
 
-/// The port that a request does not name.
-const DEFAULT_PORT: u16 = 4000;
+/// The port of TiDB Cloud's gateways, which a recorded request does not name.
+pub const DEFAULT_PORT: u16 = 4000;
 
 /// What a resource requests of an endpoint of its own VPC.
 #[derive(Debug, Clone, PartialEq, Eq)]

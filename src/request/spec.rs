@@ -11,12 +11,10 @@ use crate::model::cluster::{ClusterRef, Served};
 use crate::model::ids::{ClusterId, EndpointId, GroupId, SecretId, ServiceName, SubnetId, VpcId, ZoneId};
 use crate::model::security_group::Source;
 use crate::model::tags::Tags;
+pub use crate::model::wanted::DEFAULT_PORT;
 use crate::model::wanted::{self, Items, Wanted, tag_item};
 use ipnet::IpNet;
 use serde_json::Value;
-
-/// The port of TiDB Cloud's gateways.
-pub const DEFAULT_PORT: u16 = 4000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {
