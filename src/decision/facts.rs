@@ -1,10 +1,11 @@
-//! What the decision may need to know beside the endpoints. Every fact costs a call to EC2, so none is read before the
+//! What the decision may need to know beside the endpoints. Every fact costs a call, so none is read before the
 //! decision needs it: a fact that has not been read ends the decision with the request to read it.
 
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
 use crate::model::security_group::{SecurityGroup, is_mark};
+use crate::model::stacks::ResourceStatus;
 use crate::model::tags::Holder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,6 +27,8 @@ pub enum Fact {
     Marks,
     /// The endpoints of the VPC, of any service.
     Neighbors,
+    /// What CloudFormation is doing with the resource.
+    Operation,
 }
 
 impl fmt::Display for Fact {
@@ -39,6 +42,7 @@ impl fmt::Display for Fact {
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
             Self::Marks => f.write_str("the marks of running Creates"),
             Self::Neighbors => f.write_str("the VPC's endpoints"),
+            Self::Operation => f.write_str("what CloudFormation is doing"),
         }
     }
 }
@@ -57,11 +61,13 @@ pub enum FactValue {
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
     Neighbors(Vec<Endpoint>),
+    /// `None` if CloudFormation does not say.
+    Operation(Option<ResourceStatus>),
 }
 
 /// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
-/// that the provider manages and the endpoints of other services change during an event, and are known only beside the
-/// look that they were read with.
+/// that the provider manages, the endpoints of other services, and what CloudFormation is doing change during an event, and
+/// are known only beside the look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
@@ -73,6 +79,7 @@ pub struct Facts {
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
     marks: Option<Vec<SecurityGroup>>,
     neighbors: Option<Vec<Endpoint>>,
+    operation: Option<Option<ResourceStatus>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -131,6 +138,10 @@ impl Facts {
         self.neighbors.as_deref().ok_or(Fact::Neighbors)
     }
 
+    pub fn operation(&self) -> Result<Option<&ResourceStatus>, Fact> {
+        self.operation.as_ref().map(Option::as_ref).ok_or(Fact::Operation)
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -144,6 +155,7 @@ impl Facts {
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
             FactValue::Marks(groups) => self.marks = Some(groups),
             FactValue::Neighbors(endpoints) => self.neighbors = Some(endpoints),
+            FactValue::Operation(status) => self.operation = Some(status),
         }
     }
 
@@ -158,6 +170,7 @@ impl Facts {
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
             Fact::Marks => self.marks().err(),
             Fact::Neighbors => self.neighbors().err(),
+            Fact::Operation => self.operation().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
@@ -166,8 +179,9 @@ impl Facts {
     pub fn volatile(&self) -> Vec<Fact> {
         let marks = self.marks.as_ref().map(|_| Fact::Marks);
         let neighbors = self.neighbors.as_ref().map(|_| Fact::Neighbors);
+        let operation = self.operation.as_ref().map(|_| Fact::Operation);
         let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
-        groups.chain(marks).chain(neighbors).collect()
+        groups.chain(marks).chain(neighbors).chain(operation).collect()
     }
 
     /// Forgets what a new look may show differently.
@@ -175,6 +189,7 @@ impl Facts {
         self.managed_groups.clear();
         self.marks = None;
         self.neighbors = None;
+        self.operation = None;
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.
