@@ -21,7 +21,8 @@
 //! **Invariants** (`invariants.rs`): no stack that has joined loses the endpoint or its reference, no foreign endpoint
 //! is changed, a successful response is true, and when a history ends, nothing is left over. In place of liveness: no
 //! history returns to a state on its own path, and no event needs more than its deadline or 75 looks. A history that
-//! reaches the known limit of the protocol (assumption 6) ends there and is counted as exempt.
+//! reaches the known limit where CloudFormation does not answer (assumption 6) ends there and is counted as exempt; where it
+//! answers, no history is exempt.
 //!
 //! **What runs unchanged** (`provider.rs`): `decision::next`, the queries, the journal (`observe`, `record`,
 //! `leftovers`), the retry policy (`Retries`, `after_refusal`), and the reading of properties. `transition.rs` calls
