@@ -143,3 +143,35 @@ async fn status_compares_subnets_zones_and_groups_with_what_each_holder_requests
         ]
     );
 }
+
+/// Without its parameter, nothing is there; with it, one rule may invoke the function, and the role gets no permission.
+#[test]
+fn the_schedule_is_optional() {
+    let template = crate::tables::file("template.yaml");
+    let resource = |name: &str| {
+        let (_, text) = template.split_once(&format!("\n  {name}:\n    Type: AWS::")).unwrap();
+        let lines = text.lines().take_while(|line| line.starts_with("    ") || !line.starts_with("  "));
+        lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    };
+    assert!(template.contains("\n  HasStatusSchedule: !Not [!Equals [!Ref StatusSchedule, '']]\n"));
+    for (name, condition) in [
+        ("StatusRule", "HasStatusSchedule"),
+        ("StatusPermission", "HasStatusSchedule"),
+        ("StaleReferencesAlarm", "HasStatusAlarm"),
+        ("OrphansAlarm", "HasStatusAlarm"),
+        ("ReferenceSlotsAlarm", "HasStatusAlarm"),
+    ] {
+        assert!(resource(name).contains(&format!("\n    Condition: {condition}\n")), "{name}: {}", resource(name));
+    }
+    let permission = resource("StatusPermission");
+    for line in
+        ["Action: lambda:InvokeFunction", "Principal: events.amazonaws.com", "SourceArn: !GetAtt StatusRule.Arn"]
+    {
+        assert!(permission.contains(line), "{permission}");
+    }
+    for (alarm, metric) in
+        [("StaleReferencesAlarm", NAMES[4]), ("OrphansAlarm", NAMES[2]), ("ReferenceSlotsAlarm", NAMES[3])]
+    {
+        assert!(resource(alarm).contains(&format!("\n      MetricName: {metric}\n")), "{alarm}");
+    }
+}
