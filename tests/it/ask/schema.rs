@@ -38,9 +38,10 @@ fn question_field(name: &str) -> Value {
 /// The type of a field of an answer that has no fields of its own.
 fn answer_field(path: &str) -> Value {
     match path {
-        "Plan.EndpointId" | "Plan.Outcome" | "Plan.MonthlyCost" => json!({ "type": ["string", "null"] }),
+        "Plan.EndpointId" | "Plan.Outcome" | "Plan.MonthlyCost" | "Status.Endpoints.CreatedFor" => {
+            json!({ "type": ["string", "null"] })
+        }
         "Status.Endpoints.CreatedAt" => json!({ "type": ["string", "null"], "format": "date-time" }),
-        "Status.Endpoints.CreatedFor" => json!({ "type": ["string", "null"] }),
         "Status.Endpoints.Ownership" => json!({ "enum": ["Owned", "Foreign"] }),
         "Status.Endpoints.Holders.StackExists" => json!({ "type": ["boolean", "null"] }),
         "Status.Counts.StaleReferences" => json!({ "type": ["integer", "null"], "minimum": 0 }),
