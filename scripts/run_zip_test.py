@@ -4,6 +4,7 @@ import os
 import pathlib
 import tempfile
 import unittest
+import zipfile
 
 import package
 import run_zip
@@ -25,7 +26,8 @@ class Zip(unittest.TestCase):
     def faults(self, program):
         with tempfile.TemporaryDirectory() as folder:
             archive = pathlib.Path(folder) / "function.zip"
-            package.write_zip(archive, program)
+            with zipfile.ZipFile(archive, "w") as file:  # Compressing the function of `make build` takes ten seconds.
+                file.writestr("bootstrap", program)
             return run_zip.faults(archive)
 
     def script(self, words):
