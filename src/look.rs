@@ -20,7 +20,7 @@ pub async fn fetch(
     // The properties of a Delete may name only a cluster.
     match (fact, request.service().or(held), request.vpc()) {
         (Fact::Service, Some(service), _) => ec2.service(service).await.map(FactValue::Service),
-        (Fact::Vpc, _, Some(vpc)) => ec2.vpc(vpc).await.map(FactValue::Vpc),
+        (Fact::Vpc(vpc), ..) => ec2.vpc(vpc).await.map(|found| FactValue::Vpc(vpc.clone(), found)),
         (Fact::VpcDns, _, Some(vpc)) => ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
         (Fact::Subnets, _, Some(vpc)) => ec2.subnets(vpc).await.map(FactValue::Subnets),
         (Fact::Groups(ids), ..) => ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
@@ -29,14 +29,13 @@ pub async fn fetch(
             let found = ec2.group_by_name(&place.0, &place.1).await;
             found.map(|group| FactValue::ManagedGroup(place.clone(), group))
         }
-        (Fact::Neighbors, _, Some(vpc)) => {
-            ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await.map(FactValue::Neighbors)
+        (Fact::Neighbors(vpc), ..) => {
+            let found = ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await;
+            found.map(|endpoints| FactValue::Neighbors(vpc.clone(), endpoints))
         }
         // A request that names no VPC, or no service, has none.
         (Fact::Service, None, _) => Ok(FactValue::Service(None)),
-        (Fact::Vpc, _, None) => Ok(FactValue::Vpc(None)),
         (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
         (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
-        (Fact::Neighbors, _, None) => Ok(FactValue::Neighbors(Vec::new())),
     }
 }

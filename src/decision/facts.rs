@@ -6,6 +6,7 @@ use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
 use crate::model::security_group::{SecurityGroup, is_mark};
 use crate::model::tags::Holder;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -16,7 +17,7 @@ pub type GroupPlace = (VpcId, String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fact {
     Service,
-    Vpc,
+    Vpc(VpcId),
     VpcDns,
     /// The subnets of the VPC.
     Subnets,
@@ -24,21 +25,21 @@ pub enum Fact {
     ManagedGroup(GroupPlace),
     /// The marks of this resource's Creates that are running, or were when they died.
     Marks,
-    /// The endpoints of the VPC, of any service.
-    Neighbors,
+    /// The endpoints of a VPC, of any service.
+    Neighbors(VpcId),
 }
 
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("the service"),
-            Self::Vpc => f.write_str("the VPC"),
+            Self::Vpc(id) => write!(f, "{id}"),
             Self::VpcDns => f.write_str("the VPC's DNS attributes"),
             Self::Subnets => f.write_str("the VPC's subnets"),
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
             Self::Marks => f.write_str("the marks of running Creates"),
-            Self::Neighbors => f.write_str("the VPC's endpoints"),
+            Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
         }
     }
 }
@@ -48,7 +49,7 @@ impl fmt::Display for Fact {
 pub enum FactValue {
     /// `None` also if the service does not allow this account; EC2 does not distinguish the two.
     Service(Option<Service>),
-    Vpc(Option<Vpc>),
+    Vpc(VpcId, Option<Vpc>),
     VpcDns(Option<VpcDns>),
     Subnets(Vec<Subnet>),
     /// The security groups asked for, and those of them that exist.
@@ -56,7 +57,7 @@ pub enum FactValue {
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
-    Neighbors(Vec<Endpoint>),
+    Neighbors(VpcId, Vec<Endpoint>),
 }
 
 /// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
@@ -66,13 +67,13 @@ pub enum FactValue {
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
     service: Option<Option<Service>>,
-    vpc: Option<Option<Vpc>>,
+    vpcs: BTreeMap<VpcId, Option<Vpc>>,
     vpc_dns: Option<Option<VpcDns>>,
     subnets: Option<Vec<Subnet>>,
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
     marks: Option<Vec<SecurityGroup>>,
-    neighbors: Option<Vec<Endpoint>>,
+    neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -81,8 +82,13 @@ impl Facts {
         self.service.as_ref().map(Option::as_ref).ok_or(Fact::Service)
     }
 
-    pub fn vpc(&self) -> Result<Option<&Vpc>, Fact> {
-        self.vpc.as_ref().map(Option::as_ref).ok_or(Fact::Vpc)
+    pub fn vpc(&self, id: &VpcId) -> Result<Option<&Vpc>, Fact> {
+        self.vpcs.get(id).map(Option::as_ref).ok_or_else(|| Fact::Vpc(id.clone()))
+    }
+
+    /// The CIDR blocks of a VPC; empty if it does not exist.
+    pub fn blocks(&self, id: &VpcId) -> Result<&[IpNet], Fact> {
+        Ok(self.vpc(id)?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default())
     }
 
     pub fn vpc_dns(&self) -> Result<Option<VpcDns>, Fact> {
@@ -127,14 +133,14 @@ impl Facts {
         Ok(groups.iter().filter(|group| !is_mark(&group.name)).map(|group| (group.vpc_id.clone(), group.name.clone())))
     }
 
-    pub fn neighbors(&self) -> Result<&[Endpoint], Fact> {
-        self.neighbors.as_deref().ok_or(Fact::Neighbors)
+    pub fn neighbors(&self, vpc: &VpcId) -> Result<&[Endpoint], Fact> {
+        self.neighbors.get(vpc).map(Vec::as_slice).ok_or_else(|| Fact::Neighbors(vpc.clone()))
     }
 
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
-            FactValue::Vpc(vpc) => self.vpc = Some(vpc),
+            FactValue::Vpc(id, vpc) => drop(self.vpcs.insert(id, vpc)),
             FactValue::VpcDns(dns) => self.vpc_dns = Some(dns),
             FactValue::Subnets(subnets) => self.subnets = Some(subnets),
             FactValue::Groups(asked, found) => {
@@ -143,7 +149,7 @@ impl Facts {
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
             FactValue::Marks(groups) => self.marks = Some(groups),
-            FactValue::Neighbors(endpoints) => self.neighbors = Some(endpoints),
+            FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
         }
     }
 
@@ -151,13 +157,13 @@ impl Facts {
     pub fn unread(&self, facts: impl IntoIterator<Item = Fact>) -> Vec<Fact> {
         let unread = |fact: Fact| match &fact {
             Fact::Service => self.service().err(),
-            Fact::Vpc => self.vpc().err(),
+            Fact::Vpc(id) => self.vpc(id).err(),
             Fact::VpcDns => self.vpc_dns().err(),
             Fact::Subnets => self.subnets().err(),
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
             Fact::Marks => self.marks().err(),
-            Fact::Neighbors => self.neighbors().err(),
+            Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
@@ -165,7 +171,7 @@ impl Facts {
     /// The facts that have been read and are forgotten at the next look.
     pub fn volatile(&self) -> Vec<Fact> {
         let marks = self.marks.as_ref().map(|_| Fact::Marks);
-        let neighbors = self.neighbors.as_ref().map(|_| Fact::Neighbors);
+        let neighbors = self.neighbors.keys().cloned().map(Fact::Neighbors);
         let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
         groups.chain(marks).chain(neighbors).collect()
     }
@@ -174,7 +180,7 @@ impl Facts {
     pub fn forget_volatile(&mut self) {
         self.managed_groups.clear();
         self.marks = None;
-        self.neighbors = None;
+        self.neighbors.clear();
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.

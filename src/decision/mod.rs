@@ -48,6 +48,7 @@ mod release;
 mod remove;
 pub mod retry;
 mod rules;
+mod spoke;
 pub mod view;
 pub mod warning;
 

@@ -133,7 +133,7 @@ impl Provision<'_> {
         let View { facts, journal, .. } = self.view;
         warnings.extend(self.warning_of_full_groups(endpoint)?);
         warnings.extend(self.gone.warnings());
-        let (_, is_whole) = self.reference(endpoint);
+        let (_, is_whole) = self.reference(endpoint)?;
         warnings.extend((!is_whole).then(|| Warning::RequestShortened { endpoint: endpoint.id.clone() }));
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);

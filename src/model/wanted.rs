@@ -14,13 +14,13 @@ use std::fmt::{self, Display, Write as _};
 /// The port of TiDB Cloud's gateways, which a recorded request does not name.
 pub const DEFAULT_PORT: u16 = 4000;
 
-/// What a resource requests of an endpoint of its own VPC.
+/// What a resource requests of an owned endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub place: Place,
     /// The security groups on the endpoint; empty for the one that the provider manages.
     pub groups: Items,
-    /// Who may connect, in the provider's security group; empty for the blocks of the VPC.
+    /// Who may connect, in the provider's security group; empty for the blocks of the endpoint's VPC.
     pub sources: Items,
     pub port: u16,
     pub private_dns: bool,

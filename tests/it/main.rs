@@ -40,6 +40,7 @@ mod recorded;
 mod refusals;
 mod schema;
 mod sharing;
+mod spokes;
 mod structure;
 mod tables;
 mod together;

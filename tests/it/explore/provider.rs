@@ -149,10 +149,8 @@ fn facts() -> Facts {
     let groups: Vec<SecurityGroup> = GROUPS.iter().map(|id| group(id)).collect();
     let mut facts = Facts::default();
     facts.insert(FactValue::Service(Some(gateway)));
-    facts.insert(FactValue::Vpc(Some(Vpc {
-        owner_id: ACCOUNT.to_owned(),
-        blocks: vec!["10.0.0.0/16".parse().unwrap()],
-    })));
+    let vpc = Vpc { owner_id: ACCOUNT.to_owned(), blocks: vec!["10.0.0.0/16".parse().unwrap()] };
+    facts.insert(FactValue::Vpc(VPC.into(), Some(vpc)));
     facts.insert(FactValue::VpcDns(Some(VpcDns { support: true, hostnames: true })));
     facts.insert(FactValue::Subnets(vec![subnet(0), subnet(1)]));
     facts.insert(FactValue::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
