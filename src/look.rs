@@ -5,6 +5,7 @@ use crate::ec2::Ec2;
 use crate::model::ec2_error::Ec2Error;
 use crate::model::ids::ServiceName;
 use crate::model::query::EndpointQuery;
+use crate::model::route::Way;
 use crate::request::Request;
 
 /// Reads one fact. `held` is the service of an endpoint that the resource holds.
@@ -33,9 +34,15 @@ pub async fn fetch(
             let found = ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await;
             found.map(|endpoints| FactValue::Neighbors(vpc.clone(), endpoints))
         }
+        (Fact::Way(to), _, Some(from)) => {
+            let read = async { tokio::try_join!(ec2.route_tables(from), ec2.route_tables(to), ec2.subnets(to)) };
+            let (out, back, subnets) = Box::pin(read).await?;
+            Ok(FactValue::Way(to.clone(), Way { out, back, subnets }))
+        }
         // A request that names no VPC, or no service, has none.
         (Fact::Service, None, _) => Ok(FactValue::Service(None)),
         (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
+        (Fact::Way(to), _, None) => Ok(FactValue::Way(to.clone(), Way::default())),
         (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
     }
 }

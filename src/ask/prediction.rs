@@ -160,6 +160,7 @@ impl World {
                 | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
+                | FactValue::Way(..)
                 | FactValue::Neighbors(..) => {}
             }
         }
@@ -180,6 +181,7 @@ impl World {
                 | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
+                | FactValue::Way(..)
                 | FactValue::Neighbors(..)
                 | FactValue::Marks(_) => {}
             }

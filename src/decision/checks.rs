@@ -254,7 +254,12 @@ impl Provision<'_> {
     /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.
     pub(super) fn warning_of_place(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
         if !self.is_here(endpoint) {
-            return Ok(Some(Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() }));
+            return Ok(Some(match &self.spec.vpc_id {
+                Some(own) => {
+                    Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone(), own: own.clone() }
+                }
+                None => Warning::UnknownVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() },
+            }));
         }
         if !endpoint.private_dns || !matches!(self.request.verb, Verb::Update { .. }) {
             return Ok(None);

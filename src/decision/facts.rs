@@ -4,6 +4,7 @@
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
+use crate::model::route::Way;
 use crate::model::security_group::{SecurityGroup, is_mark};
 use crate::model::tags::Holder;
 use ipnet::IpNet;
@@ -27,6 +28,8 @@ pub enum Fact {
     Marks,
     /// The endpoints of a VPC, of any service.
     Neighbors(VpcId),
+    /// What packets between the resource's VPC and another one need.
+    Way(VpcId),
 }
 
 impl fmt::Display for Fact {
@@ -40,6 +43,7 @@ impl fmt::Display for Fact {
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
             Self::Marks => f.write_str("the marks of running Creates"),
             Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
+            Self::Way(id) => write!(f, "the route tables to {id}"),
         }
     }
 }
@@ -58,6 +62,7 @@ pub enum FactValue {
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
     Neighbors(VpcId, Vec<Endpoint>),
+    Way(VpcId, Way),
 }
 
 /// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
@@ -74,6 +79,7 @@ pub struct Facts {
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
     marks: Option<Vec<SecurityGroup>>,
     neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
+    ways: BTreeMap<VpcId, Way>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -137,6 +143,10 @@ impl Facts {
         self.neighbors.get(vpc).map(Vec::as_slice).ok_or_else(|| Fact::Neighbors(vpc.clone()))
     }
 
+    pub fn way(&self, to: &VpcId) -> Result<&Way, Fact> {
+        self.ways.get(to).ok_or_else(|| Fact::Way(to.clone()))
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -150,6 +160,7 @@ impl Facts {
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
             FactValue::Marks(groups) => self.marks = Some(groups),
             FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
+            FactValue::Way(to, way) => drop(self.ways.insert(to, way)),
         }
     }
 
@@ -164,6 +175,7 @@ impl Facts {
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
             Fact::Marks => self.marks().err(),
             Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
+            Fact::Way(to) => self.way(to).err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }

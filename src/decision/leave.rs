@@ -15,7 +15,9 @@ use super::poll::{LAG_POLL, POLL};
 use super::records::EndpointRecord;
 use super::rules::{others_of_group, surplus_rules};
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
+use super::warning::Warning;
 use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::ids::{SubnetId, join};
 use crate::model::security_group::{SecurityGroup, managed_group_name};
 use crate::model::tags::{Claim, REF, Reference, Tags};
 use crate::model::wanted::Wanted;
@@ -201,6 +203,21 @@ impl<'a> Leave<'a> {
         Ok((is_shown && !rules.is_empty()).then_some(Action::Revoke(id, rules)))
     }
 
+    /// What this resource has named and the endpoint keeps for others, so that its stack cannot delete it.
+    pub(super) fn kept(&self) -> Option<Warning> {
+        let (others, before) = (self.others()?, self.before());
+        let zone = |id: &SubnetId| self.view.facts.zone_of(id);
+        let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
+        let subnets = subnets.filter_map(|id| {
+            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true))?;
+            Some(format!("{id} (used by {who})"))
+        });
+        let groups = self.endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));
+        let groups = groups.filter_map(|id| Some(format!("{id} (used by {})", others.who_uses(id)?)));
+        let kept = join(subnets.chain(groups), ", ");
+        (!kept.is_empty()).then(|| Warning::KeptByOthers { endpoint: self.endpoint.id.clone(), kept })
+    }
+
     /// The user's tags that this resource has brought and nobody else requests.
     pub(super) fn tags(&self) -> Tags {
         let (Some(others), Some(before)) = (self.others(), self.request.before()) else { return Tags::new() };
@@ -210,9 +227,9 @@ impl<'a> Leave<'a> {
     }
 }
 
-/// Whether an endpoint is in another VPC than the resource.
+/// Whether an endpoint is not in the VPC of the resource, or the resource names none.
 fn is_elsewhere(request: &Request, endpoint: &Endpoint) -> bool {
-    request.vpc().is_some_and(|vpc| *vpc != endpoint.vpc_id)
+    request.vpc().is_none_or(|vpc| *vpc != endpoint.vpc_id)
 }
 
 /// The references on an endpoint.

@@ -51,6 +51,7 @@ mod rules;
 mod spoke;
 pub mod view;
 pub mod warning;
+mod way;
 
 use crate::request::{Request, Verb};
 use gone::Gone;

@@ -138,6 +138,7 @@ impl Provision<'_> {
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.admits_more(endpoint)?);
+        warnings.extend(self.warning_of_way(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
         if matches!(endpoint.state, EndpointState::Other(_)) {
             let (endpoint, state) = (endpoint.id.clone(), endpoint.state.to_string());

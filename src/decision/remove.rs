@@ -40,10 +40,10 @@ impl Remove<'_> {
         let outcome = match (journal.deleted(), released) {
             (Some(id), _) => Outcome::Deleted(id.clone()),
             (None, Some(endpoint)) if endpoint.state == EndpointState::Deleted => Outcome::Deleted(endpoint.id.clone()),
-            (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone()),
+            (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone(), self.leave(endpoint).kept().map(Box::new)),
             (None, None) => Outcome::Absent,
         };
-        let is_left = matches!(outcome, Outcome::Released(_)) && !released.is_some_and(|e| self.was_last_in_group(e));
+        let is_left = matches!(outcome, Outcome::Released(..)) && !released.is_some_and(|e| self.was_last_in_group(e));
         if !is_left && !self.nothing_created() {
             clean_up(self.group_places()?.into_iter().chain(journal.group_places()), None, self.view)?;
             self.remove_rules_for_siblings(released)?;
@@ -58,8 +58,7 @@ impl Remove<'_> {
         else {
             return Ok(());
         };
-        let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
-        leave.rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
+        self.leave(endpoint).rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
     }
 
     /// Whether this resource was the last one on an endpoint to use the security group that the provider manages. A delivery
@@ -83,6 +82,10 @@ impl Remove<'_> {
 
     fn nothing_created(&self) -> bool {
         matches!(self.of, Deleted::FailedCreate { nothing_created: true, .. })
+    }
+
+    fn leave<'e>(&'e self, endpoint: &'e Endpoint) -> Leave<'e> {
+        Leave { request: self.request, claim: self.claim(), endpoint, view: self.view }
     }
 
     fn claim(&self) -> Claim<'_> {
@@ -119,8 +122,7 @@ impl Remove<'_> {
         let observed = self.view.observed;
         let mut released = None;
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
-            let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
-            match release(&leave)? {
+            match release(&self.leave(endpoint))? {
                 Release::Next(next) => return Err(next.into()),
                 Release::Finished => released = Some(endpoint),
             }

@@ -52,6 +52,11 @@ impl Wanted {
         subnets.has(subnet) && (zones.is_empty() || zone.is_none_or(|zone| zones.has(zone)))
     }
 
+    /// Whether its properties listed a subnet, and it is one of few enough to be recorded.
+    pub fn lists_subnet(&self, subnet: &SubnetId) -> bool {
+        matches!(&self.place, Place::Subnets(subnets, _) if !subnets.is_everything() && subnets.has(subnet))
+    }
+
     /// Whether it requests a zone, and leaves the subnet there to the provider. A zone that is not known may be any.
     pub fn wants_zone(&self, zone: Option<&ZoneId>) -> bool {
         match &self.place {

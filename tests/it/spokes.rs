@@ -1,8 +1,10 @@
 //! Hub and spoke: resources that use an endpoint of another VPC.
 
+use crate::ask::Asked;
 use crate::cloud::*;
-use ec2_sim::{EndpointSpec, Rule, Source};
+use ec2_sim::{EndpointSpec, Route, Rule, Source};
 use serde_json::{Value, json};
+use tidb_private_endpoint::model::tags::Holder;
 
 /// A spoke with an IPv4 block and an IPv6 block, and one with an IPv4 block.
 const SPOKE: &str = VPC_2;
@@ -190,4 +192,190 @@ async fn an_unknown_vpc_is_no_spoke() {
     cloud.stack("hub").create(&hub()).await.succeeded();
     let reason = cloud.stack("spoke").create(&spoke("vpc-0123456789abcdef0")).await.failed();
     assert!(reason.contains("vpc-0123456789abcdef0"), "{reason}");
+}
+
+/// The warning about the way, if there is one.
+fn about_the_way(answered: &Answered) -> Option<String> {
+    let warnings = answered.data["Warnings"].split_inclusive(". ");
+    warnings
+        .filter(|it| it.contains("routes are missing") || it.contains("No route can lead"))
+        .map(str::to_owned)
+        .next()
+}
+
+fn route(destination: &str, target: &str) -> Route {
+    Route { destination: destination.to_owned(), target: target.to_owned(), blackhole: false }
+}
+
+const GATEWAY: &str = "tgw-0123456789abcdef0";
+
+/// A hub with an endpoint, and what a spoke is told about the way to it, after some routes are there.
+async fn told(routes: impl FnOnce(&Cloud)) -> Option<String> {
+    let cloud = Cloud::new();
+    cloud.stack("hub").create(&hub()).await.succeeded();
+    cloud.pass(60).await;
+    routes(&cloud);
+    cloud.pass(10).await;
+    let joined = cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    cloud.assert_understood();
+    about_the_way(&joined)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_warning_names_the_missing_routes_there_and_back() {
+    let warning = told(|_| {}).await.unwrap();
+    for words in ["to 10.0.0.0/16 in rtb-", "of vpc-0d44444444444444d; to 10.3.0.0/16 in rtb-", "peering connection"] {
+        assert!(warning.contains(words), "'{words}' is not in: {warning}");
+    }
+    assert!(!warning.contains("2600:"), "the endpoint has no IPv6 addresses: {warning}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_routes_there_and_back_there_is_no_warning() {
+    let peered = |cloud: &Cloud| {
+        let peering = cloud.sim.peer(SPOKE, VPC);
+        cloud.sim.add_route(SPOKE, route("10.0.0.0/16", &peering));
+        cloud.sim.add_route(VPC, route("10.3.0.0/16", &peering));
+    };
+    assert_eq!(told(peered).await, None);
+    let attached = |cloud: &Cloud| {
+        for vpc in [SPOKE, VPC] {
+            cloud.sim.attach_transit_gateway(vpc, GATEWAY);
+            cloud.sim.add_route(vpc, route("10.0.0.0/8", GATEWAY));
+            cloud.sim.add_route(vpc, route("0.0.0.0/0", "nat-0123456789abcdef0"));
+        }
+    };
+    assert_eq!(told(attached).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_leads_nowhere_or_to_the_internet_does_not_count() {
+    let only_there = |cloud: &Cloud| {
+        let peering = cloud.sim.peer(SPOKE, VPC);
+        cloud.sim.add_route(SPOKE, route("10.0.0.0/16", &peering));
+    };
+    let warning = told(only_there).await.unwrap();
+    assert!(warning.contains(&format!("of {VPC};")) && !warning.contains(&format!("of {SPOKE}")), "{warning}");
+    let detached = |cloud: &Cloud| {
+        cloud.sim.add_route(SPOKE, route("10.0.0.0/16", GATEWAY));
+        cloud.sim.add_route(VPC, route("0.0.0.0/0", "igw-0123456789abcdef0"));
+        cloud.sim.add_route(VPC, route("pl-63a5400a", "vpce-0123456789abcdef0"));
+    };
+    let warning = told(detached).await.unwrap();
+    assert!(warning.contains(&format!("of {VPC};")) && warning.contains(&format!("of {SPOKE};")), "{warning}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn overlapping_blocks_are_called_hopeless() {
+    let cloud = Cloud::of(|world| {
+        let spoke = world.vpcs.iter_mut().find(|vpc| vpc.id == SPOKE).unwrap();
+        spoke.cidr_blocks.push("10.0.0.0/19".to_owned());
+    });
+    cloud.stack("hub").create(&hub()).await.succeeded();
+    cloud.pass(60).await;
+    let joined = cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    let warning = about_the_way(&joined).unwrap();
+    assert!(warning.starts_with("No route can lead") && warning.contains("10.0.16.0/20 and 10.0.0.0/19"), "{warning}");
+}
+
+/// The subnets that the properties name are where the clients are.
+#[tokio::test(start_paused = true)]
+async fn only_the_route_tables_of_the_clients_count() {
+    let cloud = Cloud::of(|world| {
+        let table = |id: &str, subnet: &str, routes: Vec<Route>| ec2_sim::RouteTable {
+            id: id.to_owned(),
+            vpc_id: SPOKE.to_owned(),
+            subnet_ids: [subnet.to_owned()].into(),
+            routes,
+            ..ec2_sim::RouteTable::default()
+        };
+        world.route_tables.push(table(
+            "rtb-0123456789abcdef0",
+            "subnet-0d4c44444444444c4",
+            vec![route("10.0.0.0/16", "pcx-0123456789abcdef0")],
+        ));
+        world.route_tables.push(table("rtb-0123456789abcdef1", "subnet-0d4d44444444444d4", Vec::new()));
+    });
+    cloud.stack("hub").create(&hub()).await.succeeded();
+    cloud.sim.add_route(VPC, route("10.3.0.0/16", "pcx-0123456789abcdef0"));
+    cloud.pass(60).await;
+    let all = cloud.stack("all").create(&spoke(SPOKE)).await.succeeded();
+    let warning = about_the_way(&all).unwrap();
+    assert!(warning.contains("rtb-0123456789abcdef1") && !warning.contains("rtb-0123456789abcdef0"), "{warning}");
+    let some = with(spoke(SPOKE), json!({ "SubnetIds": ["subnet-0d4c44444444444c4"] }));
+    assert_eq!(about_the_way(&cloud.stack("some").create(&some).await.succeeded()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn route_tables_are_read_page_by_page_and_only_for_an_endpoint_of_another_vpc() {
+    let cloud = Cloud::of(|world| {
+        for n in 0..150 {
+            let id = format!("rtb-{n:017x}");
+            world.route_tables.push(ec2_sim::RouteTable { id, vpc_id: SPOKE.to_owned(), ..Default::default() });
+        }
+    });
+    let created = cloud.stack("hub").create(&hub()).await.succeeded();
+    cloud.stack("hub").update(&created.physical_id, &with(hub(), json!({ "Trigger": "1" })), &hub()).await.succeeded();
+    assert_eq!(cloud.count("DescribeRouteTables"), 0);
+    cloud.pass(60).await;
+    cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    assert_eq!(cloud.count("DescribeRouteTables"), 3, "two pages there, one back");
+    cloud.stack("spoke").leave(&created.physical_id, &spoke(SPOKE)).await.succeeded();
+    assert_eq!(cloud.count("DescribeRouteTables"), 3, "a Delete needs no routes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_another_account_shares_is_only_checked_one_way() {
+    let cloud = Cloud::new();
+    let shared = EndpointSpec {
+        vpc_id: "vpc-0e55555555555555e".to_owned(),
+        subnet_ids: vec!["subnet-0e5c55555555555c5".to_owned()],
+        group_ids: Vec::new(),
+        ..foreign()
+    };
+    cloud.sim.create_foreign_endpoint(shared);
+    cloud.pass(10).await;
+    let joined = cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    let warning = about_the_way(&joined).unwrap_or_else(|| panic!("{:?}", joined.data));
+    assert!(warning.contains("to 10.4.0.0/24 in rtb-") && !warning.contains("of vpc-0e55555555555555e"), "{warning}");
+}
+
+/// Deleting the stack of the hub first: the endpoint stays, and so do its subnets.
+#[tokio::test(start_paused = true)]
+async fn what_keeps_the_subnets_of_the_hub_from_going_is_said() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let stack = asked.stack("hub");
+    let named = with(hub(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
+    let id = stack.create(&named).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    cloud.pass(60).await;
+    let question = json!({
+        "Ask": "Plan", "RequestType": "Delete", "PhysicalResourceId": id, "StackId": stack.arn,
+        "LogicalResourceId": stack.logical_id, "ResourceProperties": named,
+    });
+    let plan = asked.answer(&question).await;
+    asked.forget(&stack);
+    let holder = Holder::new(&stack.arn, &stack.logical_id).hash;
+    let released = asked.answer(&json!({ "Ask": "Release", "EndpointId": id, "Holder": holder })).await;
+    let text = released["Text"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [plan["Warnings"].to_string(), text] {
+        for words in [SUBNET_AZ1, SUBNET_AZ2, "(used by spoke/TiDB)", "fails as long as those stacks use the endpoint"]
+        {
+            assert!(said.contains(words), "'{words}' is not in: {said}");
+        }
+    }
+    assert_eq!(cloud.endpoint().subnet_ids.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spoke_that_was_about_to_create_its_own_endpoint_leaves_no_security_group() {
+    let cloud = Cloud::new();
+    cloud.stack("hub").create(&hub()).await.succeeded();
+    // The look may not show yet that the endpoint of the hub is available.
+    let joined = cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    assert_eq!(joined.data["VpcId"], VPC);
+    let left = cloud.sim.groups().into_iter().filter(|group| group.vpc_id == SPOKE && group.name.contains("vpce-svc"));
+    assert_eq!(left.count(), 0);
 }

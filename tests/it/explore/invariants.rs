@@ -91,8 +91,13 @@ impl State {
         };
         let is_open = match spec.clients {
             Clients::Group(n) => body.groups.iter().any(|group| group.as_str() == GROUPS[n]),
-            Clients::Block(n) => admits(n),
+            Clients::Block(n) | Clients::Spoke(n) => admits(n),
         };
+        // A spoke needs addresses, wherever they are.
+        if matches!(spec.clients, Clients::Spoke(_)) {
+            let lacks_addresses = body.subnets.is_empty().then_some("subnets");
+            return if is_open { lacks_addresses } else { Some("clients") };
+        }
         if !is_open {
             Some("clients")
         } else if !(0..SUBNETS.len()).all(|n| has_subnet(n) || spec.subnet.is_some_and(|only| only != n)) {
@@ -145,13 +150,16 @@ impl State {
             return surplus("a subnet");
         }
         let gives = |id: &str| specs.iter().any(|spec| matches!(spec.clients, Clients::Group(n) if GROUPS[n] == id));
-        let uses_managed = specs.iter().any(|spec| matches!(spec.clients, Clients::Block(_)));
+        let uses_managed = specs.iter().any(|spec| matches!(spec.clients, Clients::Block(_) | Clients::Spoke(_)));
         if body.groups.iter().any(|g| if GROUPS.contains(&g.as_str()) { !gives(g.as_str()) } else { !uses_managed }) {
             return surplus("a security group");
         }
         let groups = self.ec2.groups.existing(self.now).filter(|group| body.groups.contains(&group.id));
-        let names =
-            |rule: &Rule| specs.iter().any(|spec| matches!(spec.clients, Clients::Block(n) if block(n) == rule.source));
+        let names = |rule: &Rule| {
+            specs
+                .iter()
+                .any(|spec| matches!(spec.clients, Clients::Block(n) | Clients::Spoke(n) if block(n) == rule.source))
+        };
         if groups.flat_map(|group| &group.rules).any(|rule| !names(rule)) {
             return surplus("a rule");
         }

@@ -56,7 +56,9 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     for spec in &specs {
         match spec.clients {
             Clients::Group(number) => drop(groups.insert(GroupId::from(GROUPS[number]))),
-            Clients::Block(number) => rules.push(IngressRule { port: 4000, source: block(number) }),
+            Clients::Block(number) | Clients::Spoke(number) => {
+                rules.push(IngressRule { port: 4000, source: block(number) })
+            }
         }
         subnets.extend(
             SUBNETS
@@ -174,13 +176,15 @@ fn wanted(spec: Spec) -> Wanted {
 }
 
 fn properties(spec: Spec) -> Value {
+    let is_spoke = matches!(spec.clients, Clients::Spoke(_));
     json!({
         "ServiceName": service(spec.service),
-        "VpcId": VPC,
+        "VpcId": if is_spoke { "" } else { VPC },
+        "ReuseScope": if is_spoke { "Region" } else { "Vpc" },
         "PrivateDnsEnabled": spec.private_dns.to_string(),
         "SubnetIds": spec.subnet.map(|n| SUBNETS[n]).into_iter().collect::<Vec<_>>(),
-        "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], Clients::Block(_) => Vec::new() },
-        "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) => vec![BLOCKS[n]] },
+        "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], _ => Vec::new() },
+        "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) | Clients::Spoke(n) => vec![BLOCKS[n]] },
     })
 }
 
