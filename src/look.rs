@@ -30,6 +30,10 @@ pub async fn fetch(
             let found = ec2.group_by_name(&place.0, &place.1).await;
             found.map(|group| FactValue::ManagedGroup(place.clone(), group))
         }
+        (Fact::ManagedGroups(name), ..) => {
+            let found = ec2.vpcs_with_group(name).await;
+            found.map(|vpcs| FactValue::ManagedGroups(name.clone(), vpcs))
+        }
         (Fact::Neighbors(vpc), ..) => {
             let found = ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await;
             found.map(|endpoints| FactValue::Neighbors(vpc.clone(), endpoints))

@@ -160,6 +160,7 @@ impl World {
                 | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
+                | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
                 | FactValue::Neighbors(..) => {}
             }
@@ -181,6 +182,7 @@ impl World {
                 | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
+                | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
                 | FactValue::Neighbors(..)
                 | FactValue::Marks(_) => {}

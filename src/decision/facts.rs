@@ -24,6 +24,8 @@ pub enum Fact {
     Subnets,
     Groups(Vec<GroupId>),
     ManagedGroup(GroupPlace),
+    /// The security groups of this name that the provider manages, in all VPCs.
+    ManagedGroups(String),
     /// The marks of this resource's Creates that are running, or were when they died.
     Marks,
     /// The endpoints of a VPC, of any service.
@@ -41,6 +43,7 @@ impl fmt::Display for Fact {
             Self::Subnets => f.write_str("the VPC's subnets"),
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
+            Self::ManagedGroups(name) => write!(f, "where {name} exists"),
             Self::Marks => f.write_str("the marks of running Creates"),
             Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
             Self::Way(id) => write!(f, "the route tables to {id}"),
@@ -59,6 +62,7 @@ pub enum FactValue {
     /// The security groups asked for, and those of them that exist.
     Groups(Vec<GroupId>, Vec<SecurityGroup>),
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
+    ManagedGroups(String, Vec<VpcId>),
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
     Neighbors(VpcId, Vec<Endpoint>),
@@ -77,6 +81,7 @@ pub struct Facts {
     subnets: Option<Vec<Subnet>>,
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
+    places: BTreeMap<String, Vec<VpcId>>,
     marks: Option<Vec<SecurityGroup>>,
     neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
     ways: BTreeMap<VpcId, Way>,
@@ -139,6 +144,12 @@ impl Facts {
         Ok(groups.iter().filter(|group| !is_mark(&group.name)).map(|group| (group.vpc_id.clone(), group.name.clone())))
     }
 
+    /// Where managed security groups of a name are.
+    pub fn group_places(&self, name: &str) -> Result<impl Iterator<Item = GroupPlace>, Fact> {
+        let vpcs = self.places.get(name).ok_or_else(|| Fact::ManagedGroups(name.to_owned()))?;
+        Ok(vpcs.iter().map(move |vpc| (vpc.clone(), name.to_owned())))
+    }
+
     pub fn neighbors(&self, vpc: &VpcId) -> Result<&[Endpoint], Fact> {
         self.neighbors.get(vpc).map(Vec::as_slice).ok_or_else(|| Fact::Neighbors(vpc.clone()))
     }
@@ -158,6 +169,7 @@ impl Facts {
                 self.groups.extend(found.into_iter().map(|group| (group.id.clone(), Some(group))));
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
+            FactValue::ManagedGroups(name, vpcs) => drop(self.places.insert(name, vpcs)),
             FactValue::Marks(groups) => self.marks = Some(groups),
             FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
             FactValue::Way(to, way) => drop(self.ways.insert(to, way)),
@@ -173,6 +185,7 @@ impl Facts {
             Fact::Subnets => self.subnets().err(),
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
+            Fact::ManagedGroups(name) => self.group_places(name).err(),
             Fact::Marks => self.marks().err(),
             Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
             Fact::Way(to) => self.way(to).err(),

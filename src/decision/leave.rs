@@ -209,7 +209,9 @@ impl<'a> Leave<'a> {
         let zone = |id: &SubnetId| self.view.facts.zone_of(id);
         let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
         let subnets = subnets.filter_map(|id| {
-            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true))?;
+            // Without anyone who requests it, it is the last one.
+            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true));
+            let who = who.or_else(|| others.names())?;
             Some(format!("{id} (used by {who})"))
         });
         let groups = self.endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));

@@ -45,7 +45,8 @@ impl Remove<'_> {
         };
         let is_left = matches!(outcome, Outcome::Released(..)) && !released.is_some_and(|e| self.was_last_in_group(e));
         if !is_left && !self.nothing_created() {
-            clean_up(self.group_places()?.into_iter().chain(journal.group_places()), None, self.view)?;
+            let places = self.group_places()?.into_iter().chain(journal.group_places());
+            clean_up(places.chain(self.places_anywhere(&outcome)?), None, self.view)?;
             self.remove_rules_for_siblings(released)?;
         }
         Ok(Next::Done(outcome))
@@ -77,6 +78,15 @@ impl Remove<'_> {
             None => Ok(Vec::new()),
             Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
             Some(Place { service: None, .. }) => Ok(self.view.facts.own_groups()?.collect()),
+        }
+    }
+
+    /// The same in other VPCs, if nothing is left that tells which one the endpoint was in.
+    fn places_anywhere(&self, outcome: &Outcome) -> Unless<Vec<GroupPlace>> {
+        let service = self.request.before().and_then(|before| before.anywhere.as_ref());
+        match service.filter(|_| *outcome == Outcome::Absent) {
+            Some(service) => Ok(self.view.facts.group_places(&managed_group_name(service))?.collect()),
+            None => Ok(Vec::new()),
         }
     }
 

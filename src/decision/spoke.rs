@@ -2,8 +2,8 @@
 //!
 //! It is a holder like any other. Of an owned endpoint it requests that clients from its own VPC may connect, which it
 //! records as CIDR blocks: the other holders' events compare rules with them, and need not read its VPC. The network of the
-//! endpoint is not its own, so it moves no subnets, and changes neither private DNS nor the IP address type; but while it
-//! holds the endpoint, the others do not take those away.
+//! endpoint is not its own: it leaves the subnets to the others, of which the last one leaves its own, and it changes neither
+//! private DNS nor the IP address type; but while it holds the endpoint, the others do not turn off what it requests.
 
 use super::provision::Provision;
 use super::refusal::Refusal;
@@ -26,7 +26,7 @@ impl Provision<'_> {
     pub(super) fn wanted(&self, endpoint: &Endpoint) -> Unless<Option<Wanted>> {
         if self.is_spoke_of(endpoint) {
             let sources = self.clients()?;
-            return Ok(Some(Wanted { place: Place::EveryZone, sources: Items::of(&sources), ..self.spec.wanted() }));
+            return Ok(Some(Wanted { place: Place::Anywhere, sources: Items::of(&sources), ..self.spec.wanted() }));
         }
         Ok((endpoint.is_owned() && self.is_here(endpoint)).then(|| self.spec.wanted()))
     }

@@ -450,3 +450,18 @@ async fn subnets_are_read_in_pages_and_zones_by_name_if_ec2_returns_no_ids() {
     assert!(cloud.count("DescribeSubnets") < 5);
     cloud.assert_understood();
 }
+
+/// TiDB Cloud Lake has endpoint services of the same kind, for HTTPS.
+#[tokio::test(start_paused = true)]
+async fn a_service_on_port_443() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("lake");
+    let wanted = with(plain(), json!({ "Port": 443 }));
+    let created = stack.create(&wanted).await.succeeded();
+    assert_eq!((created.data["Port"].as_str(), created.data["Warnings"].as_str()), ("443", ""));
+    let groups = cloud.managed_groups().await;
+    assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/16:443", "100.64.0.0/20:443"]);
+    stack.leave(&created.physical_id, &wanted).await.succeeded();
+    assert_eq!(cloud.managed_groups().await, [""; 0]);
+    cloud.assert_clean();
+}

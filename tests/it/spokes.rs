@@ -325,19 +325,40 @@ async fn route_tables_are_read_page_by_page_and_only_for_an_endpoint_of_another_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_another_account_shares_is_only_checked_one_way() {
+async fn a_spoke_that_another_account_shares_is_only_checked_one_way() {
     let cloud = Cloud::new();
-    let shared = EndpointSpec {
-        vpc_id: "vpc-0e55555555555555e".to_owned(),
-        subnet_ids: vec!["subnet-0e5c55555555555c5".to_owned()],
-        group_ids: Vec::new(),
-        ..foreign()
-    };
-    cloud.sim.create_foreign_endpoint(shared);
-    cloud.pass(10).await;
-    let joined = cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded();
+    cloud.stack("hub").create(&hub()).await.succeeded();
+    cloud.pass(60).await;
+    let joined = cloud.stack("spoke").create(&spoke("vpc-0e55555555555555e")).await.succeeded();
     let warning = about_the_way(&joined).unwrap_or_else(|| panic!("{:?}", joined.data));
-    assert!(warning.contains("to 10.4.0.0/24 in rtb-") && !warning.contains("of vpc-0e55555555555555e"), "{warning}");
+    assert!(warning.contains("to 10.4.0.0/24 in rtb-") && warning.contains(&format!("of {VPC};")), "{warning}");
+    assert!(!warning.contains("of vpc-0e55555555555555e"), "its route tables are not shown: {warning}");
+    assert!(cloud.sources_with(&["10.4.0.0/16"]));
+}
+
+/// A Delete that comes after everything is gone no longer knows where the endpoint was.
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_the_last_release_leaves_no_security_group_in_the_hub() {
+    let cloud = Cloud::new();
+    let id = cloud.stack("hub").create(&hub()).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    let stack = cloud.stack("spoke");
+    stack.create(&spoke(SPOKE)).await.succeeded();
+    cloud.pass(60).await;
+    cloud.stack("hub").leave(&id, &hub()).await.succeeded();
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "DeleteSecurityGroup" => ec2_sim::Verdict::Hang,
+        _ => ec2_sim::Verdict::Proceed,
+    });
+    let event = stack.delete_event(&id, &spoke(SPOKE));
+    assert!(cloud.deliver_raw_for(&event, 600).await.is_none(), "it died");
+    assert_eq!(cloud.sim.endpoints(), []);
+    cloud.sim.on_call(|_| ec2_sim::Verdict::Proceed);
+    // EC2 lists what is deleted for a while.
+    cloud.pass(7_200).await;
+    stack.leave(&id, &spoke(SPOKE)).await.succeeded();
+    assert_eq!(cloud.sources(), [""; 0]);
+    assert_eq!(cloud.sim.endpoints(), []);
 }
 
 /// Deleting the stack of the hub first: the endpoint stays, and so do its subnets.

@@ -40,6 +40,12 @@ pub(super) enum Clients {
     Spoke(usize),
 }
 
+impl Spec {
+    pub(super) fn is_spoke(self) -> bool {
+        matches!(self.clients, Clients::Spoke(_))
+    }
+}
+
 pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, clients: Clients::Group(0), subnet: Some(0) };
 
 /// What CloudFormation does with the resource of a stack: one event.

@@ -94,7 +94,7 @@ impl State {
             Clients::Block(n) | Clients::Spoke(n) => admits(n),
         };
         // A spoke needs addresses, wherever they are.
-        if matches!(spec.clients, Clients::Spoke(_)) {
+        if spec.is_spoke() {
             let lacks_addresses = body.subnets.is_empty().then_some("subnets");
             return if is_open { lacks_addresses } else { Some("clients") };
         }
@@ -144,7 +144,10 @@ impl State {
         if body.private_dns != specs.iter().any(|spec| spec.private_dns) {
             return surplus("private DNS");
         }
-        let is_asked = |n: usize| specs.iter().any(|spec| spec.subnet.is_none_or(|only| only == n));
+        // Where only spokes are left, the last subnets stay for them.
+        let in_hub = || specs.iter().filter(|spec| !spec.is_spoke());
+        let is_asked =
+            |n: usize| in_hub().next().is_none() || in_hub().any(|spec| spec.subnet.is_none_or(|only| only == n));
         let asked: Vec<&str> = (0..SUBNETS.len()).filter(|n| is_asked(*n)).map(|n| SUBNETS[n]).collect();
         if body.subnets.iter().any(|subnet| !asked.contains(&subnet.as_str())) {
             return surplus("a subnet");

@@ -166,8 +166,7 @@ fn every_schedule_of_holders_with_different_requests() {
 
 #[test]
 fn every_schedule_of_a_hub_and_a_spoke_and_a_failure() {
-    let names = ["a spoke joins while the hub releases", "the hub releases first, and the spoke after it"];
-    explore_completely(named(&names).into_iter().map(coarse));
+    explore_completely(named(&["the hub releases first, and the spoke after it"]).into_iter().map(coarse));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
 use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
 use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
-use tidb_private_endpoint::model::wanted::Wanted;
+use tidb_private_endpoint::model::wanted::{self, Wanted};
 use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
 use tidb_private_endpoint::request::spec::{Before, EndpointSpec, Place};
@@ -64,7 +64,7 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
             SUBNETS
                 .iter()
                 .enumerate()
-                .filter(|(n, _)| spec.subnet.is_none_or(|only| only == *n))
+                .filter(|(n, _)| !spec.is_spoke() && spec.subnet.is_none_or(|only| only == *n))
                 .map(|(_, id)| SubnetId::from(*id)),
         );
     }
@@ -172,11 +172,16 @@ fn first_mark() -> Mark {
 }
 
 fn wanted(spec: Spec) -> Wanted {
-    EndpointSpec::read(&properties(spec)).expect("the properties are valid").wanted()
+    let wanted = EndpointSpec::read(&properties(spec)).expect("the properties are valid").wanted();
+    if spec.is_spoke() {
+        // It leaves the subnets to the holders in the VPC of the endpoint.
+        return Wanted { place: wanted::Place::Anywhere, ..wanted };
+    }
+    wanted
 }
 
 fn properties(spec: Spec) -> Value {
-    let is_spoke = matches!(spec.clients, Clients::Spoke(_));
+    let is_spoke = spec.is_spoke();
     json!({
         "ServiceName": service(spec.service),
         "VpcId": if is_spoke { "" } else { VPC },
