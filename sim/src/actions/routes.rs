@@ -87,6 +87,8 @@ fn write(xml: &mut Xml, plane: &Plane, table: &RouteTable) {
 pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
     let vpc = params.required("VpcId")?;
     let tags = params.tag_specification("route-table")?;
+    // The AWS SDKs add one by themselves. Repeating the call with it is not simulated.
+    let _ = params.text("ClientToken");
     params.finish()?;
     let known = plane.vpc(&vpc).is_some() && plane.owner(&vpc) == plane.account;
     if !known {

@@ -57,7 +57,7 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
         match spec.clients {
             Clients::Group(number) => drop(groups.insert(GroupId::from(GROUPS[number]))),
             Clients::Block(number) | Clients::Spoke(number) => {
-                rules.push(IngressRule { port: 4000, source: block(number) })
+                rules.push(IngressRule { port: 4000, source: block(number) });
             }
         }
         subnets.extend(
