@@ -199,7 +199,7 @@ impl Handler {
         match result {
             Ok(outcome) => {
                 let answer = Answer::success(&outcome, to);
-                for warning in outcome.ready().into_iter().flat_map(|ready| &ready.warnings) {
+                for warning in outcome.warnings() {
                     warn!(step = "warning", endpoint_id = answer.physical_id, "{warning}");
                 }
                 info!(outcome = answer.outcome, endpoint_id = answer.physical_id, duration_ms, "done");

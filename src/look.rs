@@ -6,6 +6,7 @@ use crate::ec2::Ec2;
 use crate::model::ec2_error::Ec2Error;
 use crate::model::ids::ServiceName;
 use crate::model::query::EndpointQuery;
+use crate::model::route::Way;
 use crate::request::Request;
 use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
@@ -35,7 +36,7 @@ pub async fn fetch(
     // The properties of a Delete may name only a cluster.
     match (fact, request.service().or(held), request.vpc()) {
         (Fact::Service, Some(service), _) => ec2.service(service).await.map(FactValue::Service),
-        (Fact::Vpc, _, Some(vpc)) => ec2.vpc(vpc).await.map(FactValue::Vpc),
+        (Fact::Vpc(vpc), ..) => ec2.vpc(vpc).await.map(|found| FactValue::Vpc(vpc.clone(), found)),
         (Fact::VpcDns, _, Some(vpc)) => ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
         (Fact::Subnets, _, Some(vpc)) => ec2.subnets(Some(vpc)).await.map(FactValue::Subnets),
         (Fact::Groups(ids), ..) => ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
@@ -44,8 +45,18 @@ pub async fn fetch(
             let found = ec2.group_by_name(&place.0, &place.1).await;
             found.map(|group| FactValue::ManagedGroup(place.clone(), group))
         }
-        (Fact::Neighbors, _, Some(vpc)) => {
-            ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await.map(FactValue::Neighbors)
+        (Fact::ManagedGroups(name), ..) => {
+            let found = ec2.vpcs_with_group(name).await;
+            found.map(|vpcs| FactValue::ManagedGroups(name.clone(), vpcs))
+        }
+        (Fact::Neighbors(vpc), ..) => {
+            let found = ec2.endpoints(&EndpointQuery::Vpc(vpc.clone())).await;
+            found.map(|endpoints| FactValue::Neighbors(vpc.clone(), endpoints))
+        }
+        (Fact::Way(to), _, Some(from)) => {
+            let read = async { tokio::try_join!(ec2.route_tables(from), ec2.route_tables(to), ec2.subnets(Some(to))) };
+            let (out, back, subnets) = Box::pin(read).await?;
+            Ok(FactValue::Way(to.clone(), Way { out, back, subnets }))
         }
         // Nothing depends on an answer, so a decision is not kept waiting for one.
         (Fact::Operation, ..) => {
@@ -55,9 +66,8 @@ pub async fn fetch(
         }
         // A request that names no VPC, or no service, has none.
         (Fact::Service, None, _) => Ok(FactValue::Service(None)),
-        (Fact::Vpc, _, None) => Ok(FactValue::Vpc(None)),
         (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),
+        (Fact::Way(to), _, None) => Ok(FactValue::Way(to.clone(), Way::default())),
         (Fact::Subnets, _, None) => Ok(FactValue::Subnets(Vec::new())),
-        (Fact::Neighbors, _, None) => Ok(FactValue::Neighbors(Vec::new())),
     }
 }

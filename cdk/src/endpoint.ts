@@ -7,6 +7,7 @@ import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { CheckFromProps, ConnectionCheck, ConnectionCheckProvider } from './check';
 import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
+import { PrivateEndpointZone } from './zone';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudPrivateEndpoint';
 const DEFAULT_PORT = 4000;
@@ -212,6 +213,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
 
   private readonly resource: CustomResource;
   private readonly vpc: ec2.IVpc;
+  private readonly mayBeElsewhere: boolean;
   private readonly allowedCidrs: string[];
   private readonly allowedSecurityGroupIds: string[];
 
@@ -227,6 +229,7 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     if (faults.length > 0) throw new Error(`${this.node.path}: ${faults.join(' ')}`);
 
     this.vpc = props.vpc;
+    this.mayBeElsewhere = props.reuseScope === ReuseScope.REGION;
     const groups = props.securityGroups ?? [];
     this.allowedCidrs = [...props.allowedCidrs ?? []];
     this.allowedSecurityGroupIds = (props.allowedSecurityGroups ?? []).map((group) => group.securityGroupId);
@@ -367,6 +370,20 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     const { subnets, securityGroups, ...rest } = props;
     const provider = new ConnectionCheckProvider(this, 'CheckProvider', { vpc: this.vpc, subnets, securityGroups });
     return new ConnectionCheck(this, 'Check', { provider, host: this.host, port: this.port, ...rest });
+  }
+
+  /**
+   * Makes TiDB Cloud's private host name lead to the endpoint in another VPC: creates a private hosted zone with exactly
+   * that name, and an alias record. The other VPC also needs a route to the endpoint.
+   *
+   * @param spokeVpc a VPC that does not contain the endpoint; with `ReuseScope.REGION`, also the VPC of this resource
+   */
+  public addPrivateZone(spokeVpc: ec2.IVpc): PrivateEndpointZone {
+    if (spokeVpc === this.vpc && !this.mayBeElsewhere) {
+      throw new Error(`${this.node.path}: The endpoint is in ${spokeVpc.node.path}, where private DNS already makes the name `
+        + 'lead to it. Specify another VPC, or reuseScope: ReuseScope.REGION if the endpoint is in another one.');
+    }
+    return new PrivateEndpointZone(this, `Zone${spokeVpc.node.addr.slice(-8)}`, { endpoint: this, vpc: spokeVpc });
   }
 
   private list(attribute: string): string[] {

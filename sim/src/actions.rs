@@ -8,7 +8,9 @@ mod group_rules;
 mod groups;
 mod interfaces;
 mod modify_endpoint;
+mod peerings;
 mod permissions;
+mod routes;
 mod services;
 mod subnets;
 mod tags;
@@ -26,19 +28,28 @@ type Action = fn(&mut Plane, &mut Params, Views) -> Response;
 
 fn find(name: &str) -> Option<Action> {
     Some(match name {
+        "AcceptVpcPeeringConnection" => peerings::accept,
+        "AssociateRouteTable" => routes::associate,
         "AuthorizeSecurityGroupIngress" => group_rules::authorize,
+        "CreateRoute" => routes::create_route,
+        "CreateRouteTable" => routes::create,
         "CreateSecurityGroup" => groups::create,
         "CreateSubnet" => subnets::create,
         "CreateTags" => tags::create,
         "CreateVpc" => vpcs::create,
         "CreateVpcEndpoint" => create_endpoint::create,
+        "CreateVpcPeeringConnection" => peerings::create,
+        "DeleteRoute" => routes::delete_route,
+        "DeleteRouteTable" => routes::delete,
         "DeleteSecurityGroup" => groups::delete,
         "DeleteSubnet" => subnets::delete,
         "DeleteTags" => tags::delete,
         "DeleteVpc" => vpcs::delete,
         "DeleteVpcEndpoints" => delete_endpoints::delete,
+        "DeleteVpcPeeringConnection" => peerings::delete,
         "DescribeAvailabilityZones" => zones::describe,
         "DescribeNetworkInterfaces" => interfaces::describe,
+        "DescribeRouteTables" => routes::describe,
         "DescribeSecurityGroupRules" => group_rules::describe,
         "DescribeSecurityGroups" => groups::describe,
         "DescribeSubnets" => subnets::describe,
@@ -47,6 +58,7 @@ fn find(name: &str) -> Option<Action> {
         "DescribeVpcEndpointServices" => services::describe,
         "DescribeVpcEndpoints" => describe_endpoints::describe,
         "DescribeVpcs" => vpcs::describe,
+        "DisassociateRouteTable" => routes::disassociate,
         "ModifyVpcAttribute" => vpcs::modify_attribute,
         "ModifyVpcEndpoint" => modify_endpoint::modify,
         "RevokeSecurityGroupIngress" => group_rules::revoke,

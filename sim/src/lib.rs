@@ -59,7 +59,8 @@ pub use tags::Tags;
 pub use tidb_cloud::{Algorithm, Cluster, TidbCloud, TidbCloudKnobs};
 pub use web::{WebCall, WebReply};
 pub use world::{
-    CidrState, EndpointSpec, Group, Rule, Service, Source, Subnet, Verification, Vpc, World, WorldError, ZoneType,
+    CidrState, EndpointSpec, Group, Route, RouteTable, Rule, Service, Source, Subnet, Verification, Vpc, World,
+    WorldError, ZoneType,
 };
 
 /// The built-in world: us-east-1 with several VPCs and TiDB Cloud's endpoint services.

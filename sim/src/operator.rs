@@ -11,7 +11,7 @@ use crate::{
     iam::Policy,
     plane::Plane,
     tags::Tags,
-    world::{CidrState, EndpointSpec, Subnet, Vpc, WorldError},
+    world::{CidrState, EndpointSpec, Route, RouteTable, Subnet, Vpc, WorldError},
 };
 
 impl Ec2 {
@@ -65,6 +65,47 @@ impl Ec2 {
     /// `None` removes it. Start from a statement that allows everything, like the AWS managed policy `FullAWSAccess`.
     pub fn set_organization_policy(&self, policy: Option<Policy>) {
         self.plane().organization_policy = policy;
+    }
+
+    /// Adds a route to the main route table of a VPC.
+    pub fn add_route(&self, vpc: &str, route: Route) {
+        self.change_main_table(vpc, |table| table.routes.push(route));
+    }
+
+    /// Removes all routes from the main route table of a VPC, except the local ones.
+    pub fn remove_routes(&self, vpc: &str) {
+        self.change_main_table(vpc, |table| table.routes.clear());
+    }
+
+    /// Peers two VPCs and returns the ID of the connection. There are no routes yet.
+    #[allow(clippy::must_use_candidate, reason = "called for its effect")]
+    pub fn peer(&self, requester: &str, accepter: &str) -> String {
+        let mut plane = self.plane();
+        let peering = plane.add_peering(requester, accepter, "active");
+        plane.join_peers(&peering);
+        peering.id
+    }
+
+    /// Attaches a transit gateway to a VPC.
+    pub fn attach_transit_gateway(&self, vpc: &str, id: &str) {
+        self.change_vpc(vpc, |vpc| {
+            vpc.transit_gateways.insert(id.to_owned());
+        });
+    }
+
+    /// Detaches it. Routes through it remain, as black holes.
+    pub fn detach_transit_gateway(&self, vpc: &str, id: &str) {
+        self.change_vpc(vpc, |vpc| {
+            vpc.transit_gateways.remove(id);
+        });
+    }
+
+    fn change_main_table(&self, vpc: &str, change: impl FnOnce(&mut RouteTable)) {
+        let mut plane = self.plane();
+        let now = plane.now;
+        let id = plane.tables_of(vpc).find(|table| table.main).map(|table| table.id.clone());
+        let table = id.and_then(|id| plane.route_tables.get_mut(&id));
+        table.unwrap_or_else(|| panic!("VPC {vpc} does not exist")).change(now, change);
     }
 
     /// Associates one of the customer's private hosted zones with a VPC.

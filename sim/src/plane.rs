@@ -19,12 +19,13 @@ use crate::{
     knobs::{Knobs, Span},
     random::Random,
     throttle::Buckets,
-    world::{Group, Service, Subnet, Vpc, World, ZoneType},
+    world::{Group, Peering, RouteTable, Service, Subnet, Vpc, World, ZoneType},
 };
 
 mod endpoints;
 mod network;
 mod pages;
+mod routing;
 mod schedule;
 
 use pages::Pages;
@@ -44,6 +45,8 @@ pub(crate) struct Plane {
     pub(crate) vpcs: BTreeMap<String, History<Vpc>>,
     pub(crate) subnets: BTreeMap<String, History<Subnet>>,
     pub(crate) groups: BTreeMap<String, History<Group>>,
+    pub(crate) route_tables: BTreeMap<String, History<RouteTable>>,
+    pub(crate) peerings: BTreeMap<String, Peering>,
     pub(crate) services: BTreeMap<String, Service>,
     pub(crate) endpoints: BTreeMap<String, Record>,
     pub(crate) hidden_zones: Zones,
@@ -81,6 +84,8 @@ impl Plane {
             vpcs: world.vpcs.into_iter().map(|vpc| (vpc.id.clone(), History::new(None, vpc))).collect(),
             subnets: world.subnets.into_iter().map(|subnet| (subnet.id.clone(), History::new(None, subnet))).collect(),
             groups: BTreeMap::new(),
+            route_tables: world.route_tables.into_iter().map(|it| (it.id.clone(), History::new(None, it))).collect(),
+            peerings: BTreeMap::new(),
             services: world.services.into_iter().map(|service| (service.name.clone(), service)).collect(),
             endpoints: BTreeMap::new(),
             hidden_zones: Zones::default(),
@@ -108,6 +113,9 @@ impl Plane {
         for vpc in plane.vpcs.keys().cloned().collect::<Vec<_>>() {
             if plane.default_group(&vpc).is_none() {
                 plane.add_default_group(&vpc, None);
+            }
+            if !plane.has_main_table(&vpc) {
+                plane.add_main_table(&vpc, None);
             }
         }
         for spec in world.endpoints {

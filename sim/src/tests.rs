@@ -10,6 +10,7 @@ mod names;
 mod networks;
 mod permissions;
 mod propagation;
+mod routing;
 mod subnets;
 mod time;
 mod worlds;

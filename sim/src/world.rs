@@ -12,10 +12,13 @@ use crate::knobs::Knobs;
 
 mod check;
 mod network;
+mod routing;
 mod service;
 
 pub(crate) use check::References;
 pub use network::{CidrState, Group, Rule, Source, Subnet, Vpc, ZoneType};
+pub(crate) use routing::Peering;
+pub use routing::{Route, RouteTable};
 pub use service::{EndpointSpec, Service, Verification};
 
 /// The initial state: one Region from the perspective of one account.
@@ -46,6 +49,9 @@ pub struct World {
     /// Security groups. A VPC without one named `default` gets one.
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// Route tables. A VPC without a main one gets one.
+    #[serde(default)]
+    pub route_tables: Vec<RouteTable>,
     /// Endpoint services, which other accounts own.
     #[serde(default)]
     pub services: Vec<Service>,
@@ -92,6 +98,7 @@ impl Default for World {
             vpcs: Vec::new(),
             subnets: Vec::new(),
             groups: Vec::new(),
+            route_tables: Vec::new(),
             services: Vec::new(),
             endpoints: Vec::new(),
             denied_actions: BTreeSet::new(),

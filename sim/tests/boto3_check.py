@@ -332,6 +332,38 @@ def create_and_delete_network(sim):
     rejected(lambda: sim.ec2.delete_vpc(VpcId=vpc["VpcId"]), "InvalidVpcID.NotFound")
 
 
+def peering_and_routes(sim):
+    vpc = sim.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = sim.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    peering = sim.ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=VPC)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    accepted = sim.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)["VpcPeeringConnection"]
+    assert accepted["Status"]["Code"] == "active" and accepted["AccepterVpcInfo"]["VpcId"] == VPC
+    table = sim.ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    association = sim.ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    route = {"RouteTableId": table, "DestinationCidrBlock": "10.0.0.0/16"}
+    sim.ec2.create_route(**route, VpcPeeringConnectionId=peering)
+    rejected(lambda: sim.ec2.create_route(**route, VpcPeeringConnectionId=peering), "RouteAlreadyExists")
+
+    def routes():
+        pages = sim.ec2.get_paginator("describe_route_tables").paginate(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+        tables = {one["RouteTableId"]: one for page in pages for one in page["RouteTables"]}
+        # A read may not show it yet.
+        shown = tables.get(table, {"Associations": [], "Routes": []})
+        states = {one["DestinationCidrBlock"]: one["State"] for one in shown["Routes"]}
+        return len(tables), [one["SubnetId"] for one in shown["Associations"]], states
+
+    until(lambda: routes() == (2, [subnet], {"10.9.0.0/16": "active", "10.0.0.0/16": "active"}), "the route is active")
+    sim.ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    until(lambda: routes()[2]["10.0.0.0/16"] == "blackhole", "the route is a black hole")
+    sim.ec2.delete_route(**route)
+    rejected(lambda: sim.ec2.delete_route_table(RouteTableId=table), "DependencyViolation")
+    sim.ec2.disassociate_route_table(AssociationId=association)
+    rejected(lambda: sim.ec2.delete_vpc(VpcId=vpc), "DependencyViolation")
+    sim.ec2.delete_route_table(RouteTableId=table)
+    sim.ec2.delete_subnet(SubnetId=subnet)
+    sim.ec2.delete_vpc(VpcId=vpc)
+
+
 def no_unrecognized_requests(sim):
     assert sim.control("unrecognized-requests") == []
     rejected(lambda: sim.ec2.describe_instances(), "InvalidAction", "DescribeInstances")
@@ -366,6 +398,7 @@ def main():
         delete_vpc_endpoints,
         delete_subnet,
         create_and_delete_network,
+        peering_and_routes,
         no_unrecognized_requests,
     ]
     for step in steps:

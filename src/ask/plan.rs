@@ -167,9 +167,9 @@ impl<'a> Planner<'a> {
 
     fn done(&self, outcome: &Outcome) -> Plan {
         let ready = outcome.ready();
-        let warnings = ready.map(|ready| ready.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default();
+        let warnings = outcome.warnings().map(ToString::to_string).collect();
         let id = match outcome {
-            Outcome::Released(id) | Outcome::Deleted(id) => Some(id),
+            Outcome::Released(id, _) | Outcome::Deleted(id) => Some(id),
             Outcome::Created(_)
             | Outcome::Joined(_)
             | Outcome::Updated(_)

@@ -98,7 +98,7 @@ impl World {
         }
         let endpoints = &self.endpoints;
         for value in self.facts.values_mut() {
-            if let FactValue::Neighbors(neighbors) = value {
+            if let FactValue::Neighbors(_, neighbors) = value {
                 neighbors.retain(|neighbor| !neighbor.state.is_ending());
                 for neighbor in neighbors {
                     if let Some(same) = endpoints.get(&neighbor.id) {
@@ -159,10 +159,12 @@ impl World {
                 FactValue::ManagedGroup(_, group) => drop(group.take_if(|group| group.id == *id)),
                 FactValue::Marks(groups) | FactValue::Groups(_, groups) => groups.retain(|group| group.id != *id),
                 FactValue::Service(_)
-                | FactValue::Vpc(_)
+                | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
-                | FactValue::Neighbors(_)
+                | FactValue::ManagedGroups(..)
+                | FactValue::Way(..)
+                | FactValue::Neighbors(..)
                 | FactValue::Operation(_) => {}
             }
         }
@@ -180,10 +182,12 @@ impl World {
                 FactValue::ManagedGroup(_, group) => group.iter_mut().filter(|group| group.id == *id).for_each(&change),
                 FactValue::Groups(_, groups) => groups.iter_mut().filter(|group| group.id == *id).for_each(&change),
                 FactValue::Service(_)
-                | FactValue::Vpc(_)
+                | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
                 | FactValue::Subnets(_)
-                | FactValue::Neighbors(_)
+                | FactValue::ManagedGroups(..)
+                | FactValue::Way(..)
+                | FactValue::Neighbors(..)
                 | FactValue::Marks(_)
                 | FactValue::Operation(_) => {}
             }

@@ -77,7 +77,7 @@ pub fn request(
         .filter(|(key, value)| !key.starts_with(PREFIX) && !key.starts_with("aws:") && brought(key, value))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let before = Before { wanted, tags, named: Named::default() };
+    let before = Before { wanted, tags, named: Named::default(), anywhere: None };
     Ok(Request::release(holder, id.clone(), mark, place, before))
 }
 
@@ -94,21 +94,21 @@ pub struct Released {
 
 impl Released {
     /// `endpoint` is what the look before the release has shown.
-    pub fn new(asked: &question::Release, endpoint: Option<&Endpoint>, outcome: &Outcome) -> Self {
+    pub fn new(asked: &question::Release, endpoint: Option<&Endpoint>, result: &Outcome) -> Self {
         let value = endpoint.and_then(|endpoint| endpoint.tags.get(&format!("{REF}{}", asked.holder)));
         let name = value.map_or(asked.holder.as_str(), |value| Reference::parse(value).name);
         let id = &asked.endpoint;
         let is_foreign = endpoint.is_some_and(|endpoint| owner(&endpoint.tags).is_none());
-        let (outcome, sentence) = match outcome {
+        let (outcome, sentence) = match result {
             Outcome::Deleted(_) => ("Deleted", format!("{id} is deleted: nobody used it after {name} was released.")),
-            Outcome::Released(_) if value.is_some() && is_foreign => (
+            Outcome::Released(..) if value.is_some() && is_foreign => (
                 "Released",
                 format!("{name} is released from {id}, which the provider did not create and never deletes."),
             ),
-            Outcome::Released(_) if value.is_some() => {
+            Outcome::Released(..) if value.is_some() => {
                 ("Released", format!("{name} is released from {id}, which stays for its other holders."))
             }
-            Outcome::Released(_) => ("Absent", format!("{id} has no reference of {name}; nothing was changed.")),
+            Outcome::Released(..) => ("Absent", format!("{id} has no reference of {name}; nothing was changed.")),
             Outcome::Absent
             | Outcome::Created(_)
             | Outcome::Joined(_)
@@ -117,6 +117,9 @@ impl Released {
         };
         let mut text = String::new();
         text::add(&mut text, 0, &sentence);
+        for warning in result.warnings() {
+            text::add(&mut text, 0, &warning.to_string());
+        }
         Self { text, outcome, endpoint_id: id.to_string(), holder: asked.holder.clone() }
     }
 }

@@ -10,7 +10,9 @@ use std::net::IpAddr;
 pub enum Finding {
     #[error(
         "{host} does not resolve here ({error}). The name of a private endpoint resolves only inside the endpoint's VPC: \
-         check that the endpoint is available with private DNS on, and that DNS support and DNS hostnames of the VPC are on."
+         check that the endpoint is available with private DNS on, and that DNS support and DNS hostnames of the VPC are on. \
+         In another VPC, check that a private hosted zone with exactly this name is associated with it, and that the alias \
+         record in the zone leads to an endpoint that exists."
     )]
     Unresolved { host: String, error: String },
     #[error(
@@ -22,7 +24,8 @@ pub enum Finding {
     Public { host: String, addresses: Vec<IpAddr> },
     #[error(
         "{host} resolves to {}, which EndpointAddresses does not contain ({}). Another endpoint or a private hosted zone \
-         has the name in this VPC: look for it with aws route53 list-hosted-zones-by-vpc, or correct EndpointAddresses.",
+         has the name in this VPC: look for it with aws route53 list-hosted-zones-by-vpc, compare its record with the \
+         attribute DnsName, or correct EndpointAddresses.",
         list(.addresses), list(.expected)
     )]
     NotTheEndpoint { host: String, addresses: Vec<IpAddr>, expected: Vec<IpAddr> },
@@ -36,7 +39,8 @@ pub enum Finding {
     #[error(
         "{} did not respond on port {port} within {seconds} s, so something on the way drops the packets. Allow TCP port \
          {port} to the endpoint in the client's security group, from the client in the endpoint's security group, and in \
-         the network ACLs of both subnets, which must also allow the way back (TCP ports 1024-65535).",
+         the network ACLs of both subnets, which must also allow the way back (TCP ports 1024-65535). If the endpoint is in \
+         another VPC, check that it exists, and that the route tables of both subnets lead to the other VPC.",
         list(.addresses)
     )]
     Dropped { addresses: Vec<IpAddr>, port: u16, seconds: u64 },

@@ -25,7 +25,7 @@ const CHANGE_ATTEMPTS_MAX: u32 = 3;
 
 impl Provision<'_> {
     pub(super) fn relation(&self, endpoint: &Endpoint) -> Relation {
-        if endpoint.is_owned() && self.is_here(endpoint) {
+        if endpoint.is_owned() && (self.is_here(endpoint) || self.is_spoke_of(endpoint)) {
             Relation::Owned(self.others(endpoint))
         } else {
             Relation::Foreign
@@ -37,7 +37,7 @@ impl Provision<'_> {
         let View { observed, facts, journal } = self.view;
         let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
         let relation = &self.relation(endpoint);
-        let before = &requested_before(self.request, record);
+        let before = &requested_before(self.request, record, endpoint);
         let groups = &match self.managed_group(&endpoint.vpc_id).filter(|_| !relation.is_foreign()) {
             Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => Vec::new(),
             // What is missing is added at once; what is too much is removed last.
@@ -45,7 +45,8 @@ impl Provision<'_> {
             None => self.gone.without_groups(&self.spec.group_ids),
         };
         let no_tags = Tags::new();
-        let tags_before = self.request.before().map_or(&no_tags, |before| &before.tags);
+        // A resource that has recorded no request has written no tags.
+        let tags_before = self.request.before().filter(|_| !before.is_empty()).map_or(&no_tags, |before| &before.tags);
         let managed_group = self.managed_group_beside(groups, before, endpoint, relation)?;
         let spec = self.spec;
         let comparison =

@@ -31,7 +31,9 @@ impl Provision<'_> {
     /// The subnets of the endpoint, unless it is in another VPC. Rejects what the VPC, its subnets and the security groups
     /// make impossible.
     pub(super) fn placement(&self, target: Option<&Endpoint>) -> Unless<Option<Placement>> {
-        if target.is_some_and(|endpoint| !self.is_here(endpoint)) {
+        if let Some(endpoint) = target.filter(|endpoint| !self.is_here(endpoint)) {
+            let is_new = self.request.current() != Some(&endpoint.id);
+            self.spec.vpc_id.as_ref().filter(|_| is_new).map_or(Ok(()), |vpc| self.reject_unknown_spoke(vpc))?;
             return Ok(None);
         }
         let Some(vpc) = &self.spec.vpc_id else {
@@ -108,7 +110,7 @@ impl Provision<'_> {
         if !subnets.is_empty() && subnets.iter().all(|subnet| subnet.owner_id == account) {
             return Ok(());
         }
-        match self.view.facts.vpc()? {
+        match self.view.facts.vpc(vpc)? {
             None => Err(Refusal::UnknownVpc { vpc: vpc.clone(), region: self.home.region.clone(), account }.into()),
             Some(found) if found.owner_id != account => {
                 Err(Refusal::SharedVpc { vpc: vpc.clone(), owner: found.owner_id.clone(), account }.into())
@@ -163,7 +165,8 @@ impl Provision<'_> {
     /// the VPC's subnets. Part of a CIDR block is enough, because a group may well be meant for some of the clients in it.
     pub(super) fn port_closed(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
         // EC2 may not show yet a rule that this event has written.
-        if self.spec.vpc_id.is_none() || endpoint.group_ids.iter().any(|id| self.view.journal.group(id).authorized) {
+        let Some(vpc) = &self.spec.vpc_id else { return Ok(None) };
+        if endpoint.group_ids.iter().any(|id| self.view.journal.group(id).authorized) {
             return Ok(None);
         }
         let groups = self.view.facts.groups(&endpoint.group_ids)?;
@@ -176,8 +179,8 @@ impl Provision<'_> {
                 return Ok(None);
             }
             // The VPC's blocks include the subnets', and are fewer words.
-            let vpc = self.view.facts.vpc()?;
-            let around = |block: &IpNet| vpc.and_then(|vpc| vpc.blocks.iter().find(|outer| outer.contains(block)));
+            let outer = self.view.facts.blocks(vpc)?;
+            let around = |block: &IpNet| outer.iter().find(|outer| outer.contains(block));
             let mut by_block: BTreeMap<Source, Vec<Source>> = BTreeMap::new();
             for block in blocks {
                 let outer = Source::Block(around(&block).copied().unwrap_or(block));
@@ -251,7 +254,12 @@ impl Provision<'_> {
     /// The VPC's DNS is read only for updates: EC2 checks it when it creates an endpoint with private DNS.
     pub(super) fn warning_of_place(&self, endpoint: &Endpoint) -> Unless<Option<Warning>> {
         if !self.is_here(endpoint) {
-            return Ok(Some(Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() }));
+            return Ok(Some(match &self.spec.vpc_id {
+                Some(own) => {
+                    Warning::OtherVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone(), own: own.clone() }
+                }
+                None => Warning::UnknownVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() },
+            }));
         }
         if !endpoint.private_dns || !matches!(self.request.verb, Verb::Update { .. }) {
             return Ok(None);

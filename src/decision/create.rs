@@ -155,7 +155,7 @@ impl Provision<'_> {
     fn wait_for_other_service(&self, vpc: &VpcId) -> Unless<()> {
         let View { observed, facts, journal } = self.view;
         let Some(name) = facts.service()?.and_then(|service| service.private_dns_name.as_ref()) else { return Ok(()) };
-        let mut others = facts.neighbors()?.iter().filter(|endpoint| {
+        let mut others = facts.neighbors(vpc)?.iter().filter(|endpoint| {
             endpoint.service_name != self.spec.service_name
                 && endpoint.is_in(Some(vpc))
                 && endpoint.has_private_name(name)

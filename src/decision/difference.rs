@@ -62,11 +62,17 @@ impl Comparison<'_> {
 
     fn desired<'d>(&'d self, others: &'d Others) -> Desired<'d> {
         let Self { spec, placement, groups, before, managed_group, facts, endpoint, .. } = *self;
-        let (private_dns, ip_address_type) = (spec.private_dns, spec.ip_address_type);
+        let (private_dns, ip_address_type) =
+            if self.is_elsewhere() { (endpoint.private_dns, None) } else { (spec.private_dns, spec.ip_address_type) };
         let subnets = placement.map(|placement| placement.subnets.as_slice());
         let groups = (!groups.is_empty()).then_some(groups);
         let own = Own { stays: true, subnets, groups, private_dns, ip_address_type };
         Desired { endpoint, facts, own, before, others, managed_group }
+    }
+
+    /// Whether the endpoint is in another VPC, where the resource changes nothing but who may connect.
+    fn is_elsewhere(&self) -> bool {
+        !self.endpoint.is_in(self.spec.vpc_id.as_ref())
     }
 
     /// Why something stays although this resource does not ask for it.
@@ -136,16 +142,16 @@ impl Comparison<'_> {
 
     /// Private DNS and the IP address type.
     fn settings(&self) -> Vec<Warning> {
-        let Self { spec, endpoint, relation, .. } = *self;
+        let Self { spec, endpoint, .. } = *self;
+        let because = |not_yet| if self.is_elsewhere() { "it is in another VPC" } else { not_yet };
         let id = || endpoint.id.clone();
         let private_dns = match (spec.private_dns, endpoint.private_dns) {
             (false, true) => {
-                let because = self.why(Others::who_uses_private_dns, "EC2 has not turned it off");
+                let because = self.why(Others::who_uses_private_dns, because("EC2 has not turned it off"));
                 Some(Warning::PrivateDnsKeptOn { endpoint: id(), because })
             }
-            // Only an endpoint of another VPC gets here (ReuseScope: Region). Its private DNS would not work in this VPC
-            // anyway.
-            (true, false) if relation.is_foreign() => Some(Warning::PrivateDnsOff { endpoint: id() }),
+            // Its private DNS would not work in this VPC anyway.
+            (true, false) if self.is_elsewhere() => Some(Warning::PrivateDnsOff { endpoint: id() }),
             (true, false | true) | (false, false) => None,
         };
         let differs = |wanted: &str| !endpoint.ip_address_type.eq_ignore_ascii_case(wanted);
@@ -154,7 +160,7 @@ impl Comparison<'_> {
             endpoint: id(),
             has: endpoint.ip_address_type.clone(),
             wanted: wanted.as_str(),
-            because: self.why(Others::names, "EC2 has not changed it"),
+            because: self.why(Others::names, because("EC2 has not changed it")),
         });
         private_dns.into_iter().chain(address_type).collect()
     }

@@ -4,9 +4,11 @@
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
+use crate::model::route::Way;
 use crate::model::security_group::{SecurityGroup, is_mark};
 use crate::model::stacks::ResourceStatus;
 use crate::model::tags::Holder;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -17,16 +19,20 @@ pub type GroupPlace = (VpcId, String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fact {
     Service,
-    Vpc,
+    Vpc(VpcId),
     VpcDns,
     /// The subnets of the VPC.
     Subnets,
     Groups(Vec<GroupId>),
     ManagedGroup(GroupPlace),
+    /// The security groups of this name that the provider manages, in all VPCs.
+    ManagedGroups(String),
     /// The marks of this resource's Creates that are running, or were when they died.
     Marks,
-    /// The endpoints of the VPC, of any service.
-    Neighbors,
+    /// The endpoints of a VPC, of any service.
+    Neighbors(VpcId),
+    /// What packets between the resource's VPC and another one need.
+    Way(VpcId),
     /// What CloudFormation is doing with the resource.
     Operation,
 }
@@ -35,13 +41,15 @@ impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("the service"),
-            Self::Vpc => f.write_str("the VPC"),
+            Self::Vpc(id) => write!(f, "{id}"),
             Self::VpcDns => f.write_str("the VPC's DNS attributes"),
             Self::Subnets => f.write_str("the VPC's subnets"),
             Self::Groups(ids) => write!(f, "the rules of {}", join(ids, " and ")),
             Self::ManagedGroup((_, name)) => write!(f, "the rules of {name}"),
+            Self::ManagedGroups(name) => write!(f, "where {name} exists"),
             Self::Marks => f.write_str("the marks of running Creates"),
-            Self::Neighbors => f.write_str("the VPC's endpoints"),
+            Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
+            Self::Way(id) => write!(f, "the route tables to {id}"),
             Self::Operation => f.write_str("what CloudFormation is doing"),
         }
     }
@@ -52,15 +60,17 @@ impl fmt::Display for Fact {
 pub enum FactValue {
     /// `None` also if the service does not allow this account; EC2 does not distinguish the two.
     Service(Option<Service>),
-    Vpc(Option<Vpc>),
+    Vpc(VpcId, Option<Vpc>),
     VpcDns(Option<VpcDns>),
     Subnets(Vec<Subnet>),
     /// The security groups asked for, and those of them that exist.
     Groups(Vec<GroupId>, Vec<SecurityGroup>),
     ManagedGroup(GroupPlace, Option<SecurityGroup>),
+    ManagedGroups(String, Vec<VpcId>),
     /// All security groups that the provider created for the resource.
     Marks(Vec<SecurityGroup>),
-    Neighbors(Vec<Endpoint>),
+    Neighbors(VpcId, Vec<Endpoint>),
+    Way(VpcId, Way),
     /// `None` if CloudFormation does not say.
     Operation(Option<ResourceStatus>),
 }
@@ -72,13 +82,15 @@ pub enum FactValue {
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
     service: Option<Option<Service>>,
-    vpc: Option<Option<Vpc>>,
+    vpcs: BTreeMap<VpcId, Option<Vpc>>,
     vpc_dns: Option<Option<VpcDns>>,
     subnets: Option<Vec<Subnet>>,
     groups: BTreeMap<GroupId, Option<SecurityGroup>>,
     managed_groups: BTreeMap<GroupPlace, Option<SecurityGroup>>,
+    places: BTreeMap<String, Vec<VpcId>>,
     marks: Option<Vec<SecurityGroup>>,
-    neighbors: Option<Vec<Endpoint>>,
+    neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
+    ways: BTreeMap<VpcId, Way>,
     operation: Option<Option<ResourceStatus>>,
 }
 
@@ -88,8 +100,13 @@ impl Facts {
         self.service.as_ref().map(Option::as_ref).ok_or(Fact::Service)
     }
 
-    pub fn vpc(&self) -> Result<Option<&Vpc>, Fact> {
-        self.vpc.as_ref().map(Option::as_ref).ok_or(Fact::Vpc)
+    pub fn vpc(&self, id: &VpcId) -> Result<Option<&Vpc>, Fact> {
+        self.vpcs.get(id).map(Option::as_ref).ok_or_else(|| Fact::Vpc(id.clone()))
+    }
+
+    /// The CIDR blocks of a VPC; empty if it does not exist.
+    pub fn blocks(&self, id: &VpcId) -> Result<&[IpNet], Fact> {
+        Ok(self.vpc(id)?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default())
     }
 
     pub fn vpc_dns(&self) -> Result<Option<VpcDns>, Fact> {
@@ -134,8 +151,18 @@ impl Facts {
         Ok(groups.iter().filter(|group| !is_mark(&group.name)).map(|group| (group.vpc_id.clone(), group.name.clone())))
     }
 
-    pub fn neighbors(&self) -> Result<&[Endpoint], Fact> {
-        self.neighbors.as_deref().ok_or(Fact::Neighbors)
+    /// Where managed security groups of a name are.
+    pub fn group_places(&self, name: &str) -> Result<impl Iterator<Item = GroupPlace>, Fact> {
+        let vpcs = self.places.get(name).ok_or_else(|| Fact::ManagedGroups(name.to_owned()))?;
+        Ok(vpcs.iter().map(move |vpc| (vpc.clone(), name.to_owned())))
+    }
+
+    pub fn neighbors(&self, vpc: &VpcId) -> Result<&[Endpoint], Fact> {
+        self.neighbors.get(vpc).map(Vec::as_slice).ok_or_else(|| Fact::Neighbors(vpc.clone()))
+    }
+
+    pub fn way(&self, to: &VpcId) -> Result<&Way, Fact> {
+        self.ways.get(to).ok_or_else(|| Fact::Way(to.clone()))
     }
 
     pub fn operation(&self) -> Result<Option<&ResourceStatus>, Fact> {
@@ -145,7 +172,7 @@ impl Facts {
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
-            FactValue::Vpc(vpc) => self.vpc = Some(vpc),
+            FactValue::Vpc(id, vpc) => drop(self.vpcs.insert(id, vpc)),
             FactValue::VpcDns(dns) => self.vpc_dns = Some(dns),
             FactValue::Subnets(subnets) => self.subnets = Some(subnets),
             FactValue::Groups(asked, found) => {
@@ -153,8 +180,10 @@ impl Facts {
                 self.groups.extend(found.into_iter().map(|group| (group.id.clone(), Some(group))));
             }
             FactValue::ManagedGroup(place, group) => drop(self.managed_groups.insert(place, group)),
+            FactValue::ManagedGroups(name, vpcs) => drop(self.places.insert(name, vpcs)),
             FactValue::Marks(groups) => self.marks = Some(groups),
-            FactValue::Neighbors(endpoints) => self.neighbors = Some(endpoints),
+            FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
+            FactValue::Way(to, way) => drop(self.ways.insert(to, way)),
             FactValue::Operation(status) => self.operation = Some(status),
         }
     }
@@ -163,13 +192,15 @@ impl Facts {
     pub fn unread(&self, facts: impl IntoIterator<Item = Fact>) -> Vec<Fact> {
         let unread = |fact: Fact| match &fact {
             Fact::Service => self.service().err(),
-            Fact::Vpc => self.vpc().err(),
+            Fact::Vpc(id) => self.vpc(id).err(),
             Fact::VpcDns => self.vpc_dns().err(),
             Fact::Subnets => self.subnets().err(),
             Fact::Groups(ids) => self.groups(ids).err(),
             Fact::ManagedGroup(place) => self.managed_group(place).err(),
+            Fact::ManagedGroups(name) => self.group_places(name).err(),
             Fact::Marks => self.marks().err(),
-            Fact::Neighbors => self.neighbors().err(),
+            Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
+            Fact::Way(to) => self.way(to).err(),
             Fact::Operation => self.operation().err(),
         };
         facts.into_iter().filter_map(unread).collect()
@@ -178,7 +209,7 @@ impl Facts {
     /// The facts that have been read and are forgotten at the next look.
     pub fn volatile(&self) -> Vec<Fact> {
         let marks = self.marks.as_ref().map(|_| Fact::Marks);
-        let neighbors = self.neighbors.as_ref().map(|_| Fact::Neighbors);
+        let neighbors = self.neighbors.keys().cloned().map(Fact::Neighbors);
         let operation = self.operation.as_ref().map(|_| Fact::Operation);
         let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
         groups.chain(marks).chain(neighbors).chain(operation).collect()
@@ -188,7 +219,7 @@ impl Facts {
     pub fn forget_volatile(&mut self) {
         self.managed_groups.clear();
         self.marks = None;
-        self.neighbors = None;
+        self.neighbors.clear();
         self.operation = None;
     }
 

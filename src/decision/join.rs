@@ -56,7 +56,7 @@ impl Provision<'_> {
         if joins && self.spec.cluster.is_some() && self.has_waited() {
             self.keep_mark()?;
         }
-        if joins || is_held && self.requests_otherwise(endpoint) {
+        if joins || is_held && self.requests_otherwise(endpoint)? {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;
@@ -67,18 +67,20 @@ impl Provision<'_> {
     }
 
     /// Whether the reference has another request than this one. What this event has written may not be shown yet.
-    fn requests_otherwise(&self, endpoint: &Endpoint) -> bool {
+    fn requests_otherwise(&self, endpoint: &Endpoint) -> Unless<bool> {
         let is_written = self.view.journal.endpoint(&endpoint.id).requested.is_some();
         let shown = endpoint.tags.get(&self.request.holder.ref_key()).map(|value| Reference::parse(value).request);
-        let (value, _) = self.reference(endpoint);
-        endpoint.is_owned() && !is_written && shown != Some(Reference::parse(&value).request)
+        if !endpoint.is_owned() || is_written {
+            return Ok(false);
+        }
+        let (value, _) = self.reference(endpoint)?;
+        Ok(shown != Some(Reference::parse(&value).request))
     }
 
-    /// The value of the reference, and whether all of the request fits. Only an owned endpoint of the VPC is changed, so only
-    /// there is anything requested.
-    pub(super) fn reference(&self, endpoint: &Endpoint) -> (String, bool) {
-        let wanted = (endpoint.is_owned() && self.is_here(endpoint)).then(|| self.spec.wanted());
-        self.request.holder.ref_value(&self.request.mark(), wanted.as_ref())
+    /// The value of the reference, and whether all of the request fits.
+    pub(super) fn reference(&self, endpoint: &Endpoint) -> Unless<(String, bool)> {
+        let wanted = self.wanted(endpoint)?;
+        Ok(self.request.holder.ref_value(&self.request.mark(), wanted.as_ref()))
     }
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
@@ -87,7 +89,7 @@ impl Provision<'_> {
             let holders = self.others(endpoint).names().unwrap_or_default();
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
-        let (value, _) = self.reference(endpoint);
+        let (value, _) = self.reference(endpoint)?;
         Ok(Action::Tag(endpoint.id.clone(), TagAction::Join(value)))
     }
 

@@ -151,7 +151,11 @@ impl Journal {
                 self.creation.name_taken = None;
             }
             (Created::Group(id), Action::Mark(_)) => self.creation.mark = Some(id.clone()),
-            (Created::Group(id), _) => self.group_mut(id).created = Some(now),
+            (Created::Group(id), _) => {
+                let vpc = if let Action::CreateGroup(new) = action { Some(new.vpc_id.clone()) } else { None };
+                let record = self.group_mut(id);
+                (record.created, record.created_in) = (Some(now), vpc);
+            }
         }
     }
 

@@ -15,7 +15,9 @@ use super::poll::{LAG_POLL, POLL};
 use super::records::EndpointRecord;
 use super::rules::{others_of_group, surplus_rules};
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
+use super::warning::Warning;
 use crate::model::endpoint::{Endpoint, EndpointState};
+use crate::model::ids::{SubnetId, join};
 use crate::model::security_group::{SecurityGroup, managed_group_name};
 use crate::model::tags::{Claim, REF, Reference, Tags};
 use crate::model::wanted::Wanted;
@@ -44,10 +46,12 @@ pub(super) struct Leave<'a> {
     pub(super) view: View<'a>,
 }
 
-/// What a resource has requested of an endpoint before the event, in its properties and in its reference.
-pub(super) fn requested_before(request: &Request, record: &EndpointRecord) -> Vec<Wanted> {
+/// What a resource has requested of an endpoint before the event, in its properties and in its reference. Of an endpoint in
+/// another VPC, the properties alone do not tell.
+pub(super) fn requested_before(request: &Request, record: &EndpointRecord, endpoint: &Endpoint) -> Vec<Wanted> {
     let recorded = record.reference_before.as_deref().and_then(|value| Reference::parse(value).wanted());
-    let properties = request.before().and_then(|before| before.wanted.clone());
+    let properties = request.before().filter(|_| !is_elsewhere(request, endpoint));
+    let properties = properties.and_then(|before| before.wanted.clone());
     properties.into_iter().chain(recorded).collect()
 }
 
@@ -69,16 +73,21 @@ impl<'a> Leave<'a> {
     }
 
     /// The other holders, unless what the resource has brought is of no concern: the endpoint is not the provider's to
-    /// change, it is in another VPC or lost, or nobody else holds it and it is deleted as a whole.
+    /// change, it is lost, it is in another VPC and the resource
+    /// has requested nothing of it, or nobody else holds it and it is deleted as a whole.
     fn others(&self) -> Option<Others> {
-        let is_elsewhere = self.request.vpc().is_some_and(|vpc| *vpc != self.endpoint.vpc_id);
-        let is_concerned = self.endpoint.is_owned() && self.endpoint.state.is_usable() && !is_elsewhere;
+        let is_unknown = || is_elsewhere(self.request, self.endpoint) && self.before().is_empty();
+        let is_concerned = self.endpoint.is_owned() && self.endpoint.state.is_usable() && !is_unknown();
         Some(Others::of(self.claim.others(&self.endpoint.tags))).filter(|others| is_concerned && !others.is_empty())
     }
 
     fn before(&self) -> Vec<Wanted> {
-        let now = self.request.spec().map(EndpointSpec::wanted);
-        requested_before(self.request, self.record()).into_iter().chain(now).collect()
+        let before = requested_before(self.request, self.record(), self.endpoint).into_iter();
+        if is_elsewhere(self.request, self.endpoint) {
+            let shown = self.endpoint.tags.get(&self.claim.holder.ref_key()).map(|value| Reference::parse(value));
+            return before.chain(shown.and_then(|reference| reference.wanted())).collect();
+        }
+        before.chain(self.request.spec().map(EndpointSpec::wanted)).collect()
     }
 
     pub(super) fn surplus(&self) -> Unless<Surplus> {
@@ -127,7 +136,9 @@ impl<'a> Leave<'a> {
     /// Facts are read only where the other holders' requests do not make it plain that nothing is to be taken away.
     fn desired<'d>(&'d self, before: &'d [Wanted], others: &'d Others) -> Unless<Desired<'d>> {
         let facts = self.view.facts;
-        let moves = before.iter().any(|own| !others.cover(|other| own.place_is_within(other)));
+        // The subnets of another VPC are not this resource's.
+        let moves = !is_elsewhere(self.request, self.endpoint)
+            && before.iter().any(|own| !others.cover(|other| own.place_is_within(other)));
         if moves {
             facts.subnets()?;
         }
@@ -159,17 +170,19 @@ impl<'a> Leave<'a> {
     /// The same, whoever has brought them. Rules of an endpoint that is gone may be left in the security group of its siblings.
     pub(super) fn unrequested_rules(&self) -> Unless<Option<Action>> {
         let View { observed, facts, journal } = self.view;
-        let unread = facts.unread([Fact::ManagedGroup(self.place()), Fact::Vpc, Fact::Neighbors]);
+        let vpc = &self.endpoint.vpc_id;
+        let unread =
+            facts.unread([Fact::ManagedGroup(self.place()), Fact::Vpc(vpc.clone()), Fact::Neighbors(vpc.clone())]);
         if !unread.is_empty() {
             return Err(Next::Read(unread).into());
         }
-        let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+        let blocks = facts.blocks(vpc)?;
         let Some(group) = self.managed_group()?.filter(|_| !blocks.is_empty()) else { return Ok(None) };
         let record = journal.group(&group.id);
         if record.revoked.is_some_and(|when| observed.may_predate(when)) {
             return Err(wait(Reason::ReadLag(self.endpoint.id.clone()), LAG_POLL).into());
         }
-        let others = others_of_group(self.claim, self.endpoint, facts.neighbors()?);
+        let others = others_of_group(self.claim, self.endpoint, facts.neighbors(vpc)?);
         let surplus = surplus_rules(group, &[], &others, blocks);
         Ok((!surplus.is_empty() && record.revoked.is_none()).then(|| Action::Revoke(group.id.clone(), surplus)))
     }
@@ -184,9 +197,27 @@ impl<'a> Leave<'a> {
         }
         let Some(Action::Revoke(id, mut rules)) = self.unrequested_rules()? else { return Ok(None) };
         let uses = |other: &Endpoint| other.state.is_usable() && other.group_ids.contains(&id);
-        let is_shown = facts.neighbors()?.iter().any(|other| other.id != self.endpoint.id && uses(other));
+        let is_shown =
+            facts.neighbors(&self.endpoint.vpc_id)?.iter().any(|other| other.id != self.endpoint.id && uses(other));
         rules.retain(|rule| before.iter().any(|own| own.admits(rule.port, &rule.source, false)));
         Ok((is_shown && !rules.is_empty()).then_some(Action::Revoke(id, rules)))
+    }
+
+    /// What this resource has named and the endpoint keeps for others, so that its stack cannot delete it.
+    pub(super) fn kept(&self) -> Option<Warning> {
+        let (others, before) = (self.others()?, self.before());
+        let zone = |id: &SubnetId| self.view.facts.zone_of(id);
+        let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
+        let subnets = subnets.filter_map(|id| {
+            // Without anyone who requests it, it is the last one.
+            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true));
+            let who = who.or_else(|| others.names())?;
+            Some(format!("{id} (used by {who})"))
+        });
+        let groups = self.endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));
+        let groups = groups.filter_map(|id| Some(format!("{id} (used by {})", others.who_uses(id)?)));
+        let kept = join(subnets.chain(groups), ", ");
+        (!kept.is_empty()).then(|| Warning::KeptByOthers { endpoint: self.endpoint.id.clone(), kept })
     }
 
     /// The user's tags that this resource has brought and nobody else requests.
@@ -196,6 +227,11 @@ impl<'a> Leave<'a> {
         let brought = unset.filter_map(|key| before.tags.get(&key).map(|value| (key.clone(), value.clone())));
         brought.filter(|(key, value)| self.endpoint.tags.get(key) == Some(value)).collect()
     }
+}
+
+/// Whether an endpoint is not in the VPC of the resource, or the resource names none.
+fn is_elsewhere(request: &Request, endpoint: &Endpoint) -> bool {
+    request.vpc().is_none_or(|vpc| *vpc != endpoint.vpc_id)
 }
 
 /// The references on an endpoint.

@@ -48,7 +48,7 @@ impl ManagedGroup<'_> {
 
     /// What has to be known to create an endpoint with it.
     pub(super) fn fact(&self) -> Option<Fact> {
-        self.view.journal.created_group().is_none().then(|| Fact::ManagedGroup(self.place()))
+        self.view.journal.created_group(self.vpc).is_none().then(|| Fact::ManagedGroup(self.place()))
     }
 
     /// The security group for a new endpoint. EC2 keeps its name unique, so of many stacks that need an endpoint at the
@@ -56,7 +56,7 @@ impl ManagedGroup<'_> {
     pub(super) fn for_new_endpoint(&self) -> Unless<GroupId> {
         let View { observed, journal, .. } = self.view;
         let other_creator = || wait(Reason::OtherCreator(self.place().1), LAG_POLL).into();
-        if let Some(id) = journal.created_group() {
+        if let Some(id) = journal.created_group(self.vpc) {
             return Ok(id.clone());
         }
         match self.found()? {
@@ -73,7 +73,7 @@ impl ManagedGroup<'_> {
 
     /// The security group if it exists.
     pub(super) fn existing(&self) -> Unless<Option<GroupId>> {
-        match self.view.journal.created_group() {
+        match self.view.journal.created_group(self.vpc) {
             Some(id) => Ok(Some(id.clone())),
             None => Ok(self.found()?.map(|group| group.id.clone())),
         }
@@ -88,7 +88,7 @@ impl ManagedGroup<'_> {
 
     /// Adds the rules to the security group that this event has created, if it has created one.
     pub(super) fn authorize_created(&self) -> Unless<()> {
-        self.view.journal.created_group().map_or(Ok(()), |id| self.add_rules(id))
+        self.view.journal.created_group(self.vpc).map_or(Ok(()), |id| self.add_rules(id))
     }
 
     pub(super) fn add_rules(&self, id: &GroupId) -> Unless<()> {
@@ -107,7 +107,7 @@ impl ManagedGroup<'_> {
         let View { facts, journal, .. } = self.view;
         let record = journal.group(id);
         // A group that was created a moment ago has no rules, unless another stack has added some since.
-        let is_empty = journal.created_group() == Some(id) && !record.rules_unknown;
+        let is_empty = journal.created_group(self.vpc) == Some(id) && !record.rules_unknown;
         let others = others.filter(|_| record.revoked.is_none() && !is_empty);
         let narrow = others.is_some();
         // EC2 may not show yet what this event has written.
@@ -124,14 +124,16 @@ impl ManagedGroup<'_> {
             }
             sources
         } else {
-            // In a block of the VPC without a subnet there is nobody to allow.
-            if !narrow && !is_empty {
+            let Some(clients) = &self.spec.vpc_id else { return Ok(()) };
+            // In a block of the VPC without a subnet there is nobody to allow. Clients of another VPC have rules of their own:
+            // one that happens to allow them goes with its holder.
+            if !narrow && !is_empty && clients == self.vpc {
                 let blocks = facts.subnets()?.iter().flat_map(|subnet| &subnet.blocks);
                 if group.admits_all(self.spec.port, blocks) {
                     return Ok(());
                 }
             }
-            let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+            let blocks = facts.blocks(clients)?;
             // An answer without blocks does not say whom to allow, least of all that nobody is to be allowed.
             if blocks.is_empty() {
                 return Ok(());
@@ -143,7 +145,7 @@ impl ManagedGroup<'_> {
             return Err(Action::Authorize(id.clone(), rules.missing).into());
         }
         let Some(others) = others.filter(|_| !rules.surplus.is_empty()) else { return Ok(()) };
-        let blocks = facts.vpc()?.map(|vpc| vpc.blocks.as_slice()).unwrap_or_default();
+        let blocks = facts.blocks(self.vpc)?;
         let port = self.spec.port;
         let own: Vec<IngressRule> = sources.into_iter().map(|source| IngressRule { port, source }).collect();
         let surplus = surplus_rules(group, &own, others, blocks);
@@ -173,7 +175,7 @@ pub(super) fn clean_up(
     for place in &places {
         // A group that this event has created may not be shown yet.
         let shown = facts.managed_group(place)?.filter(|group| group.is_owned()).map(|group| &group.id);
-        let Some(id) = shown.or_else(|| journal.created_group()) else { continue };
+        let Some(id) = shown.or_else(|| journal.created_group(&place.0)) else { continue };
         let record = journal.group(id);
         if record.is_gone(observed.at) || is_used(id) {
             continue;

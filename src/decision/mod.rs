@@ -49,8 +49,10 @@ mod release;
 mod remove;
 pub mod retry;
 mod rules;
+mod spoke;
 pub mod view;
 pub mod warning;
+mod way;
 
 use crate::request::{Request, Verb};
 use gone::Gone;

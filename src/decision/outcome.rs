@@ -14,8 +14,9 @@ pub enum Outcome {
     Updated(Box<Ready>),
     /// The resource had it, and nothing was different.
     Unchanged(Box<Ready>),
-    /// The reference is removed; the endpoint stays, for others or because it is foreign.
-    Released(EndpointId),
+    /// The reference is removed; the endpoint stays, for others or because it is foreign. Perhaps with something that the
+    /// resource has brought.
+    Released(EndpointId, Option<Box<Warning>>),
     /// The endpoint is deleted.
     Deleted(EndpointId),
     /// There was nothing to release.
@@ -48,7 +49,7 @@ impl Outcome {
             Self::Joined(_) => "joined",
             Self::Updated(_) => "updated",
             Self::Unchanged(_) => "unchanged",
-            Self::Released(_) => "released",
+            Self::Released(..) => "released",
             Self::Deleted(_) => "deleted",
             Self::Absent => "absent",
         }
@@ -57,7 +58,13 @@ impl Outcome {
     pub fn ready(&self) -> Option<&Ready> {
         match self {
             Self::Created(ready) | Self::Joined(ready) | Self::Updated(ready) | Self::Unchanged(ready) => Some(ready),
-            Self::Released(_) | Self::Deleted(_) | Self::Absent => None,
+            Self::Released(..) | Self::Deleted(_) | Self::Absent => None,
         }
+    }
+
+    /// What deserves the attention of people although the event has succeeded.
+    pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        let left = if let Self::Released(_, kept) = self { kept.as_deref() } else { None };
+        self.ready().into_iter().flat_map(|ready| &ready.warnings).chain(left)
     }
 }

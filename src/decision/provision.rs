@@ -140,11 +140,12 @@ impl Provision<'_> {
         let View { facts, journal, .. } = self.view;
         warnings.extend(self.warning_of_full_groups(endpoint)?);
         warnings.extend(self.gone.warnings());
-        let (_, is_whole) = self.reference(endpoint);
+        let (_, is_whole) = self.reference(endpoint)?;
         warnings.extend((!is_whole).then(|| Warning::RequestShortened { endpoint: endpoint.id.clone() }));
         warnings.extend(self.warnings_of_others(endpoint));
         warnings.extend(self.port_closed(endpoint)?);
         warnings.extend(self.admits_more(endpoint)?);
+        warnings.extend(self.warning_of_way(endpoint)?);
         warnings.extend(self.warning_of_place(endpoint)?);
         if matches!(endpoint.state, EndpointState::Other(_)) {
             let (endpoint, state) = (endpoint.id.clone(), endpoint.state.to_string());

@@ -68,6 +68,8 @@ pub struct EndpointRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupRecord {
     pub created: Option<Timestamp>,
+    /// The VPC that this event has created it in.
+    pub created_in: Option<VpcId>,
     /// Missing rules were added.
     pub authorized: bool,
     /// An attempt to add rules got no answer, so it may have them all the same.

@@ -7,7 +7,8 @@ use super::others::Others;
 pub(super) enum Relation {
     /// The provider created it, and it becomes what all its holders request: this resource and these others.
     Owned(Others),
-    /// The provider did not create it, or it is in another VPC: it stays as it is.
+    /// The provider did not create it; or it is in another VPC, and the resource has security groups of its own: it stays as
+    /// it is.
     Foreign,
 }
 

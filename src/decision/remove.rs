@@ -40,12 +40,13 @@ impl Remove<'_> {
         let outcome = match (journal.deleted(), released) {
             (Some(id), _) => Outcome::Deleted(id.clone()),
             (None, Some(endpoint)) if endpoint.state == EndpointState::Deleted => Outcome::Deleted(endpoint.id.clone()),
-            (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone()),
+            (None, Some(endpoint)) => Outcome::Released(endpoint.id.clone(), self.leave(endpoint).kept().map(Box::new)),
             (None, None) => Outcome::Absent,
         };
-        let is_left = matches!(outcome, Outcome::Released(_)) && !released.is_some_and(|e| self.was_last_in_group(e));
+        let is_left = matches!(outcome, Outcome::Released(..)) && !released.is_some_and(|e| self.was_last_in_group(e));
         if !is_left && !self.nothing_created() {
-            clean_up(self.group_places()?.into_iter().chain(journal.group_places()), None, self.view)?;
+            let places = self.group_places()?.into_iter().chain(journal.group_places());
+            clean_up(places.chain(self.places_anywhere(&outcome)?), None, self.view)?;
             self.remove_rules_for_siblings(released)?;
         }
         Ok(Next::Done(outcome))
@@ -58,8 +59,7 @@ impl Remove<'_> {
         else {
             return Ok(());
         };
-        let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
-        leave.rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
+        self.leave(endpoint).rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
     }
 
     /// Whether this resource was the last one on an endpoint to use the security group that the provider manages. A delivery
@@ -81,8 +81,21 @@ impl Remove<'_> {
         }
     }
 
+    /// The same in other VPCs, if nothing is left that tells which one the endpoint was in.
+    fn places_anywhere(&self, outcome: &Outcome) -> Unless<Vec<GroupPlace>> {
+        let service = self.request.before().and_then(|before| before.anywhere.as_ref());
+        match service.filter(|_| *outcome == Outcome::Absent) {
+            Some(service) => Ok(self.view.facts.group_places(&managed_group_name(service))?.collect()),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn nothing_created(&self) -> bool {
         matches!(self.of, Deleted::FailedCreate { nothing_created: true, .. })
+    }
+
+    fn leave<'e>(&'e self, endpoint: &'e Endpoint) -> Leave<'e> {
+        Leave { request: self.request, claim: self.claim(), endpoint, view: self.view }
     }
 
     fn claim(&self) -> Claim<'_> {
@@ -119,8 +132,7 @@ impl Remove<'_> {
         let observed = self.view.observed;
         let mut released = None;
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
-            let leave = Leave { request: self.request, claim: self.claim(), endpoint, view: self.view };
-            match release(&leave)? {
+            match release(&self.leave(endpoint))? {
                 Release::Next(next) => return Err(next.into()),
                 Release::Finished => released = Some(endpoint),
             }

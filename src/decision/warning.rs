@@ -2,6 +2,7 @@
 
 use crate::model::change::IpAddressType;
 use crate::model::ids::{EndpointId, SubnetId, VpcId};
+use ipnet::IpNet;
 use std::fmt;
 
 /// Something that differs from the properties and that the provider cannot or need not change.
@@ -56,7 +57,15 @@ pub enum Warning {
     /// CloudFormation manages the endpoint in some stack.
     NativeEndpoint { endpoint: EndpointId, logical_id: String, stack: String },
     /// The endpoint is in another VPC.
-    OtherVpc { endpoint: EndpointId, vpc: VpcId },
+    OtherVpc { endpoint: EndpointId, vpc: VpcId, own: VpcId },
+    /// The same, and the properties do not tell where the clients are.
+    UnknownVpc { endpoint: EndpointId, vpc: VpcId },
+    /// Route tables have no route between the two VPCs.
+    RoutesMissing { endpoint: EndpointId, routes: String },
+    /// The two VPCs have the same addresses.
+    BlocksOverlap { endpoint: EndpointId, vpc: VpcId, hub: VpcId, one: IpNet, other: IpNet },
+    /// The endpoint keeps subnets or security groups of a resource that has left.
+    KeptByOthers { endpoint: EndpointId, kept: String },
     /// The endpoint had an unknown state before the event.
     UnknownState { endpoint: EndpointId, state: String },
     /// The private DNS name has no hosted zone yet.
@@ -165,9 +174,25 @@ impl fmt::Display for Warning {
                 f,
                 "{endpoint} is the resource {logical_id} of the stack {stack} and will be deleted with it; to keep the endpoint, migrate that stack to this resource (docs/migrating.md)."
             ),
-            Self::OtherVpc { endpoint, vpc } => write!(
+            Self::OtherVpc { endpoint, vpc, own } => write!(
                 f,
-                "{endpoint} is in VPC {vpc}: add a route to it, and a private hosted zone that maps TiDB Cloud's private host name to it (TLS verification requires that name)."
+                "{endpoint} is in another VPC, {vpc}, and its private DNS name resolves only there; create a private hosted zone with that name in {own}, and in it an alias record for DnsName."
+            ),
+            Self::UnknownVpc { endpoint, vpc } => write!(
+                f,
+                "{endpoint} is in VPC {vpc}; clients in another VPC need a route to it, a rule for them in its security groups, and a private hosted zone with its private DNS name. If VpcId names their VPC, the provider checks the route and adds the rule."
+            ),
+            Self::RoutesMissing { endpoint, routes } => write!(
+                f,
+                "Connections to {endpoint} time out, because these routes are missing: {routes}; unless this stack adds them later, add them with a peering connection or a transit gateway as the target."
+            ),
+            Self::BlocksOverlap { endpoint, vpc, hub, one, other } => write!(
+                f,
+                "No route can lead from {vpc} to {endpoint} in {hub}, because {one} and {other} overlap; use an endpoint in {vpc} (ReuseScope: Vpc)."
+            ),
+            Self::KeptByOthers { endpoint, kept } => write!(
+                f,
+                "{endpoint} keeps what this resource has brought, because nothing can take its place: {kept}. Deleting that, or its VPC, fails as long as those stacks use the endpoint."
             ),
             Self::UnknownState { endpoint, state } => write!(
                 f,

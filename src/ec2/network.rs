@@ -1,13 +1,14 @@
-//! Services, VPCs and subnets.
+//! Services, VPCs, subnets and route tables.
 
 use super::errors::{Call, VPC, is_not_found, no_special_kind};
 use super::{Ec2, Result, filter};
 use crate::model::ids::{ServiceName, VpcId};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
+use crate::model::route::{Destination, Route, RouteTable, Target};
 use aws_sdk_ec2::error::ProvideErrorMetadata as _;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, DnsNameState, ServiceDetail, Subnet as SdkSubnet, SubnetCidrBlockStateCode,
-    VpcAttributeName, VpcCidrBlockStateCode,
+    AttributeBooleanValue, DnsNameState, Route as SdkRoute, RouteState, RouteTable as SdkTable, ServiceDetail,
+    Subnet as SdkSubnet, SubnetCidrBlockStateCode, VpcAttributeName, VpcCidrBlockStateCode,
 };
 use std::fmt::Display;
 
@@ -77,6 +78,15 @@ impl Ec2 {
         let is_there = |subnet: &&SdkSubnet| vpc.is_none_or(|vpc| subnet.vpc_id() == Some(vpc.as_str()));
         Ok(found.iter().filter(is_there).filter_map(subnet).collect())
     }
+
+    /// Reads the route tables of a VPC; none if another account has shared it.
+    pub async fn route_tables(&self, vpc: &VpcId) -> Result<Vec<RouteTable>> {
+        let call = Call { action: "DescribeRouteTables", subject: vpc, kind: no_special_kind };
+        let request = self.client.describe_route_tables().filters(filter("vpc-id", [vpc.as_str()]));
+        let found = request.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+        let found = found.map_err(|error| call.failed(&error))?;
+        Ok(found.iter().filter(|table| table.vpc_id() == Some(vpc.as_str())).filter_map(route_table).collect())
+    }
 }
 
 /// Whether a CIDR block in this state is the VPC's, or is about to be.
@@ -118,4 +128,39 @@ fn subnet(from: &SdkSubnet) -> Option<Subnet> {
         free_addresses: from.available_ip_address_count().unwrap_or_default(),
         is_on_outpost: from.outpost_arn().is_some_and(|arn| !arn.is_empty()),
     })
+}
+
+fn route_table(from: &SdkTable) -> Option<RouteTable> {
+    let associations = from.associations();
+    Some(RouteTable {
+        id: from.route_table_id()?.into(),
+        is_main: associations.iter().any(|association| association.main() == Some(true)),
+        subnet_ids: associations.iter().filter_map(|association| association.subnet_id()).map(Into::into).collect(),
+        routes: from.routes().iter().filter_map(route).collect(),
+    })
+}
+
+fn route(from: &SdkRoute) -> Option<Route> {
+    let block = from.destination_cidr_block().or(from.destination_ipv6_cidr_block());
+    let destination = match (block, from.destination_prefix_list_id()) {
+        (Some(block), _) => Destination::Block(block.parse().ok()?),
+        (None, Some(_)) => Destination::PrefixList,
+        (None, None) => return None,
+    };
+    let is_active = from.state().is_none_or(|state| *state != RouteState::Blackhole);
+    Some(Route { target: target(from, &destination), destination, is_active })
+}
+
+/// A gateway may be of several kinds, which its id tells (EC2 API reference, `Route`). A prefix list with an endpoint as its
+/// target belongs to a gateway endpoint, which leads to a service of AWS.
+fn target(from: &SdkRoute, destination: &Destination) -> Target {
+    let is_to_internet = from.egress_only_internet_gateway_id().is_some() || from.carrier_gateway_id().is_some();
+    match from.gateway_id().unwrap_or_default() {
+        "local" => Target::Local,
+        id if id.starts_with("igw-") => Target::Elsewhere,
+        id if id.starts_with("vpce-") && *destination == Destination::PrefixList => Target::Elsewhere,
+        _ if is_to_internet => Target::Elsewhere,
+        _ if from.nat_gateway_id().is_some() => Target::Nat,
+        _ => Target::Private,
+    }
 }

@@ -26,6 +26,12 @@ impl Ec2 {
         Ok(found.into_iter().find(|group| group.vpc_id == *vpc && group.name == name))
     }
 
+    /// Finds the VPCs in which the provider has created a security group of a name.
+    pub async fn vpcs_with_group(&self, name: &str) -> Result<Vec<VpcId>> {
+        let found = self.describe_groups(vec![filter("group-name", [name]), filter("tag-key", [OWNED])], &name).await?;
+        Ok(found.into_iter().filter(|it| it.is_owned() && it.name == name).map(|group| group.vpc_id).collect())
+    }
+
     /// Finds the security groups that the provider created for a resource, in all VPCs.
     pub async fn groups_owned_by(&self, hash: &str) -> Result<Vec<SecurityGroup>> {
         let found = self.describe_groups(vec![filter(&format!("tag:{OWNED}"), [hash])], &hash).await?;

@@ -44,6 +44,10 @@ id! {
     SubnetId
 }
 id! {
+    /// A route table: `rtb-` and 8 or 17 hex digits.
+    RouteTableId
+}
+id! {
     /// A security group: `sg-` and 8 or 17 hex digits.
     GroupId
 }

@@ -13,6 +13,7 @@ mod items;
 pub mod network;
 pub mod protocol;
 pub mod query;
+pub mod route;
 pub mod security_group;
 pub mod stacks;
 pub mod tags;

@@ -15,7 +15,7 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On everything that the provider creates. Value: the hash of the resource that it was created for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id, then the [`Mark`]
-/// of the request that wrote it, and what that request [wants](Wanted) of an owned endpoint of its VPC.
+/// of the request that wrote it, and what that request [wants](Wanted) of an owned endpoint.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
 /// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired

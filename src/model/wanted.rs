@@ -14,13 +14,16 @@ use std::fmt::{self, Display, Write as _};
 /// The port of TiDB Cloud's gateways, which a recorded request does not name.
 pub const DEFAULT_PORT: u16 = 4000;
 
-/// What a resource requests of an endpoint of its own VPC.
+/// In place of the zones of a request that leaves them to others.
+const ANYWHERE: &str = "any";
+
+/// What a resource requests of an owned endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub place: Place,
     /// The security groups on the endpoint; empty for the one that the provider manages.
     pub groups: Items,
-    /// Who may connect, in the provider's security group; empty for the blocks of the VPC.
+    /// Who may connect, in the provider's security group; empty for the blocks of the endpoint's VPC.
     pub sources: Items,
     pub port: u16,
     pub private_dns: bool,
@@ -35,6 +38,8 @@ pub struct Wanted {
 pub enum Place {
     /// In every zone of the service.
     EveryZone,
+    /// Where it is, as long as it is somewhere.
+    Anywhere,
     Zones(Items),
     /// In these subnets, as far as they are in these zones; no zones stand for all.
     Subnets(Items, Items),
@@ -52,12 +57,17 @@ impl Wanted {
         subnets.has(subnet) && (zones.is_empty() || zone.is_none_or(|zone| zones.has(zone)))
     }
 
+    /// Whether its properties listed a subnet, and it is one of few enough to be recorded.
+    pub fn lists_subnet(&self, subnet: &SubnetId) -> bool {
+        matches!(&self.place, Place::Subnets(subnets, _) if !subnets.is_everything() && subnets.has(subnet))
+    }
+
     /// Whether it requests a zone, and leaves the subnet there to the provider. A zone that is not known may be any.
     pub fn wants_zone(&self, zone: Option<&ZoneId>) -> bool {
         match &self.place {
             Place::EveryZone => true,
             Place::Zones(zones) => zone.is_none_or(|zone| zones.has(zone)),
-            Place::Subnets(..) => false,
+            Place::Subnets(..) | Place::Anywhere => false,
         }
     }
 
@@ -80,7 +90,7 @@ impl Wanted {
     /// Whether the other one is sure to request every place that it requests.
     pub fn place_is_within(&self, other: &Self) -> bool {
         match (&self.place, &other.place) {
-            (Place::EveryZone | Place::Zones(_), Place::EveryZone) => true,
+            (Place::Anywhere, _) | (Place::EveryZone | Place::Zones(_), Place::EveryZone) => true,
             (Place::Zones(own), Place::Zones(others)) => own.are_within(others),
             (Place::Subnets(own, _), Place::Subnets(others, zones)) => own.are_within(others) && zones.is_empty(),
             _ => false,
@@ -114,7 +124,7 @@ impl Wanted {
 
     fn lists(&mut self) -> Vec<&mut Items> {
         let place = match &mut self.place {
-            Place::EveryZone => Vec::new(),
+            Place::EveryZone | Place::Anywhere => Vec::new(),
             Place::Zones(items) => vec![items],
             Place::Subnets(subnets, zones) => vec![subnets, zones],
         };
@@ -152,6 +162,7 @@ impl Wanted {
         }
         wanted.place = match (subnets, zones) {
             (None, None) => Place::EveryZone,
+            (None, Some(Items::Listed(zones))) if zones == [ANYWHERE] => Place::Anywhere,
             (None, Some(zones)) => Place::Zones(zones),
             (Some(subnets), zones) => Place::Subnets(subnets, zones.unwrap_or(Items::Listed(Vec::new()))),
         };
@@ -171,6 +182,7 @@ impl Display for Wanted {
         };
         match &self.place {
             Place::EveryZone => {}
+            Place::Anywhere => list("zones", &Items::of([ANYWHERE])),
             Place::Zones(zones) => list("zones", zones),
             Place::Subnets(subnets, zones) => {
                 list("subnets", subnets);
@@ -208,6 +220,7 @@ mod tests {
             "dns=off zones=use1-az1+use1-az2 port=3306",
             "dns=on subnets=0123456789abcdef0 zones=use1-az1 groups=0123456789abcdef1 type=dualstack",
             "dns=on from=10.0.0.0/16+2001:db8::/56+0123456789abcdef2 tags=@abcdEFGH",
+            "dns=on zones=any from=10.3.0.0/16",
         ];
         for text in texts {
             assert_eq!(Wanted::parse(text).map(|wanted| wanted.to_string()).as_deref(), Some(text));
@@ -250,6 +263,7 @@ mod tests {
         let within = |one, other| read(one).place_is_within(&read(other));
         assert!(within("dns=on zones=use1-az1", "dns=on") && !within("dns=on", "dns=on zones=use1-az1"));
         assert!(!within("dns=on subnets=1", "dns=on") && within("dns=on subnets=1", "dns=on subnets=2+1"));
+        assert!(within("dns=on zones=any", "dns=on subnets=1") && !within("dns=on", "dns=on zones=any"));
         assert!(within("dns=on subnets=@", "dns=on subnets=@") && !within("dns=on subnets=@", "dns=on subnets=1"));
     }
 

@@ -171,12 +171,17 @@ pub struct Before {
     pub wanted: Option<Wanted>,
     pub tags: Tags,
     pub named: Named,
+    /// The service of a resource that may have had its endpoint in any VPC.
+    pub anywhere: Option<ServiceName>,
 }
 
 impl Before {
     pub fn read(raw: &Value) -> Self {
         let wanted = EndpointSpec::read(raw).ok().map(|spec| spec.wanted());
-        Self { wanted, tags: Reader::new(raw).tags(), named: Named::read(raw) }
+        let mut reader = Reader::new(raw);
+        let is_anywhere = reader.scalar(REUSE_SCOPE).is_some_and(|word| word == ReuseScope::Region.as_str());
+        let anywhere = reader.scalar(SERVICE_NAME).filter(|_| is_anywhere).map(ServiceName::from);
+        Self { wanted, tags: Reader::new(raw).tags(), named: Named::read(raw), anywhere }
     }
 }
 

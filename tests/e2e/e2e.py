@@ -482,10 +482,14 @@ class Run:
         expected = {"Ref": endpoint["id"], "Reused": "true", "VpcId": far.id, "SharedWith": "1"}
         self.equal("region: it joins the endpoint", {name: guest.outputs.get(name) for name in expected}, expected)
         warnings = guest.outputs["Warnings"]
-        self.check("region: the warning contains the endpoint and its VPC", f"{endpoint['id']} is in VPC {far.id}" in warnings,
+        self.check("region: the warning contains the endpoint and its VPC", f"{endpoint['id']} is in another VPC, {far.id}" in warnings,
                    warnings)
-        self.check("region: the warning says that no rule allows the other VPC",
-                   f"allows TCP port 4000 from {near.cidr}" in warnings, warnings)
+        self.check("region: the warning names the missing routes there and back",
+                   f"these routes are missing: to {far.cidr} in rtb-" in warnings and f"; to {near.cidr} in rtb-" in warnings,
+                   warnings)
+        (group,) = self.cloud.own_groups(far)
+        self.equal("region: the other VPC is allowed", sorted(group["allows"]),
+                   sorted(f"TCP 4000 from {vpc.cidr}" for vpc in (near, far)))
         self.equal("region: nothing was created in the other VPC", (self.endpoints(near), self.cloud.own_groups(near)),
                    ([], []))
         self.equal("region: the second stack is deleted", guest.delete().status, "DELETE_COMPLETE")
@@ -812,7 +816,7 @@ def stories(run, checks):
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
                      run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, run.force_deleted,
-                     lambda: examples.cloudformation(run),
+                     lambda: examples.cloudformation(run), lambda: examples.hub_and_spoke(run),
                      lambda: examples.sam(run)])
 
 

@@ -1,7 +1,7 @@
-"""Creates the VPCs, subnets, and security groups in templates in the simulated EC2.
+"""Creates the VPCs, subnets, security groups, route tables, and peering connections in templates in the simulated EC2.
 
 ministack would create them in its own EC2, where the function could not find them, and where resources that are in use can
-be deleted.
+be deleted; and it has no peering connections in templates.
 """
 
 import os
@@ -38,7 +38,51 @@ def redirect(handlers):
                                           **tagged("security-group", **tags))["GroupId"]
         return group, {"GroupId": group, "VpcId": VpcId}
 
+    def make_table(VpcId, **tags):
+        table = ec2.create_route_table(VpcId=VpcId, **tagged("route-table", **tags))["RouteTable"]["RouteTableId"]
+        return table, {"RouteTableId": table}
+
+    def make_peering(VpcId, PeerVpcId, **tags):
+        made = ec2.create_vpc_peering_connection(VpcId=VpcId, PeerVpcId=PeerVpcId, **tagged("vpc-peering-connection", **tags))
+        peering = made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        # Within an account, CloudFormation accepts it.
+        ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+        return peering, {"Id": peering}
+
+    def make_route(RouteTableId, DestinationCidrBlock, VpcPeeringConnectionId):
+        ec2.create_route(RouteTableId=RouteTableId, DestinationCidrBlock=DestinationCidrBlock,
+                         VpcPeeringConnectionId=VpcPeeringConnectionId)
+        return f"{RouteTableId}|{DestinationCidrBlock}", {"CidrBlock": DestinationCidrBlock}
+
+    def delete_route(route):
+        table, block = route.split("|")
+        ec2.delete_route(RouteTableId=table, DestinationCidrBlock=block)
+
+    def associate(RouteTableId, SubnetId):
+        association = ec2.associate_route_table(RouteTableId=RouteTableId, SubnetId=SubnetId)["AssociationId"]
+        return association, {"Id": association}
+
     handlers.update({
+        "AWS::EC2::RouteTable": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: make_table(**properties),
+            "delete": lambda table, properties: ec2.delete_route_table(RouteTableId=table),
+        },
+        "AWS::EC2::SubnetRouteTableAssociation": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: associate(**properties),
+            "delete": lambda association, properties: ec2.disassociate_route_table(AssociationId=association),
+        },
+        "AWS::EC2::VPCPeeringConnection": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: make_peering(**properties),
+            "delete": lambda peering, properties: ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering),
+        },
+        "AWS::EC2::Route": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: make_route(**properties),
+            "delete": lambda route, properties: delete_route(route),
+        },
         "AWS::EC2::VPC": {
             "update": not_played,
             "create": lambda logical_id, properties, stack: make_vpc(**properties),

@@ -12,9 +12,12 @@ SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"
 #: Only for the scenario with two VPCs: with ReuseScope Region, a stack must not find the endpoints of other scenarios.
 REGION_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-00112233445566778"
+#: Only for the example of a hub with two spokes, for the same reason.
+HUB_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-00112233445566779"
 PRIVATE_NAME = f"gateway01-privatelink.{REGION}.prod.aws.tidbcloud.com"
 OTHER_PRIVATE_NAME = f"gateway02-privatelink.{REGION}.prod.aws.tidbcloud.com"
 REGION_PRIVATE_NAME = f"gateway03-privatelink.{REGION}.prod.aws.tidbcloud.com"
+HUB_PRIVATE_NAME = f"gateway04-privatelink.{REGION}.prod.aws.tidbcloud.com"
 
 #: TiDB Cloud's API has these clusters, and others in other Regions and on other clouds.
 CLUSTER = {"id": "10599999999999999999", "region": REGION, "service_name": SERVICE, "zone_id": "use1-az1",
@@ -64,5 +67,7 @@ def world():
              "private_dns_name": OTHER_PRIVATE_NAME},
             {"name": REGION_SERVICE, "owner": "999999999999", "zone_ids": sorted(ZONES.values()),
              "private_dns_name": REGION_PRIVATE_NAME},
+            {"name": HUB_SERVICE, "owner": "999999999999", "zone_ids": sorted(ZONES.values()),
+             "private_dns_name": HUB_PRIVATE_NAME},
         ],
     }

@@ -113,6 +113,7 @@ class Cloud:
         self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
         self.functions, self.parameters, self.secrets = client("lambda"), client("ssm"), client("secretsmanager")
         self.cloudwatch, self.events, self.ec2 = client("cloudwatch"), client("events"), client("ec2", ec2)
+        self.names = client("route53")
 
     def package(self, template, archive):
         """Uploads a function and returns a template that references it, as `sam build` and `sam package` do."""

@@ -65,6 +65,7 @@ fn each_in_a_process_of_its_own() {
         "log::no_line_contains_a_secret",
         "log::each_warning_is_a_line_of_level_warn",
         "ask::watch::the_scheduled_status_writes_its_numbers_as_metrics",
+        "log::what_stays_after_a_delete_is_a_line_of_level_warn",
         "metrics::each_delivery_has_one_line_at_every_log_level",
         "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {
@@ -151,4 +152,24 @@ async fn each_warning_is_a_line_of_level_warn() {
     let messages: Vec<&str> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
     assert_eq!(messages.join(" "), warnings);
     assert_eq!(messages.len(), 2, "a zone and a tag: {warnings}");
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run by each_in_a_process_of_its_own"]
+async fn what_stays_after_a_delete_is_a_line_of_level_warn() {
+    let (cloud, lines) = (Cloud::new(), Lines::default());
+    let named = with(properties(), serde_json::json!({ "SubnetIds": [SUBNET_AZ1] }));
+    let elsewhere = serde_json::json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "ReuseScope": "Region" });
+    let (hub, spoke) = (cloud.stack("hub"), cloud.stack("spoke"));
+    let id = hub.create(&named).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    spoke.create(&elsewhere).await.succeeded();
+    cloud.pass(60).await;
+    let subscriber = tidb_private_endpoint::runtime::log::subscriber("WARN", lines.clone());
+    {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        hub.leave(&id, &named).await.succeeded();
+    }
+    let text = lines.text();
+    assert!(text.contains(&format!("{SUBNET_AZ1} (used by spoke/TiDB)")) && text.lines().count() == 1, "{text}");
 }

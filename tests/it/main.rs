@@ -41,6 +41,7 @@ mod recorded;
 mod refusals;
 mod schema;
 mod sharing;
+mod spokes;
 mod structure;
 mod tables;
 mod together;

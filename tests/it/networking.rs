@@ -351,7 +351,7 @@ async fn the_oldest_of_several_endpoints_in_the_region_is_joined() {
     let anywhere = with(plain(), json!({ "ReuseScope": "Region" }));
     let joined = cloud.stack("orders").create(&anywhere).await.succeeded();
     assert_eq!(joined.physical_id, oldest);
-    for words in [VPC_2, "add a route to it", "TLS verification"] {
+    for words in [VPC_2, "these routes are missing", "TLS verification"] {
         assert!(joined.data["Warnings"].contains(words), "'{words}' is not in: {}", joined.data["Warnings"]);
     }
     cloud.stack("orders").delete(&joined.physical_id).await.succeeded();
@@ -449,4 +449,19 @@ async fn subnets_are_read_in_pages_and_zones_by_name_if_ec2_returns_no_ids() {
     assert!(cloud.count("DescribeSubnets") > 1, "several pages, not one call for each subnet");
     assert!(cloud.count("DescribeSubnets") < 5);
     cloud.assert_understood();
+}
+
+/// TiDB Cloud Lake has endpoint services of the same kind, for HTTPS.
+#[tokio::test(start_paused = true)]
+async fn a_service_on_port_443() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("lake");
+    let wanted = with(plain(), json!({ "Port": 443 }));
+    let created = stack.create(&wanted).await.succeeded();
+    assert_eq!((created.data["Port"].as_str(), created.data["Warnings"].as_str()), ("443", ""));
+    let groups = cloud.managed_groups().await;
+    assert_eq!(cloud.rules(&groups[0]).await, ["10.0.0.0/16:443", "100.64.0.0/20:443"]);
+    stack.leave(&created.physical_id, &wanted).await.succeeded();
+    assert_eq!(cloud.managed_groups().await, [""; 0]);
+    cloud.assert_clean();
 }

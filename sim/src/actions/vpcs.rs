@@ -36,8 +36,8 @@ fn find<'a>(plane: &'a Plane, id: &str, view: View) -> Result<&'a Vpc, ApiError>
         .ok_or_else(|| ApiError::new("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")))
 }
 
-/// The first and last address of an IPv4 CIDR block with a prefix length of 16 to 28, as required for VPCs and subnets.
-pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
+/// The first and last address of an IPv4 CIDR block.
+pub(super) fn block(block: &str) -> Result<(u32, u32), ApiError> {
     let parts = block.split_once('/').and_then(|(address, bits)| {
         Some((address.parse::<Ipv4Addr>().ok()?.to_bits(), bits.parse::<u32>().ok().filter(|bits| *bits <= 32)?))
     });
@@ -47,10 +47,17 @@ pub(super) fn addresses(block: &str) -> Result<(u32, u32), ApiError> {
         )));
     };
     let rest = u32::MAX.checked_shr(bits).unwrap_or(0);
-    if !(16..=28).contains(&bits) || first & rest != 0 {
-        return Err(ApiError::new("InvalidVpc.Range", format!("The CIDR '{block}' is invalid.")));
-    }
-    Ok((first, first | rest))
+    if first & rest == 0 { Ok((first, first | rest)) } else { Err(out_of_range(block)) }
+}
+
+/// The same with a prefix length of 16 to 28, as required for VPCs and subnets.
+pub(super) fn addresses(text: &str) -> Result<(u32, u32), ApiError> {
+    let (first, last) = block(text)?;
+    if (15..=0xffff).contains(&(last - first)) { Ok((first, last)) } else { Err(out_of_range(text)) }
+}
+
+fn out_of_range(block: &str) -> ApiError {
+    ApiError::new("InvalidVpc.Range", format!("The CIDR '{block}' is invalid."))
 }
 
 pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> Response {
@@ -69,11 +76,13 @@ pub(super) fn create(plane: &mut Plane, params: &mut Params, _views: Views) -> R
         dns_hostnames: false,
         cidr_states: BTreeMap::new(),
         peers: BTreeSet::new(),
+        transit_gateways: BTreeSet::new(),
         customer_zones: BTreeSet::new(),
         tags,
     };
     plane.vpcs.insert(vpc.id.clone(), History::new(Some(plane.now), vpc.clone()));
     plane.add_default_group(&vpc.id, Some(plane.now));
+    plane.add_main_table(&vpc.id, Some(plane.now));
     let mut xml = Xml::new();
     xml.nest("vpc", |xml| write(xml, plane, &vpc));
     Ok(xml)
@@ -91,6 +100,7 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> R
     let mut groups = plane.groups.values().filter_map(History::now);
     let used = plane.current_subnets().any(|subnet| subnet.vpc_id == id)
         || plane.existing_endpoints().any(|endpoint| endpoint.vpc_id == id)
+        || plane.tables_of(&id).any(|table| !table.main)
         || groups.any(|group| group.vpc_id == id && Some(&group.id) != default.as_ref());
     if used {
         return Err(ApiError::new(
@@ -99,6 +109,12 @@ pub(super) fn delete(plane: &mut Plane, params: &mut Params, _views: Views) -> R
         ));
     }
     let now = plane.now;
+    let tables: Vec<String> = plane.tables_of(&id).map(|table| table.id.clone()).collect();
+    for table in &tables {
+        if let Some(table) = plane.route_tables.get_mut(table) {
+            table.end(now);
+        }
+    }
     if let Some(group) = default.and_then(|group| plane.groups.get_mut(&group)) {
         group.end(now);
     }

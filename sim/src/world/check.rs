@@ -62,6 +62,15 @@ impl World {
                 }
             }
         }
+        for table in &self.route_tables {
+            check.id("rtb", &table.id)?;
+            vpc_of("route table", &table.id, &table.vpc_id)?;
+            for id in &table.subnet_ids {
+                let known = self.subnets.iter().any(|subnet| subnet.id == *id && subnet.vpc_id == table.vpc_id);
+                require(known, || format!("route table {}: subnet {id} does not exist in its VPC", table.id))?;
+                check.unique(format!("the association of {id}"))?;
+            }
+        }
         for service in &self.services {
             check.unique(service.name.clone())?;
             require(service.more_private_dns_names.is_empty() || service.private_dns_name.is_some(), || {

@@ -81,6 +81,9 @@ pub struct Vpc {
     /// The VPCs with an active peering connection to this one.
     #[serde(default)]
     pub peers: BTreeSet<String>,
+    /// The transit gateways that are attached to it.
+    #[serde(default)]
+    pub transit_gateways: BTreeSet<String>,
     /// The attribute `enableDnsSupport`, which is on in every new VPC.
     #[serde(default = "yes")]
     pub dns_support: bool,

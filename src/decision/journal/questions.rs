@@ -3,7 +3,7 @@
 use super::{Journal, Leftovers};
 use crate::decision::facts::{Facts, GroupPlace};
 use crate::decision::records::{CreationRecord, EndpointRecord, GroupRecord, MarkRecord};
-use crate::model::ids::{EndpointId, GroupId, ServiceName};
+use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::model::protocol::may_predate;
 use crate::model::security_group::managed_group_name;
 use crate::model::tags::Holder;
@@ -77,9 +77,11 @@ impl Journal {
         self.endpoints.iter().find(|(_, record)| record.deleted.is_some()).map(|(id, _)| id)
     }
 
-    /// The managed security group that this event has created and that still exists.
-    pub fn created_group(&self) -> Option<&GroupId> {
-        self.groups.iter().rfind(|(_, record)| record.created.is_some() && record.gone.is_none()).map(|(id, _)| id)
+    /// The managed security group that this event has created in a VPC and that still exists. An event that was about to
+    /// create an endpoint in its VPC may find one in another.
+    pub fn created_group(&self, vpc: &VpcId) -> Option<&GroupId> {
+        let is_it = |record: &GroupRecord| record.created_in.as_ref() == Some(vpc) && record.gone.is_none();
+        self.groups.iter().rfind(|(_, record)| is_it(record)).map(|(id, _)| id)
     }
 
     /// Whether this event has tried to write the reference on another endpoint so shortly before a look at `at` that the look

@@ -36,6 +36,15 @@ pub(super) enum Clients {
     Group(usize),
     /// Those in a CIDR block, through the provider's security group.
     Block(usize),
+    /// The same, of a resource that names no VPC: it uses an endpoint wherever there is one, and creates none. To the
+    /// endpoint, it is a spoke.
+    Spoke(usize),
+}
+
+impl Spec {
+    pub(super) fn is_spoke(self) -> bool {
+        matches!(self.clients, Clients::Spoke(_))
+    }
 }
 
 pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, clients: Clients::Group(0), subnet: Some(0) };

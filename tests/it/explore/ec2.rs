@@ -201,7 +201,11 @@ impl Ec2 {
             Fact::ManagedGroup(place) => {
                 FactValue::ManagedGroup(place.clone(), self.groups.look(&place.1, now, choices))
             }
-            Fact::Neighbors => FactValue::Neighbors(self.look(now, choices)),
+            Fact::ManagedGroups(name) => {
+                let vpcs = self.groups.look(name, now, choices).map(|group| group.vpc_id);
+                FactValue::ManagedGroups(name.clone(), vpcs.into_iter().collect())
+            }
+            Fact::Neighbors(vpc) => FactValue::Neighbors(vpc.clone(), self.look(now, choices)),
             Fact::Groups(ids) => {
                 let groups = self.groups.existing(now).filter(|group| ids.contains(&group.id));
                 FactValue::Groups(ids.clone(), groups.cloned().collect())

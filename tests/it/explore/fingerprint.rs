@@ -163,17 +163,12 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         .hash(hasher);
     for id in state.ec2.groups.ids() {
         let record = journal.group(id);
+        (&record.created_in, record.gone.is_none()).hash(hasher);
         (id, in_lag(record.created), record.authorized, record.rules_unknown, in_lag(record.revoked)).hash(hasher);
         (in_lag(record.gone), record.in_use.map(|refused| (ago(&refused.first, 30_000), ago(&refused.last, lag))))
             .hash(hasher);
     }
-    (
-        journal.narrowing_refused(),
-        fresh(journal.change_attempted()),
-        journal.created_group(),
-        in_lag(creation.other_creator),
-    )
-        .hash(hasher);
+    (journal.narrowing_refused(), fresh(journal.change_attempted()), in_lag(creation.other_creator)).hash(hasher);
     let last_start = (CALL_LIMIT + CALL_LIMIT).as_millis() - 1;
     for id in state.ec2.endpoints.keys() {
         let record = journal.endpoint(id);

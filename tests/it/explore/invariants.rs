@@ -92,8 +92,13 @@ impl State {
         };
         let is_open = match spec.clients {
             Clients::Group(n) => body.groups.iter().any(|group| group.as_str() == GROUPS[n]),
-            Clients::Block(n) => admits(n),
+            Clients::Block(n) | Clients::Spoke(n) => admits(n),
         };
+        // A spoke needs addresses, wherever they are.
+        if spec.is_spoke() {
+            let lacks_addresses = body.subnets.is_empty().then_some("subnets");
+            return if is_open { lacks_addresses } else { Some("clients") };
+        }
         if !is_open {
             Some("clients")
         } else if !(0..SUBNETS.len()).all(|n| has_subnet(n) || spec.subnet.is_some_and(|only| only != n)) {
@@ -140,19 +145,25 @@ impl State {
         if body.private_dns != specs.iter().any(|spec| spec.private_dns) {
             return surplus("private DNS");
         }
-        let is_asked = |n: usize| specs.iter().any(|spec| spec.subnet.is_none_or(|only| only == n));
+        // Where only spokes are left, the last subnets stay for them.
+        let in_hub = || specs.iter().filter(|spec| !spec.is_spoke());
+        let is_asked =
+            |n: usize| in_hub().next().is_none() || in_hub().any(|spec| spec.subnet.is_none_or(|only| only == n));
         let asked: Vec<&str> = (0..SUBNETS.len()).filter(|n| is_asked(*n)).map(|n| SUBNETS[n]).collect();
         if body.subnets.iter().any(|subnet| !asked.contains(&subnet.as_str())) {
             return surplus("a subnet");
         }
         let gives = |id: &str| specs.iter().any(|spec| matches!(spec.clients, Clients::Group(n) if GROUPS[n] == id));
-        let uses_managed = specs.iter().any(|spec| matches!(spec.clients, Clients::Block(_)));
+        let uses_managed = specs.iter().any(|spec| matches!(spec.clients, Clients::Block(_) | Clients::Spoke(_)));
         if body.groups.iter().any(|g| if GROUPS.contains(&g.as_str()) { !gives(g.as_str()) } else { !uses_managed }) {
             return surplus("a security group");
         }
         let groups = self.ec2.groups.existing(self.now).filter(|group| body.groups.contains(&group.id));
-        let names =
-            |rule: &Rule| specs.iter().any(|spec| matches!(spec.clients, Clients::Block(n) if block(n) == rule.source));
+        let names = |rule: &Rule| {
+            specs
+                .iter()
+                .any(|spec| matches!(spec.clients, Clients::Block(n) | Clients::Spoke(n) if block(n) == rule.source))
+        };
         if groups.flat_map(|group| &group.rules).any(|rule| !names(rule)) {
             return surplus("a rule");
         }

@@ -31,7 +31,7 @@
 //! **What is not modeled**: the loop itself, the SDK, and HTTP; the facts that do not change, which are all known
 //! from the start; rules of the VPC, because every spec that uses the provider's security group names a block; jitter, the reuse of looks, and the end of an event at
 //! its deadline; rate limits; errors of EC2 other than a taken name, a missing endpoint, and transient ones; more than
-//! one VPC. The stories on the wire and `faults.rs` and `histories.rs` cover most of these.
+//! one VPC: a spoke names none, so it never creates an endpoint. The stories on the wire and `faults.rs` and `histories.rs` cover most of these.
 //!
 //! **Scenarios** (`scenarios/`) say which stacks there are and what CloudFormation does with each. Each has coarser
 //! variants with fewer schedules (`scenario.rs`). **Planted faults** (`planted.rs`) prove that the invariants can fail.
@@ -173,6 +173,11 @@ fn every_schedule_of_a_stale_holder_that_is_released() {
 fn every_schedule_of_holders_with_different_requests() {
     let all = scenarios::all().into_iter().filter(|scenario| !scenario.endpoints.iter().all(|e| e.of.is_empty()));
     explore_completely(all.map(coarse).map(without_failures));
+}
+
+#[test]
+fn every_schedule_of_a_hub_and_a_spoke_and_a_failure() {
+    explore_completely(named(&["the hub releases first, and the spoke after it"]).into_iter().map(coarse));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
 use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
 use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
-use tidb_private_endpoint::model::wanted::Wanted;
+use tidb_private_endpoint::model::wanted::{self, Wanted};
 use tidb_private_endpoint::request::Request;
 use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
 use tidb_private_endpoint::request::spec::{Before, EndpointSpec, Place};
@@ -56,13 +56,15 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     for spec in &specs {
         match spec.clients {
             Clients::Group(number) => drop(groups.insert(GroupId::from(GROUPS[number]))),
-            Clients::Block(number) => rules.push(IngressRule { port: 4000, source: block(number) }),
+            Clients::Block(number) | Clients::Spoke(number) => {
+                rules.push(IngressRule { port: 4000, source: block(number) });
+            }
         }
         subnets.extend(
             SUBNETS
                 .iter()
                 .enumerate()
-                .filter(|(n, _)| spec.subnet.is_none_or(|only| only == *n))
+                .filter(|(n, _)| !spec.is_spoke() && spec.subnet.is_none_or(|only| only == *n))
                 .map(|(_, id)| SubnetId::from(*id)),
         );
     }
@@ -150,10 +152,8 @@ fn facts() -> Facts {
     let groups: Vec<SecurityGroup> = GROUPS.iter().map(|id| group(id)).collect();
     let mut facts = Facts::default();
     facts.insert(FactValue::Service(Some(gateway)));
-    facts.insert(FactValue::Vpc(Some(Vpc {
-        owner_id: ACCOUNT.to_owned(),
-        blocks: vec!["10.0.0.0/16".parse().unwrap()],
-    })));
+    let vpc = Vpc { owner_id: ACCOUNT.to_owned(), blocks: vec!["10.0.0.0/16".parse().unwrap()] };
+    facts.insert(FactValue::Vpc(VPC.into(), Some(vpc)));
     facts.insert(FactValue::VpcDns(Some(VpcDns { support: true, hostnames: true })));
     facts.insert(FactValue::Subnets(vec![subnet(0), subnet(1)]));
     facts.insert(FactValue::Groups(groups.iter().map(|group| group.id.clone()).collect(), groups));
@@ -173,17 +173,24 @@ fn first_mark() -> Mark {
 }
 
 fn wanted(spec: Spec) -> Wanted {
-    EndpointSpec::read(&properties(spec)).expect("the properties are valid").wanted()
+    let wanted = EndpointSpec::read(&properties(spec)).expect("the properties are valid").wanted();
+    if spec.is_spoke() {
+        // It leaves the subnets to the holders in the VPC of the endpoint.
+        return Wanted { place: wanted::Place::Anywhere, ..wanted };
+    }
+    wanted
 }
 
 fn properties(spec: Spec) -> Value {
+    let is_spoke = spec.is_spoke();
     json!({
         "ServiceName": service(spec.service),
-        "VpcId": VPC,
+        "VpcId": if is_spoke { "" } else { VPC },
+        "ReuseScope": if is_spoke { "Region" } else { "Vpc" },
         "PrivateDnsEnabled": spec.private_dns.to_string(),
         "SubnetIds": spec.subnet.map(|n| SUBNETS[n]).into_iter().collect::<Vec<_>>(),
-        "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], Clients::Block(_) => Vec::new() },
-        "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) => vec![BLOCKS[n]] },
+        "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], _ => Vec::new() },
+        "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) | Clients::Spoke(n) => vec![BLOCKS[n]] },
     })
 }
 

@@ -32,6 +32,7 @@ stories![
     an_endpoint_of_another_stack,
     a_foreign_endpoint,
     an_endpoint_of_another_vpc,
+    a_spoke,
     a_replacement,
     a_replacement_that_is_rolled_back,
     a_create_that_crashed,
@@ -198,6 +199,20 @@ async fn an_endpoint_of_another_vpc(cloud: Cloud) -> Ending {
     assert_eq!(joined.physical_id, before.id);
     stack.delete(&joined.physical_id).await.or_reason()?;
     assert_eq!(cloud.endpoint(), before);
+    Ok(())
+}
+
+/// Its rules come and go, and the routes are read.
+async fn a_spoke(cloud: Cloud) -> Ending {
+    let (hub, spoke) = (cloud.stack("hub"), cloud.stack("spoke"));
+    let created = hub.create(&plain()).await.or_reason()?;
+    cloud.pass(60).await;
+    let wanted = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "ReuseScope": "Region" });
+    let joined = spoke.create(&wanted).await.or_reason()?;
+    assert_eq!(joined.physical_id, created.physical_id);
+    spoke.leave(&joined.physical_id, &wanted).await.or_reason()?;
+    hub.delete(&created.physical_id).await.or_reason()?;
+    assert_gone(&cloud);
     Ok(())
 }
 

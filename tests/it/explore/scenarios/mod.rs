@@ -3,6 +3,7 @@
 mod overlapping_events;
 mod releases;
 mod requests;
+mod spokes;
 mod three_stacks;
 mod two_stacks;
 mod updates;
@@ -17,7 +18,7 @@ pub(super) use three_stacks::three_stacks_and_a_failure;
 /// Every scenario, at full resolution and with all of its failures.
 pub(super) fn all() -> Vec<Scenario> {
     let shared = [two_stacks::scenarios(), updates::scenarios(), requests::scenarios(), releases::scenarios()].concat();
-    [shared, overlapping_events::scenarios(), three_stacks::scenarios()].concat()
+    [shared, spokes::scenarios(), overlapping_events::scenarios(), three_stacks::scenarios()].concat()
 }
 
 /// Finds a scenario or a variant of it by its title.
