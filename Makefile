@@ -28,7 +28,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
+.PHONY: help demo test lint unit template sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,17 +38,22 @@ demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 
-lint: tools .venv/stamp .venv-sam/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
+TEMPLATES := template.yaml template.cloudformation.yaml examples/*/*.yaml
+
+lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
 	cargo fmt --all --check
-	.venv/bin/cfn-lint --append-rules schema -- template.yaml examples/*/*.yaml
+	.venv/bin/cfn-lint --include-checks I --append-rules schema -- $(TEMPLATES)
 	@$(VENV) tests/e2e/lint_check.py
-	$(SAM) validate --lint --region us-east-1
+	.venv-checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact --file $(TEMPLATES)
 	@echo "Running Clippy. The first run checks the entire AWS SDK and takes about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
 
-unit: build ## Run the Rust tests and the packaging tests
+unit: build .venv/stamp ## Run the Rust tests and the packaging tests
 	$(CARGO) test
-	$(PYTHON) -m unittest discover --start-directory scripts --pattern '*_test.py'
+	$(VENV) -m unittest discover --start-directory scripts --pattern '*_test.py'
+
+template: .venv/stamp ## Update template.cloudformation.yaml, which is generated from template.yaml
+	@$(VENV) scripts/cloudformation_template.py
 
 sim: build .venv/stamp ## Check the simulated EC2 with boto3, a second AWS SDK
 	@$(VENV) tests/e2e/engine.py sim/tests/boto3_check.py
@@ -123,7 +128,7 @@ fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove all build output and installed tools; the next build starts from scratch
-	rm -rf .venv .venv-sam .aws-sam .run dist target fuzz/target fuzz/corpus
+	rm -rf .venv .venv-sam .venv-checkov .aws-sam .run dist target fuzz/target fuzz/corpus
 	rm -rf examples/*/node_modules examples/*/.venv examples/*/cdk.out examples/*/.aws-sam
 	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
 
@@ -139,6 +144,13 @@ tools:
 	@echo "Installing the local AWS services into .venv. This takes about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# In an environment of its own, because it requires other versions of the packages in tests/e2e/requirements.txt.
+.venv-checkov/stamp: scripts/checkov-requirements.txt
+	@echo "Installing Checkov (290 MB) into .venv-checkov. This takes about half a minute."
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .venv-sam/stamp: scripts/sam-requirements.txt

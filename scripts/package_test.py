@@ -75,6 +75,11 @@ class Template(unittest.TestCase):
         self.assertEqual(template.count("CodeUri: function-arm64.zip\n"), 2)
         self.assertRegex(template, r"  Architecture:\n    Type: String\n    Default: arm64\n")
 
+    def test_the_one_for_plain_cloudformation_has_the_key_and_the_architecture(self):
+        template = package.plain_template_for("function-arm64.zip", "arm64")
+        self.assertRegex(template, r"  CodeKey:\n    Type: String\n    Default: function-arm64.zip\n")
+        self.assertRegex(template, r"  Architecture:\n    Type: String\n    Default: arm64\n")
+
     def test_an_unexpected_template_is_rejected(self):
         with mock.patch("pathlib.Path.read_text", return_value="Resources: {}\n"), self.assertRaises(SystemExit) as ended:
             package.template_for("function.zip", "x86_64")

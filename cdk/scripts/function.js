@@ -22,6 +22,7 @@ const customTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not',
 /** The alarm properties that src/provider.ts sets. */
 const ALARM = {
   AlarmActions: [{ Ref: 'AlarmTopicArn' }],
+  OKActions: [{ Ref: 'AlarmTopicArn' }],
   Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
   Statistic: 'Sum',
   Period: 300,
@@ -72,7 +73,7 @@ function check(Resources) {
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
     'VpcConfig', 'LoggingConfig'], 'CheckFunction');
   onlyKeys(func.VpcConfig, ['SubnetIds', 'SecurityGroupIds', 'Ipv6AllowedForDualStack'], 'CheckFunction.VpcConfig');
-  onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'CheckRole');
+  onlyKeys(role, ['Description', 'Path', 'PermissionsBoundary', 'AssumeRolePolicyDocument', 'Policies'], 'CheckRole');
   onlyKeys(config, ['FunctionName', 'Qualifier', 'MaximumRetryAttempts', 'MaximumEventAgeInSeconds', 'DestinationConfig'],
     'CheckInvokeConfig');
   expect(policy.PolicyDocument.Statement.length === 2, 'CheckRolePolicy has more than two statements');
@@ -95,26 +96,27 @@ function check(Resources) {
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
   onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint', 'CheckFunction',
-    'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm'],
-  'Resources');
+    'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm',
+    'InvokeConfig', 'DashboardOfProvider'], 'Resources');
   const func = Resources.Function.Properties;
   const role = Resources.Role.Properties;
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
-    'Tracing', 'EventInvokeConfig', 'LoggingConfig', 'Environment'], 'Function');
+    'ReservedConcurrentExecutions', 'Tracing', 'LoggingConfig', 'Environment'], 'Function');
   // Constructs of the check have a function of their own that answers.
   onlyKeys(func.Environment.Variables, ['CHECK_FUNCTION_ARN'], 'Function.Environment');
   expect(func.Runtime === 'provided.al2023', 'the runtime is not provided.al2023');
   expect(Parameters.Architecture.Default === 'x86_64', 'the default architecture is not x86_64');
   expect(Parameters.Tracing.Default === 'PassThrough', 'the function is traced by default');
-  onlyKeys(func.EventInvokeConfig, ['MaximumEventAgeInSeconds'], 'Function.EventInvokeConfig');
-  onlyKeys(func.LoggingConfig, ['LogFormat', 'LogGroup'], 'Function.LoggingConfig');
+  const config = Resources.InvokeConfig.Properties;
+  onlyKeys(config, ['FunctionName', 'Qualifier', 'MaximumEventAgeInSeconds', 'DestinationConfig'], 'InvokeConfig');
+  onlyKeys(func.LoggingConfig, ['LogFormat', 'ApplicationLogLevel', 'LogGroup'], 'Function.LoggingConfig');
   expect(func.LoggingConfig.LogFormat === 'JSON', 'the log format is not JSON');
-  onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays'], 'LogGroup');
-  onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
+  onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays', 'KmsKeyId'], 'LogGroup');
+  onlyKeys(role, ['Description', 'Path', 'PermissionsBoundary', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
   expect(JSON.stringify(role.AssumeRolePolicyDocument.Statement.map((one) => one.Principal))
     === '[{"Service":"lambda.amazonaws.com"}]', 'a principal other than Lambda can assume the role');
   // The CDK adds these policies itself, with tracing and with `cluster`.
-  const added = ['Tracing', 'ApiKey', 'ApiKeyKmsKey'];
+  const added = ['Tracing', 'OnFailureDestination', 'ApiKey', 'ApiKeyKmsKey'];
   const policies = role.Policies.filter((policy) => !added.includes(policy['Fn::If']?.[1].PolicyName));
   onlyKnownFunctions(policies);
   return {
@@ -124,7 +126,7 @@ function read() {
     memorySize: func.MemorySize,
     logRetention: Parameters.LogRetentionInDays.Default,
     roleDescription: role.Description,
-    maximumEventAge: func.EventInvokeConfig.MaximumEventAgeInSeconds,
+    maximumEventAge: config.MaximumEventAgeInSeconds,
     policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
     check: check(Resources),
     alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),

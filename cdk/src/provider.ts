@@ -158,14 +158,16 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
         statistic: cloudwatch.Stats.SUM,
         period: Duration.minutes(5),
       });
-      new cloudwatch.Alarm(this, id, {
+      const alarm = new cloudwatch.Alarm(this, id, {
         alarmDescription: description,
         metric,
         threshold: 0,
         evaluationPeriods: 1,
         comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-      }).addAlarmAction(action);
+      });
+      alarm.addAlarmAction(action);
+      alarm.addOkAction(action);
     }
   }
 }

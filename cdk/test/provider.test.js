@@ -82,7 +82,7 @@ test('the zip file in the package is deployed', () => {
 });
 
 test('a failed invocation is retried for as long as in template.yaml', () => {
-  const theirs = providerTemplate().Resources.Function.Properties.EventInvokeConfig;
+  const theirs = providerTemplate().Resources.InvokeConfig.Properties;
   const { id, ...config } = only(provider().template, 'AWS::Lambda::EventInvokeConfig');
   assert.equal(config.Properties.MaximumEventAgeInSeconds, theirs.MaximumEventAgeInSeconds);
   assert.ok(!('MaximumRetryAttempts' in config.Properties));

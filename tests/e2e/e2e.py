@@ -17,6 +17,7 @@ import traceback
 from samtranslator.yaml_helper import yaml_parse
 
 import examples
+import organization
 import strict
 from engine import BOOTSTRAP, ROOT, Engine, holders, http
 from scene import (ACCOUNT, API_KEY, CLUSTER, CLUSTER_ELSEWHERE, CLUSTER_TOO, OTHER_PRIVATE_NAME, OTHER_SERVICE,
@@ -26,7 +27,6 @@ from stacks import TEMPLATE, Cloud, provider_zip, zipped
 
 PROVIDER = "tidb-private-endpoint"
 TOKEN = f"{PROVIDER}-ServiceToken"
-LOG_GROUP = f"/aws/lambda/{PROVIDER}"
 ATTRIBUTES = (
     "EndpointId DnsName PrivateDnsName Host Port ZonalDnsNames DnsEntries HostedZoneId VpcId ServiceName SubnetIds "
     "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
@@ -35,7 +35,6 @@ ATTRIBUTES = (
 #: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}
 CHECK_TOKEN = f"{PROVIDER}-CheckServiceToken"
-CHECK_LOG_GROUP = f"/aws/lambda/{PROVIDER}-check"
 CHECK_ATTRIBUTES = ("Reachable Report Addresses ConnectMilliseconds TlsVersion CertificateIssuer CertificateExpires "
                     "ServerVersion").split()
 #: A stack that does not exist, for testing responses.
@@ -143,6 +142,7 @@ class Run:
         self.deployed("provider: the stack with the functions and an endpoint is created", self.stack, self.template,
                       VpcId=self.vpc.id, ServiceName=SERVICE, CheckSchedule="rate(5 minutes)", **self.checked)
         outputs, (endpoint,), (group,) = self.stack.outputs, self.endpoints(self.vpc), self.cloud.own_groups(self.vpc)
+        self.log_group, self.check_log_group = outputs["LogGroupName"], outputs["CheckLogGroupName"]
         self.equal("provider: an output has the endpoint ID", outputs["EndpointId"], endpoint["id"])
         self.equal("provider: the host is the private DNS name", outputs["EndpointHost"], PRIVATE_NAME)
         self.check("provider: the DNS name is that of the endpoint", outputs["EndpointDnsName"].startswith(endpoint["id"]),
@@ -279,7 +279,7 @@ class Run:
         self.deployed("cluster: one in another Region is rejected", stack, of(CLUSTER_ELSEWHERE), "UPDATE_ROLLBACK_COMPLETE")
         self.check("cluster: the reason names both Regions",
                    "is in eu-central-1, but the provider runs in us-east-1" in stack.reason, stack.reason)
-        said = json.dumps(self.exchanges(stack)) + "".join(self.cloud.log_lines(LOG_GROUP) or [])
+        said = json.dumps(self.exchanges(stack)) + "".join(self.cloud.log_lines(self.log_group) or [])
         self.equal("cluster: no event, response, or log line contains the key",
                    [part for part in API_KEY.values() if part in said], [])
         asked = len(self.engine.calls_to_tidb_cloud())
@@ -474,7 +474,7 @@ class Run:
         report = json.loads(answer["Payload"].read())
         self.equal("schedule: the report says that the name does not resolve here",
                    (report["Reachable"], report["FailedLayer"]), (False, "Name"))
-        lines = [json.loads(line) for line in self.cloud.log_lines(CHECK_LOG_GROUP)]
+        lines = [json.loads(line) for line in self.cloud.log_lines(self.check_log_group)]
         self.equal("schedule: the metric Reachable is 0", [line["Reachable"] for line in lines if "_aws" in line], [0])
 
     def checks(self):
@@ -536,7 +536,8 @@ class Run:
                 part.replace("Timeout: 900", "Timeout: 2", 1) if number else part
                 for number, part in enumerate(template.split("Handler: check")))
             self.deployed(f"check function {name}: the provider is created", provider, template,
-                          CheckSubnetIds=vpc.subnets["use1-az1"], CheckSecurityGroupIds=vpc.group)
+                          ExportPrefix=provider.name, CheckSubnetIds=vpc.subnets["use1-az1"],
+                          CheckSecurityGroupIds=vpc.group)
             self.deployed(f"check function {name}: the stack rolls back", stack,
                           connection(silent, export=f"{provider.name}-CheckServiceToken"), "ROLLBACK_COMPLETE")
             self.check(f"check function {name}: the reason says so", says in stack.reason, stack.reason)
@@ -606,12 +607,12 @@ class Run:
         tokens = token, self.cloud.exports()[CHECK_TOKEN]  # It also answers for the check function.
         exchanges = [one for one in self.engine.report()["exchanges"]
                      if one["event"].get("ResourceProperties", {}).get("ServiceToken") in tokens]
-        lines = self.cloud.log_lines(CHECK_LOG_GROUP)
+        lines = self.cloud.log_lines(self.check_log_group)
         self.check("logs: the check function's log is JSON, without response URLs or credentials",
                    lines and all(line.startswith("{") for line in lines)
                    and not any(secret.lower() in line.lower() for line in lines
                                for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)), lines)
-        self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
+        self.logs_of("logs", self.log_group, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):
         """Checks the log of a provider function that received exactly these events."""
@@ -736,7 +737,7 @@ def stories(run, checks):
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
                      run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, lambda: examples.cloudformation(run),
-                     lambda: examples.sam(run)])
+                     lambda: examples.sam(run), lambda: organization.platform(run)])
 
 
 def constructs(run, checks):

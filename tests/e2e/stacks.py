@@ -15,6 +15,7 @@ from scene import REGION
 
 BUCKET = "deployment"
 TEMPLATE = ROOT / "template.yaml"
+PLAIN_TEMPLATE = ROOT / "template.cloudformation.yaml"
 POLL_SECONDS = 0.05
 #: Several times as long as the slowest operation takes.
 PATIENCE_SECONDS = 300
@@ -42,13 +43,13 @@ class Stack:
     def __init__(self, cloud, name):
         self.cloud, self.name, self.id = cloud, name, None
 
-    def deploy(self, template, **parameters):
+    def deploy(self, template, capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"), **parameters):
         """Creates or updates the stack, as `sam deploy` does. Returns the stack in its final `status`."""
         given = dict(
             StackName=self.name,
             TemplateBody=template if isinstance(template, str) else json.dumps(template),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Capabilities=list(capabilities),
         )
         if self.id is None:
             self.id = self.cloud.cloudformation.create_stack(**given)["StackId"]
@@ -113,6 +114,7 @@ class Cloud:
         self.cloudformation, self.s3, self.logs = client("cloudformation"), client("s3"), client("logs")
         self.functions, self.parameters, self.secrets = client("lambda"), client("ssm"), client("secretsmanager")
         self.cloudwatch, self.events, self.ec2 = client("cloudwatch"), client("events"), client("ec2", ec2)
+        self.iam, self.sqs = client("iam"), client("sqs")
 
     def package(self, template, archive):
         """Uploads a function and returns a template that references it, as `sam build` and `sam package` do."""
