@@ -43,8 +43,8 @@ def main(processor):
     template, plain = DIST / f"template{suffix}.yaml", DIST / f"template.cloudformation{suffix}.yaml"
     template.write_text(template_for(archive.name, processor))
     plain.write_text(plain_template_for(archive.name, processor))
-    for name in ("LICENSE", "README.md"):  # The template references them.
-        shutil.copyfile(ROOT / name, DIST / name)
+    for name in ("LICENSE", "docs/SAR.md"):  # The template references them.
+        shutil.copy(ROOT / name, DIST)
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size:,} bytes, sha256 {digest}")
     print(f"{template.relative_to(ROOT)}: for AWS SAM and `aws cloudformation package`, with this zip file as its code")
     print(f"{plain.relative_to(ROOT)}: for plain CloudFormation and StackSets, with the zip file from a bucket of yours")
@@ -140,7 +140,8 @@ def template_for(archive, processor):
     """Returns template.yaml with the zip file as its code, for deployment without the source."""
     # Both functions have the same code.
     return changed("template.yaml", ("      CodeUri: .\n", f"      CodeUri: {archive}\n", 2),
-                   ("    Default: x86_64\n", f"    Default: {processor}\n", 1))
+                   ("    Default: x86_64\n", f"    Default: {processor}\n", 1),
+                   ("    ReadmeUrl: docs/SAR.md\n", "    ReadmeUrl: SAR.md\n", 1))
 
 
 def plain_template_for(archive, processor):
