@@ -21,6 +21,7 @@ ARCH ?= x86_64
 # Contributors to the function do not need Node.js. Targets that require it are skipped if it is missing.
 ifeq ($(shell node -p 'const [a, b] = process.versions.node.split("."); a > 20 || a == 20 && b >= 16' 2>/dev/null),true)
 CDK := cdk/lib/function.json cdk/.venv/requirements.txt
+GUARD := scripts/guard/node_modules/.lock
 NPM := cd cdk && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm
 endif
 
@@ -38,7 +39,7 @@ demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 
-TEMPLATES := template.yaml template.cloudformation.yaml examples/*/*.yaml
+TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml
 
 lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
 	cargo fmt --all --check
@@ -48,11 +49,11 @@ lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler wa
 	@echo "Running Clippy. The first run checks the entire AWS SDK and takes about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
 
-unit: build .venv/stamp ## Run the Rust tests and the packaging tests
+unit: build .venv/stamp $(GUARD) ## Run the Rust tests and the tests of packaging and templates
 	$(CARGO) test
 	$(VENV) -m unittest discover --start-directory scripts --pattern '*_test.py'
 
-template: .venv/stamp ## Update template.cloudformation.yaml, which is generated from template.yaml
+template: .venv/stamp ## Update the templates that are generated from template.yaml
 	@$(VENV) scripts/cloudformation_template.py
 
 sim: build .venv/stamp ## Check the simulated EC2 with boto3, a second AWS SDK
@@ -67,6 +68,10 @@ ifdef CDK
 else
 	@echo "cdk: skipped, because Node.js 20.16 or later is not installed."
 endif
+
+# CloudFormation Guard, of which no other package has the program and the rules. Nothing of the CDK is needed.
+scripts/guard/node_modules/.lock: scripts/guard/package-lock.json
+	cd scripts/guard && npm ci --ignore-scripts --legacy-peer-deps --no-fund --no-audit && cp package-lock.json node_modules/.lock
 
 # The stamp is a copy of the lock file that was installed.
 cdk/node_modules/.lock: cdk/package-lock.json
@@ -128,7 +133,7 @@ fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove all build output and installed tools; the next build starts from scratch
-	rm -rf .venv .venv-sam .venv-checkov .aws-sam .run dist target fuzz/target fuzz/corpus
+	rm -rf .venv .venv-sam .venv-checkov scripts/guard/node_modules .aws-sam .run dist target fuzz/target fuzz/corpus
 	rm -rf examples/*/node_modules examples/*/.venv examples/*/cdk.out examples/*/.aws-sam
 	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
 

@@ -1,9 +1,14 @@
-"""Writes template.cloudformation.yaml: template.yaml without its transform, for plain CloudFormation and for StackSets.
+"""Writes the templates that are generated from template.yaml.
 
     python cloudformation_template.py
 
-AWS SAM's own translator converts the functions; everything else stays as it is. The code comes from the bucket and key in
-the parameters CodeBucket and CodeKey. Requires the packages in tests/e2e/requirements.txt.
+template.cloudformation.yaml is the same without a transform, for plain CloudFormation and for StackSets. AWS SAM's own
+translator converts the functions; everything else stays as it is. The code comes from the bucket and key in the parameters
+CodeBucket and CodeKey.
+
+template.roles.yaml contains only the roles, for organizations in which another team creates them.
+
+Requires the packages in tests/e2e/requirements.txt.
 """
 
 import json
@@ -16,7 +21,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TEMPLATE, TARGET = ROOT / "template.yaml", ROOT / "template.cloudformation.yaml"
+TEMPLATE, TARGET, ROLES = (ROOT / name for name in ("template.yaml", "template.cloudformation.yaml", "template.roles.yaml"))
 HEADER = """\
 # Generated from template.yaml, which has the comments, by scripts/cloudformation_template.py. To update it, run
 # `make template`.
@@ -40,6 +45,70 @@ CODE = {
 LABELS = {"CodeBucket": {"default": "S3 bucket"}, "CodeKey": {"default": "S3 key"}}
 #: AWS::Serverless::Function tags its functions with this, but SAM does not deploy this template.
 SAM_TAG = {"Key": "lambda:createdBy", "Value": "SAM"}
+
+
+#: What the roles refer to, by name, because the other stack does not exist yet.
+BY_NAME = {
+    "LogGroup.Arn": "logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${ProviderStackName}-*",
+    "CheckLogGroup.Arn": "logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${ProviderStackName}-check-*",
+    "Function.Arn": "lambda:${AWS::Region}:${AWS::AccountId}:function:${ProviderStackName}-Function-*",
+    "CheckFunction.Arn": "lambda:${AWS::Region}:${AWS::AccountId}:function:${ProviderStackName}-CheckFunction-*",
+}
+
+
+def by_name(value):
+    if isinstance(value, list):
+        return [by_name(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::GetAtt" in value:
+        return {"Fn::Sub": "arn:${AWS::Partition}:" + BY_NAME[".".join(value["Fn::GetAtt"])]}
+    return {name: by_name(item) for name, item in value.items()}
+
+
+def roles():
+    """The template with the roles, whose ARNs the provider's stack gets as parameters."""
+    source = yaml_parse(TEMPLATE.read_text())
+    resources = {name: by_name(source["Resources"][name]) for name in ("Role", "CheckRole", "CheckRolePolicy")}
+    del resources["Role"]["Condition"]
+    resources["CheckRolePolicy"]["Metadata"] = {"cdk_nag": {"rules_to_suppress": [{
+        "id": "AwsSolutions-IAM5", "reason": "The functions of the other stack get generated names."}]}}
+    return {
+        "AWSTemplateFormatVersion": source["AWSTemplateFormatVersion"],
+        "Description": "The roles of the provider of Custom::TiDBCloudPrivateEndpoint, for its parameters RoleArn and "
+                       "CheckRoleArn",
+        "Parameters": {
+            "ProviderStackName": {
+                "Type": "String",
+                "Default": "tidb-private-endpoint",
+                "AllowedPattern": "^[A-Za-z][A-Za-z0-9*-]*$",
+                "ConstraintDescription": "the name of a stack, in which an asterisk stands for any characters",
+                "Description": "The name of the provider's stack. For a StackSet, specify only the beginning, such as "
+                               "StackSet-tidb-*, because names of functions contain a long stack name only in part.",
+            },
+            "ConnectionCheck": {
+                "Type": "String",
+                "Default": "false",
+                "AllowedValues": ["true", "false"],
+                "Description": "Whether to create the role of the check function too.",
+            },
+            **{name: source["Parameters"][name] for name in (
+                "PermissionsBoundaryArn", "RolePath", "Tracing", "OnFailureDestinationArn", "ApiKeySecretArn",
+                "ApiKeyKmsKeyArn")},
+        },
+        "Conditions": {
+            "HasCheckRole": {"Fn::Equals": [{"Ref": "ConnectionCheck"}, "true"]},
+            **{name: source["Conditions"][name] for name in (
+                "HasPermissionsBoundary", "IsTraced", "HasOnFailureDestination", "HasApiKey", "HasApiKeyKmsKey")},
+        },
+        "Resources": resources,
+        "Outputs": {
+            "RoleArn": {"Description": "The value for RoleArn of the provider's stack",
+                        "Value": {"Fn::GetAtt": ["Role", "Arn"]}},
+            "CheckRoleArn": {"Condition": "HasCheckRole", "Description": "The value for CheckRoleArn of the provider's stack",
+                             "Value": {"Fn::GetAtt": ["CheckRole", "Arn"]}},
+        },
+    }
 
 
 def converted():
@@ -102,10 +171,11 @@ Dumper.add_representer(list, lambda dumper, data: dumper.node("tag:yaml.org,2002
 Dumper.add_representer(str, lambda dumper, data: dumper.node("tag:yaml.org,2002:str", data))
 
 
-def text():
-    return HEADER + yaml.dump(converted(), Dumper=Dumper, sort_keys=False, width=120)
+def text(template):
+    return HEADER + yaml.dump(template, Dumper=Dumper, sort_keys=False, width=120)
 
 
 if __name__ == "__main__":
-    TARGET.write_text(text())
-    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes")
+    for file, template in ((TARGET, converted()), (ROLES, roles())):
+        file.write_text(text(template))
+        print(f"{file.name}: {file.stat().st_size:,} bytes")

@@ -46,7 +46,7 @@ def resolved(value, conditions):
         return None
     if len(value) == 1:
         ((name, argument),) = value.items()
-        if name in ("Ref", "Fn::GetAtt"):
+        if name in ("Ref", "Fn::GetAtt", "Fn::Select"):
             return "x" * 100  # Longer than most ARNs.
         if name == "Fn::Sub":
             text, variables = (argument, {}) if isinstance(argument, str) else argument
@@ -59,8 +59,9 @@ def resolved(value, conditions):
 
 class Template(unittest.TestCase):
     def test_it_is_up_to_date(self):
-        self.assertEqual(generated.TARGET.read_text(), generated.text(),
-                         "template.yaml has changed. Run `make template`, and review the difference.")
+        for file, template in ((generated.TARGET, generated.converted()), (generated.ROLES, generated.roles())):
+            self.assertEqual(file.read_text(), generated.text(template),
+                             "template.yaml has changed. Run `make template`, and review the difference.")
 
     def test_reading_it_results_in_what_was_converted(self):
         self.assertEqual(json.dumps(TEMPLATE, sort_keys=True), json.dumps(generated.converted(), sort_keys=True))
@@ -100,6 +101,15 @@ class Template(unittest.TestCase):
             for key in ("RoleName", "FunctionName", "TopicName"):
                 value = resource.get("Properties", {}).get(key)
                 self.assertNotIsInstance(value, str, f"{name}.{key}")
+
+    def test_the_roles_alone_have_the_same_permissions(self):
+        roles = yaml_parse(generated.ROLES.read_text())
+        names = {arn: "arn:${AWS::Partition}:" + name for arn, name in generated.BY_NAME.items()}
+        for name in ("Role", "CheckRole", "CheckRolePolicy"):
+            source = json.dumps(SOURCE["Resources"][name]["Properties"])
+            for arn, pattern in names.items():
+                source = source.replace(json.dumps({"Fn::GetAtt": arn.split(".")}), json.dumps({"Fn::Sub": pattern}))
+            self.assertEqual(json.loads(source), roles["Resources"][name]["Properties"])
 
     def test_the_policies_of_a_role_fit_into_it(self):
         for name, resource in TEMPLATE["Resources"].items():

@@ -43,7 +43,7 @@ def main(processor):
     template, plain = DIST / f"template{suffix}.yaml", DIST / f"template.cloudformation{suffix}.yaml"
     template.write_text(template_for(archive.name, processor))
     plain.write_text(plain_template_for(archive.name, processor))
-    for name in ("LICENSE", "docs/SAR.md"):  # The template references them.
+    for name in ("LICENSE", "docs/SAR.md", "template.roles.yaml"):  # template.yaml references the first two.
         shutil.copy(ROOT / name, DIST)
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size:,} bytes, sha256 {digest}")
     print(f"{template.relative_to(ROOT)}: for AWS SAM and `aws cloudformation package`, with this zip file as its code")

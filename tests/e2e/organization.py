@@ -7,7 +7,7 @@ Takes the run of e2e.py, which the scenarios share.
 import json
 
 from scene import ACCOUNT, REGION, SERVICE, Vpc
-from stacks import PLAIN_TEMPLATE
+from stacks import PLAIN_TEMPLATE, ROLES_TEMPLATE
 
 NAME = "platform-provider"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
@@ -72,15 +72,17 @@ def failed_first_deployment(run):
               and any("enable-dns-hostnames" in line for line in lines), (reason, lines))
     run.equal("platform: the failed stack is deleted", stack.delete().status, "DELETE_COMPLETE")
     again = run.cloud.stack(NAME)
-    role = run.cloud.iam.create_role(RoleName="approved", AssumeRolePolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-                                                "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
+    roles = run.cloud.stack("approved-roles")
+    run.deployed("platform: another team creates the roles", roles, ROLES_TEMPLATE.read_text(), capabilities=CAPABILITIES,
+                 ProviderStackName=NAME, PermissionsBoundaryArn=BOUNDARY)
+    role = roles.outputs["RoleArn"]
     run.deployed("platform: the same name is free again, for a provider with an existing role", again, template,
                  capabilities=CAPABILITIES, **CODE, RoleArn=role, ExportPrefix="platform")
     config = run.cloud.functions.get_function_configuration(FunctionName=again.outputs["FunctionName"])
     run.equal("platform: the function has that role, and the stack has none",
               (config["Role"], again.outputs["FunctionRoleArn"], again.physical_ids("AWS::IAM::Role")), (role, role, []))
     run.equal("platform: the stack is deleted", again.delete().status, "DELETE_COMPLETE")
+    roles.delete()
 
 
 def moving(run):

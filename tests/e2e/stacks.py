@@ -15,7 +15,7 @@ from scene import REGION
 
 BUCKET = "deployment"
 TEMPLATE = ROOT / "template.yaml"
-PLAIN_TEMPLATE = ROOT / "template.cloudformation.yaml"
+PLAIN_TEMPLATE, ROLES_TEMPLATE = ROOT / "template.cloudformation.yaml", ROOT / "template.roles.yaml"
 POLL_SECONDS = 0.05
 #: Several times as long as the slowest operation takes.
 PATIENCE_SECONDS = 300
