@@ -83,7 +83,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
 
   /**
    * Imports a provider that was deployed separately, for example with template.yaml. The stack of that template exports
-   * its service token as `STACK-ServiceToken`, for example `tidb-private-endpoint-ServiceToken`.
+   * its service token as `PREFIX-ServiceToken`, by default `tidb-private-endpoint-ServiceToken`.
    *
    * @param scope the parent of the construct
    * @param id the ID of the construct
@@ -158,16 +158,14 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
         statistic: cloudwatch.Stats.SUM,
         period: Duration.minutes(5),
       });
-      const alarm = new cloudwatch.Alarm(this, id, {
+      new cloudwatch.Alarm(this, id, {
         alarmDescription: description,
         metric,
         threshold: 0,
         evaluationPeriods: 1,
         comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-      });
-      alarm.addAlarmAction(action);
-      alarm.addOkAction(action);
+      }).addAlarmAction(action);
     }
   }
 }
