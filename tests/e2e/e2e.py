@@ -99,7 +99,7 @@ class Run:
     """The scenarios and their shared state."""
 
     def __init__(self, engine, checks):
-        self.engine, self.check, self.equal = engine, checks.check, checks.equal
+        self.engine, self.check, self.equal, self.together = engine, checks.check, checks.equal, together
         self.cloud = Cloud(engine.aws, engine.ec2)
         self.function = provider_zip()
         self.template = self.cloud.package(TEMPLATE, self.function)
