@@ -22,7 +22,7 @@ pub async fn fetch(
         (Fact::Service, Some(service), _) => ec2.service(service).await.map(FactValue::Service),
         (Fact::Vpc, _, Some(vpc)) => ec2.vpc(vpc).await.map(FactValue::Vpc),
         (Fact::VpcDns, _, Some(vpc)) => ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
-        (Fact::Subnets, _, Some(vpc)) => ec2.subnets(vpc).await.map(FactValue::Subnets),
+        (Fact::Subnets, _, Some(vpc)) => ec2.subnets(Some(vpc)).await.map(FactValue::Subnets),
         (Fact::Groups(ids), ..) => ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
         (Fact::Marks, ..) => ec2.groups_owned_by(&request.holder.hash).await.map(FactValue::Marks),
         (Fact::ManagedGroup(place), ..) => {

@@ -2,7 +2,7 @@
 //! environment, and where the parts are put together.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
@@ -90,12 +90,14 @@ async fn provider() -> Result<ExitCode, Error> {
         // Let the connection start first. While it is being opened, the SDK reads a table of all regions.
         tokio::task::yield_now().await;
         // No profile files and no instance metadata: a Lambda function has neither.
-        let config = SdkConfig::builder()
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-            .http_client(http.clone())
-            .build();
+            .http_client(http.clone());
+        // In CloudTrail, the calls have it in their user agent.
+        config.set_app_name(AppName::new(concat!("tidb-private-endpoint-", env!("CARGO_PKG_VERSION"))).ok());
+        let config = config.build();
         let secrets = Secrets::new(config.clone(), environment(secrets::URL_SETTING));
         let mut config = config.into_builder();
         config.set_endpoint_url(override_url);
@@ -134,13 +136,8 @@ fn inquirer(ec2: &Ec2, clusters: &Clusters, http: &Http, home: Home) -> Inquirer
     let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
     let url = Some(environment("AWS_ENDPOINT_URL_CLOUDFORMATION")).filter(|url| !url.is_empty());
     let cloudformation = CloudFormation::new(connector, credentials, &home.region, url.as_deref());
-    Inquirer {
-        ec2: ec2.clone(),
-        clusters: clusters.clone(),
-        cloudformation,
-        home,
-        function: environment("AWS_LAMBDA_FUNCTION_NAME"),
-    }
+    let Function { name, log_level, .. } = function();
+    Inquirer { ec2: ec2.clone(), clusters: clusters.clone(), cloudformation, home, function: name, log_level }
 }
 
 fn function() -> Function {

@@ -5,7 +5,9 @@ mod plans;
 mod questions;
 mod read_only;
 mod releases;
+mod schema;
 mod statuses;
+mod watch;
 
 use crate::cloud::{Cloud, REGION, Stack};
 use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
@@ -49,6 +51,7 @@ impl Asked {
             cloudformation: CloudFormation::new(self.stacks.connector(), credentials, REGION, None),
             home: self.cloud.handler.home.clone(),
             function: "tidb-private-endpoint".to_owned(),
+            log_level: "WARN".to_owned(),
         }
     }
 
@@ -60,6 +63,7 @@ impl Asked {
         assert_eq!(self.stacks.complaints(), [""; 0], "CloudFormation understands every request");
         if let Ok(answer) = &answer {
             check_text(answer["Text"].as_str().unwrap());
+            schema::check_answer(question, answer);
         }
         answer
     }
