@@ -152,10 +152,10 @@ fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove all build output and installed tools; the next build starts from scratch
-	rm -rf .venv .venv-sam .venv-tools .venv-checkov scripts/guard/node_modules .aws-sam .run build dist target fuzz/target fuzz/corpus fuzz/artifacts bench/floor/target
+	rm -rf .venv .venv-sam .venv-tools .venv-checkov scripts/guard/node_modules .aws-sam .cache .run build dist target fuzz/target fuzz/corpus fuzz/artifacts bench/floor/target
 	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 	rm -rf examples/*/node_modules examples/*/.venv examples/*/cdk.out examples/*/.aws-sam
-	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
+	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json *.tsbuildinfo
 
 # Every build requires these. Report what is missing instead of failing halfway.
 tools:

@@ -128,9 +128,12 @@ def check_llms(root):
 
 
 def releases():
-    """The tags of releases, the newest first."""
+    """The tags of releases that have a site, the newest first."""
     tags = subprocess.run(["git", "tag", "--list", "v*.*.*", "--sort=-version:refname"], cwd=ROOT, check=True, text=True,
                           stdout=subprocess.PIPE).stdout.split()
+    has_site = lambda tag: subprocess.run(["git", "cat-file", "-e", f"{tag}:scripts/docs_site.py"], cwd=ROOT,
+                                          stderr=subprocess.DEVNULL).returncode == 0
+    tags = [tag for tag in tags if has_site(tag)]
     if not tags:
         raise SystemExit("There is no release, so there is no site of one.")
     return tags

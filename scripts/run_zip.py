@@ -26,9 +26,9 @@ PATIENCE_SECONDS = 30
 class RuntimeApi(http.server.ThreadingHTTPServer):
     """Lambda's runtime API with one invocation (Lambda developer guide, "Using the Lambda runtime API")."""
 
-    def __init__(self):
+    def __init__(self, question):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.answered, self.answer, self.given = threading.Event(), None, False
+        self.question, self.answered, self.answer, self.given = question, threading.Event(), None, False
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.answered.wait(PATIENCE_SECONDS)
             return self.close_connection_silently()
         self.server.given = True
-        body = json.dumps(QUESTION).encode()
+        body = json.dumps(self.server.question).encode()
         self.send_response(200)
         for name, value in (("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
                             ("Lambda-Runtime-Deadline-Ms", "4102444800000"),
@@ -87,7 +87,15 @@ def faults(archive):
 
 
 def faults_of_invocation(bootstrap):
-    api = RuntimeApi()
+    answer, output = answer_of(bootstrap, QUESTION)
+    if answer is None:
+        return [f"The function did not answer. It said: {output.strip() or 'nothing'}"]
+    return [] if ANSWER in answer else [f"The function answered: {answer}"]
+
+
+def answer_of(bootstrap, question, **settings):
+    """Invokes the function once. Returns its answer, or None, and its output."""
+    api = RuntimeApi(question)
     threading.Thread(target=api.serve_forever, daemon=True).start()
     environment = {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}", "AWS_REGION": "us-east-1", "_HANDLER": "bootstrap",
@@ -96,7 +104,7 @@ def faults_of_invocation(bootstrap):
         "AWS_LAMBDA_LOG_GROUP_NAME": "group", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token", "PATH": os.defpath,
         # Nothing listens there. The function opens a connection at its start, and must not need one.
-        "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9", **settings,
     }
     process = subprocess.Popen([bootstrap], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -108,9 +116,7 @@ def faults_of_invocation(bootstrap):
         output = process.communicate()[0]
         api.shutdown()
         api.server_close()
-    if api.answer is None:
-        return [f"The function did not answer. It said: {output.strip() or 'nothing'}"]
-    return [] if ANSWER in api.answer else [f"The function answered: {api.answer}"]
+    return api.answer, output
 
 
 def faults_in_terminal(bootstrap):

@@ -94,6 +94,9 @@ async fn every_line_contains_its_context_and_what_happened() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["message"].as_str().is_some_and(|message| !message.is_empty()), "{line}");
         assert!(line.get("step").is_some() || line.get("outcome").is_some(), "{line}");
+        if line["step"] == "start" {
+            assert_eq!(line["version"], env!("CARGO_PKG_VERSION"), "{line}");
+        }
         if let Some(outcome) = line["outcome"].as_str() {
             outcomes.push(outcome.to_owned());
         }

@@ -55,6 +55,8 @@ async fn the_scheduled_status_writes_its_numbers_as_metrics() {
     let search = asked.stack("search");
     let orphan = search.create(&other).await.succeeded().physical_id;
     cloud.sim.remove_tag(&orphan, &search.ref_key());
+    let second = with(properties(), json!({ "ServiceName": SERVICE_2, "PrivateDnsEnabled": false }));
+    asked.stack("web").create(&second).await.succeeded();
     asked.forget(&orders);
     cloud.pass(20).await;
     let (answer, lines) = ask(&asked, &scheduled()).await;
@@ -62,7 +64,7 @@ async fn the_scheduled_status_writes_its_numbers_as_metrics() {
     let name = |name: &str| (name.to_owned(), vec!["FunctionName".to_owned()]);
     assert_eq!(embedded_metrics(line), BTreeSet::from(NAMES.map(name)));
     // Two references, the mark, and a name.
-    assert_eq!(values(line), [2, 2, 1, 46, 1].map(Some), "{line}");
+    assert_eq!(values(line), [3, 3, 1, 46, 1].map(Some), "{line}");
     assert_eq!((&line["level"], &line["FunctionName"]), (&json!("WARN"), &json!("tidb-private-endpoint")));
     for (name, value) in NAMES.iter().zip(values(line)) {
         assert_eq!(answer["Counts"][name].as_u64(), value, "the answer has the same {name}");
@@ -73,7 +75,7 @@ async fn the_scheduled_status_writes_its_numbers_as_metrics() {
     // Where the stacks cannot be listed, nothing is said about them.
     asked.stacks.fail([StacksFault::Throttled; 5]);
     let (answer, lines) = ask(&asked, &scheduled()).await;
-    assert_eq!(values(&lines[0]), [Some(2), Some(2), Some(1), Some(46), None]);
+    assert_eq!(values(&lines[0]), [Some(3), Some(3), Some(1), Some(46), None]);
     assert_eq!(answer["Counts"]["StaleReferences"], Value::Null);
 
     // A person who asks changes no metric.
