@@ -1,5 +1,6 @@
-// Writes lib/function.json: the parts of ../template.yaml that the constructs need. This way, the function's settings,
-// and above all the permissions of its role, are defined in only one place.
+// Writes lib/function.json: the parts of ../template.yaml and of ../schema that the constructs need. This way, the
+// function's settings, the forms of its properties, and above all the permissions of its role, are defined in only one
+// place.
 'use strict';
 
 const fs = require('node:fs');
@@ -8,6 +9,7 @@ const { isDeepStrictEqual } = require('node:util');
 const yaml = require('yaml');
 
 const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
+const SCHEMA = path.join(__dirname, '..', '..', 'schema');
 const TARGET = path.join(__dirname, '..', 'lib', 'function.json');
 
 /** Converts the short forms of intrinsic functions in template.yaml to their long forms. */
@@ -92,6 +94,25 @@ function check(Resources) {
   };
 }
 
+const schema = (type) => JSON.parse(fs.readFileSync(path.join(SCHEMA, `Custom-${type}.json`), 'utf8'));
+
+/** What the values of the properties, or their items, look like. */
+function forms({ properties, readOnlyProperties }) {
+  const given = Object.entries(properties).filter(([name]) => !readOnlyProperties.includes(`/properties/${name}`));
+  return Object.fromEntries(given.map(([name, { items, pattern = items?.pattern, minimum, maximum }]) =>
+    [name, { pattern, minimum, maximum }]));
+}
+
+function tags({ definitions, properties }) {
+  const { Key, Value } = definitions.Tag.properties;
+  return {
+    max: properties.Tags.maxItems,
+    keyPattern: Key.pattern,
+    maxKeyLength: Key.maxLength,
+    maxValueLength: Value.maxLength,
+  };
+}
+
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
   onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint', 'CheckFunction',
@@ -127,6 +148,9 @@ function read() {
     maximumEventAge: func.EventInvokeConfig.MaximumEventAgeInSeconds,
     policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
     check: check(Resources),
+    forms: forms(schema('TiDBCloudPrivateEndpoint')),
+    checkForms: forms(schema('TiDBCloudConnectionCheck')),
+    tags: tags(schema('TiDBCloudPrivateEndpoint')),
     alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),
   };
 }

@@ -7,8 +7,10 @@ use crate::tables::{self, PropertyRow};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use std::fs;
+use tidb_private_endpoint::model::tags;
 use tidb_private_endpoint::request::property::{
-    MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES, Pattern, Property, Shape,
+    ALLOWED_CIDRS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, Exclusion, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES,
+    Pattern, Property, REUSE_SCOPE, ReuseScope, SERVICE_NAME, Shape, VPC_ID, VPC_IS_MISSING,
 };
 use tidb_private_endpoint::request::spec::EndpointSpec;
 
@@ -34,13 +36,57 @@ pub(crate) fn shape(shape: Shape) -> Value {
         Shape::List(form) => {
             json!({ "type": ["array", "string"], "items": { "type": "string", "pattern": pattern(form) } })
         }
-        Shape::Tags => json!({ "type": "array", "maxItems": MAX_TAGS, "items": { "$ref": "#/definitions/Tag" } }),
+        // `uniqueKeys` is cfn-lint's.
+        Shape::Tags => json!({
+            "type": "array",
+            "maxItems": MAX_TAGS,
+            "uniqueKeys": ["Key"],
+            "items": { "$ref": "#/definitions/Tag" },
+        }),
     }
 }
 
 pub(crate) fn described(mut schema: Value, description: &str) -> Value {
     schema["description"] = json!(description.replace('`', ""));
     schema
+}
+
+/// What one property says about another. A description is what a linter should say.
+fn conditions() -> Vec<Value> {
+    let says = |property: Property, what: &str| format!("{} {what}", property.name);
+    let required = [
+        json!({
+            "description": says(VPC_ID, VPC_IS_MISSING),
+            "anyOf": [
+                { "required": [VPC_ID.name] },
+                {
+                    "required": [REUSE_SCOPE.name],
+                    "properties": { REUSE_SCOPE.name: { "enum": [ReuseScope::Region.as_str()] } },
+                },
+            ],
+        }),
+        json!({
+            "description": "ServiceName is missing; specify it, or ClusterId and ApiKeySecret",
+            "anyOf": [
+                { "required": [SERVICE_NAME.name] },
+                { "required": [CLUSTER_ID.name, API_KEY_SECRET.name] },
+            ],
+        }),
+    ];
+    // A template may have both properties if one of them is an empty parameter.
+    let is_blank = |property: Property| json!({ "properties": { property.name: { "maxLength": 0, "items": { "maxLength": 0 } } } });
+    let exclusions = EXCLUSIONS.map(|Exclusion { property, with, why }| {
+        json!({ "description": says(property, why), "anyOf": [is_blank(property), is_blank(with)] })
+    });
+    required.into_iter().chain(exclusions).collect()
+}
+
+/// No regular expression tells whether host bits are set, but cfn-lint's formats do. Other linters ignore them.
+fn block(items: &Value) -> Value {
+    let mut items = items.clone();
+    items["description"] = json!("a CIDR block whose address is its first one, such as 10.0.0.0/16 or 2001:db8::/56");
+    items["anyOf"] = json!([{ "maxLength": 0 }, { "format": "ipv4-network" }, { "format": "ipv6-network" }]);
+    items
 }
 
 fn schema() -> Value {
@@ -74,6 +120,7 @@ fn schema() -> Value {
     let required = rows.iter().filter(|row| row.required == "yes").map(|row| row.name.as_str());
     let required: Vec<&str> = ["ServiceToken"].into_iter().chain(required).collect();
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
+    properties[ALLOWED_CIDRS.name]["items"] = block(&properties[ALLOWED_CIDRS.name]["items"]);
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
         "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
@@ -81,7 +128,12 @@ fn schema() -> Value {
             "Tag": {
                 "type": "object",
                 "properties": {
-                    "Key": { "type": "string", "minLength": 1, "maxLength": MAX_TAG_KEY },
+                    "Key": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": MAX_TAG_KEY,
+                        "pattern": format!("^(?![aA][wW][sS]:|{})", tags::PREFIX),
+                    },
                     "Value": { "type": "string", "maxLength": MAX_TAG_VALUE },
                 },
                 "required": ["Key", "Value"],
@@ -96,11 +148,7 @@ fn schema() -> Value {
         "properties": properties,
         "additionalProperties": false,
         "required": required,
-        // A template may have both `ServiceName` and `ClusterId` if one of them is an empty parameter.
-        "allOf": [
-            { "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }] },
-            { "anyOf": [{ "required": ["ServiceName"] }, { "required": ["ClusterId", "ApiKeySecret"] }] },
-        ],
+        "allOf": conditions(),
         "createOnlyProperties": updated("replacement"),
         "conditionalCreateOnlyProperties": CONDITIONAL.map(updated).concat(),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),
