@@ -128,8 +128,7 @@ export function faultsOfTags(values: { readonly [key: string]: string }): string
 function faultsOfBlock(block: string): string[] {
   const [address, bits] = block.split('/');
   const size = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
-  // A leading zero in the prefix length is an error for the provider, too.
-  if (!fits('AllowedCidrs', block) || size === 0 || `${Number(bits)}` !== bits || Number(bits) > size) {
+  if (!fits('AllowedCidrs', block) || size === 0 || Number(bits) > size) {
     return [`allowedCidrs contains '${block}', which is not a CIDR block. Specify a block such as 10.0.0.0/16 or `
       + '2001:db8::/56.'];
   }

@@ -374,7 +374,7 @@ for (const [name, props, expected] of [
   ['a zone name', () => ({ availabilityZoneIds: ['us-east-1a'] }), /'us-east-1a', which is not a zone ID\. Specify IDs such as use1-az1/],
   ['an address without a prefix length', () => ({ allowedCidrs: ['10.0.0.0'] }), /'10\.0\.0\.0', which is not a CIDR block/],
   ['a prefix length that is too long', () => ({ allowedCidrs: ['10.0.0.0/33'] }), /which is not a CIDR block/],
-  ['a prefix length with a leading zero', () => ({ allowedCidrs: ['10.0.0.0/08'] }), /which is not a CIDR block/],
+  ['an address with a leading zero', () => ({ allowedCidrs: ['010.0.0.0/8'] }), /which is not a CIDR block/],
   ['host bits', () => ({ allowedCidrs: ['10.0.0.1/8'] }),
     /'10\.0\.0\.1\/8', which is not the first address of the block\. Set the last 24 bits of the address to zero/],
   ['host bits of an IPv6 block', () => ({ allowedCidrs: ['2001:db8::1:0:0/56'] }), /Set the last 72 bits/],

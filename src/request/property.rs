@@ -158,17 +158,18 @@ pub struct Exclusion {
 const ONLY_WITH_OWN_GROUP: &str = "applies only to the security group that the provider creates; with SecurityGroupIds, add \
                                    the rule to your own security group";
 
-pub const EXCLUSIONS: [Exclusion; 4] = [
+pub const EXCLUSIONS: [Exclusion; 3] = [
     Exclusion {
         property: CLUSTER_ID,
         with: SERVICE_NAME,
         why: "cannot be combined with ServiceName; specify one of the two",
     },
-    Exclusion { property: API_KEY_SECRET, with: SERVICE_NAME, why: "has no effect with ServiceName; remove it" },
     Exclusion { property: ALLOWED_CIDRS, with: GROUP_IDS, why: ONLY_WITH_OWN_GROUP },
     Exclusion { property: ALLOWED_GROUP_IDS, with: GROUP_IDS, why: ONLY_WITH_OWN_GROUP },
 ];
-/// What else is missing if the VPC is.
+/// An API key without a cluster.
+pub const KEY_WITHOUT_CLUSTER: &str = "has no effect with ServiceName; remove it";
+/// No VPC, and no other scope.
 pub const VPC_IS_MISSING: &str = "is missing; it is optional only if ReuseScope is Region";
 
 /// Properties of every custom resource, which CloudFormation itself reads.

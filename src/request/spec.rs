@@ -3,7 +3,8 @@
 pub use super::property::ReuseScope;
 use super::property::{
     ALLOWED_CIDRS, ALLOWED_GROUP_IDS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, Exclusion, GROUP_IDS, IP_ADDRESS_TYPE,
-    PORT, PRIVATE_DNS, PROPERTIES, REUSE_SCOPE, SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID, VPC_IS_MISSING, ZONE_IDS,
+    KEY_WITHOUT_CLUSTER, PORT, PRIVATE_DNS, PROPERTIES, REUSE_SCOPE, SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID,
+    VPC_IS_MISSING, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
@@ -216,7 +217,8 @@ fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
             API_KEY_SECRET.name,
             "is missing; with ClusterId, specify the secret in Secrets Manager that contains the API key of TiDB Cloud",
         ),
-        (true, _, _) | (false, true, true) => {}
+        (true, false, true) => reader.fault(API_KEY_SECRET.name, KEY_WITHOUT_CLUSTER),
+        (true, true, _) | (true, false, false) | (false, true, true) => {}
     }
     if !reader.is_given(VPC_ID) && reuse_scope == ReuseScope::Vpc {
         reader.fault(VPC_ID.name, VPC_IS_MISSING);
@@ -229,9 +231,12 @@ fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
 }
 
 fn cidr(text: &str) -> Result<IpNet, String> {
-    match text.parse::<IpNet>() {
-        Ok(block) if block == block.trunc() => Ok(block),
-        Ok(block) => Err(format!("not the first address of the block; specify {}", block.trunc())),
-        Err(_) => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
+    // Unlike that of blocks, the parser of addresses rejects leading zeros, which others read as octal.
+    let block =
+        text.split_once('/').and_then(|(address, bits)| IpNet::new(address.parse().ok()?, bits.parse().ok()?).ok());
+    match block {
+        Some(block) if block == block.trunc() => Ok(block),
+        Some(block) => Err(format!("not the first address of the block; specify {}", block.trunc())),
+        None => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use tidb_private_endpoint::model::tags;
 use tidb_private_endpoint::request::property::{
-    ALLOWED_CIDRS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, Exclusion, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES,
-    Pattern, Property, REUSE_SCOPE, ReuseScope, SERVICE_NAME, Shape, VPC_ID, VPC_IS_MISSING,
+    ALLOWED_CIDRS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, KEY_WITHOUT_CLUSTER, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS,
+    PROPERTIES, Pattern, Property, REUSE_SCOPE, ReuseScope, SERVICE_NAME, Shape, VPC_ID, VPC_IS_MISSING,
 };
 use tidb_private_endpoint::request::spec::EndpointSpec;
 
@@ -51,33 +51,27 @@ pub(crate) fn described(mut schema: Value, description: &str) -> Value {
     schema
 }
 
-/// What one property says about another. A description is what a linter should say.
+/// What one property says about another. A description is what a linter should say. A template may have two properties that
+/// exclude each other if one of them is an empty parameter.
 fn conditions() -> Vec<Value> {
-    let says = |property: Property, what: &str| format!("{} {what}", property.name);
-    let required = [
-        json!({
-            "description": says(VPC_ID, VPC_IS_MISSING),
-            "anyOf": [
-                { "required": [VPC_ID.name] },
-                {
-                    "required": [REUSE_SCOPE.name],
-                    "properties": { REUSE_SCOPE.name: { "enum": [ReuseScope::Region.as_str()] } },
-                },
-            ],
-        }),
-        json!({
-            "description": "ServiceName is missing; specify it, or ClusterId and ApiKeySecret",
-            "anyOf": [
-                { "required": [SERVICE_NAME.name] },
-                { "required": [CLUSTER_ID.name, API_KEY_SECRET.name] },
-            ],
-        }),
-    ];
-    // A template may have both properties if one of them is an empty parameter.
+    let is_given = |property: Property| json!({ "required": [property.name] });
     let is_blank = |property: Property| json!({ "properties": { property.name: { "maxLength": 0, "items": { "maxLength": 0 } } } });
-    let exclusions = EXCLUSIONS.map(|Exclusion { property, with, why }| {
-        json!({ "description": says(property, why), "anyOf": [is_blank(property), is_blank(with)] })
+    let is_region = json!({
+        "required": [REUSE_SCOPE.name],
+        "properties": { REUSE_SCOPE.name: { "enum": [ReuseScope::Region.as_str()] } },
     });
+    let says = |property: Property, what: &str, any_of: &[Value]| json!({ "description": format!("{} {what}", property.name), "anyOf": any_of });
+    let cluster = json!({ "required": [CLUSTER_ID.name, API_KEY_SECRET.name] });
+    let required = [
+        says(VPC_ID, VPC_IS_MISSING, &[is_given(VPC_ID), is_region]),
+        says(SERVICE_NAME, "is missing; specify it, or ClusterId and ApiKeySecret", &[is_given(SERVICE_NAME), cluster]),
+        says(
+            API_KEY_SECRET,
+            KEY_WITHOUT_CLUSTER,
+            &[is_blank(API_KEY_SECRET), is_blank(SERVICE_NAME), is_given(CLUSTER_ID)],
+        ),
+    ];
+    let exclusions = EXCLUSIONS.map(|one| says(one.property, one.why, &[is_blank(one.property), is_blank(one.with)]));
     required.into_iter().chain(exclusions).collect()
 }
 
