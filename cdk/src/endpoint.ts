@@ -1,6 +1,5 @@
 import {
-  CfnResource, CustomResource, CustomResourceProps, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Resource, Stack, TagManager,
-  TagType, Token,
+  CfnResource, CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Resource, Stack, TagManager, TagType, Token,
 } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
@@ -271,16 +270,6 @@ abstract class PrivateEndpointBase extends Resource implements IPrivateEndpoint 
   }
 }
 
-/** Has the name of an attribute under which `route53_targets.InterfaceVpcEndpointTarget` looks for it. */
-class EndpointResource extends CustomResource {
-  public readonly attrDnsEntries: string[];
-
-  constructor(scope: Construct, id: string, props: CustomResourceProps) {
-    super(scope, id, props);
-    this.attrDnsEntries = Fn.split(',', this.getAttString('DnsEntries'));
-  }
-}
-
 /**
  * Private connectivity from a VPC to TiDB Cloud: an AWS PrivateLink endpoint that is created on demand, shared by all
  * stacks that use it, and deleted together with its last user.
@@ -341,7 +330,7 @@ export class PrivateEndpoint extends PrivateEndpointBase implements ITaggable {
       ([key, value]) => ({ key, value })));
     this.node.addValidation({ validate: () => faultsOfTags(this.tags.tagValues()) });
 
-    this.resource = new EndpointResource(this, 'Resource', {
+    this.resource = new CustomResource(this, 'Resource', {
       resourceType: RESOURCE_TYPE,
       serviceToken: this.provider.serviceToken,
       serviceTimeout: props.serviceTimeout ?? Duration.minutes(15),

@@ -38,6 +38,15 @@ def redirect(handlers):
                                           **tagged("security-group", **tags))["GroupId"]
         return group, {"GroupId": group, "VpcId": VpcId}
 
+    def rule(GroupId, SourceSecurityGroupId, IpProtocol, FromPort, ToPort, Description=""):
+        source = {"GroupId": SourceSecurityGroupId, "Description": Description}
+        return {"GroupId": GroupId, "IpPermissions": [{
+            "IpProtocol": IpProtocol, "FromPort": int(FromPort), "ToPort": int(ToPort), "UserIdGroupPairs": [source]}]}
+
+    def make_rule(properties):
+        rules = ec2.authorize_security_group_ingress(**rule(**properties))["SecurityGroupRules"]
+        return rules[0]["SecurityGroupRuleId"], {}
+
     handlers.update({
         "AWS::EC2::VPC": {
             "update": not_played,
@@ -53,6 +62,11 @@ def redirect(handlers):
             "update": not_played,
             "create": lambda logical_id, properties, stack: make_group(f"{stack}-{logical_id}", **properties),
             "delete": lambda group, properties: ec2.delete_security_group(GroupId=group),
+        },
+        "AWS::EC2::SecurityGroupIngress": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: make_rule(properties),
+            "delete": lambda rule_id, properties: ec2.revoke_security_group_ingress(**rule(**properties)),
         },
     })
 
