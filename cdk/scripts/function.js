@@ -21,18 +21,6 @@ const customTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not',
   ];
 });
 
-/** The alarm properties that src/provider.ts sets. */
-const ALARM = {
-  AlarmActions: [{ Ref: 'AlarmTopicArn' }],
-  Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
-  Statistic: 'Sum',
-  Period: 300,
-  EvaluationPeriods: 1,
-  ComparisonOperator: 'GreaterThanThreshold',
-  Threshold: 0,
-  TreatMissingData: 'notBreaching',
-};
-
 /** Fails the build if the template contains something that the constructs do not support. */
 function expect(holds, what) {
   if (!holds) throw new Error(`template.yaml: ${what}. Update cdk/scripts/function.js and cdk/src.`);
@@ -58,11 +46,14 @@ function onlyKnownFunctions(value) {
   }
 }
 
-/** The properties in which the alarms differ. All others are the same for every alarm, here and in src/provider.ts. */
-function alarm(properties, where) {
-  const { AlarmDescription, Namespace, MetricName, ...rest } = properties;
-  expect(isDeepStrictEqual(rest, ALARM), `${where} differs from the other alarms in more than metric and description`);
-  return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
+/** The settings of an alarm of the provider function. */
+function alarm({ AlarmActions, OKActions, Dimensions, ...rest }, where) {
+  const topic = [{ Ref: 'AlarmTopicArn' }];
+  expect(isDeepStrictEqual(AlarmActions, topic) && isDeepStrictEqual(OKActions ?? topic, topic), `${where} has other actions`);
+  expect(isDeepStrictEqual(Dimensions, [{ Name: 'FunctionName', Value: { Ref: 'Function' } }]), `${where} has other dimensions`);
+  onlyKeys(rest, ['AlarmDescription', 'Namespace', 'MetricName', 'Statistic', 'Period', 'EvaluationPeriods',
+    'ComparisonOperator', 'Threshold', 'TreatMissingData'], where);
+  return { ...rest, IsNotifiedOfOk: OKActions !== undefined };
 }
 
 /** The settings of the check function. Its schedule is not part of the constructs. */

@@ -248,7 +248,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
    * @param props the statistic, the period, and others; the default is the sum in 5 minutes
    */
   public metric(metricName: string, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
-    return this.metricIn(SETTINGS.alarms.EventAlarm.namespace, metricName, props);
+    return this.metricIn(SETTINGS.alarms.EventAlarm.Namespace, metricName, props);
   }
 
   /**
@@ -308,17 +308,19 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     }).attachTo(this);
   }
 
+  /** Creates the alarm that template.yaml has under this logical ID. */
   private alarm(id: string, action: cloudwatch.IAlarmAction): cloudwatch.Alarm {
-    const { description, namespace, metricName } = SETTINGS.alarms[id];
+    const its = SETTINGS.alarms[id];
     const alarm = new cloudwatch.Alarm(this, id, {
-      alarmDescription: description,
-      metric: this.metricIn(namespace, metricName),
-      threshold: 0,
-      evaluationPeriods: 1,
-      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      alarmDescription: its.AlarmDescription,
+      metric: this.metricIn(its.Namespace, its.MetricName, { statistic: its.Statistic, period: Duration.seconds(its.Period) }),
+      threshold: its.Threshold,
+      evaluationPeriods: its.EvaluationPeriods,
+      comparisonOperator: its.ComparisonOperator,
+      treatMissingData: its.TreatMissingData,
     });
     alarm.addAlarmAction(action);
+    if (its.IsNotifiedOfOk) alarm.addOkAction(action);
     return alarm;
   }
 }

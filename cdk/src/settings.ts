@@ -2,6 +2,7 @@
 import * as fs from 'fs';
 import * as path from 'path';
 import { CfnResource, Fn } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -15,6 +16,21 @@ interface Form {
   readonly maximum?: number;
 }
 
+/** The properties of an alarm, with the names and values of CloudFormation. */
+interface AlarmSettings {
+  readonly AlarmDescription: string;
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Statistic: string;
+  readonly Period: number;
+  readonly EvaluationPeriods: number;
+  readonly ComparisonOperator: cloudwatch.ComparisonOperator;
+  readonly Threshold: number;
+  readonly TreatMissingData: cloudwatch.TreatMissingData;
+  /** Whether the topic is also notified when the alarm is over. */
+  readonly IsNotifiedOfOk: boolean;
+}
+
 /** The settings from template.yaml and the linter schema, as written by scripts/function.js. */
 interface FunctionSettings {
   readonly description: string;
@@ -25,9 +41,8 @@ interface FunctionSettings {
   readonly roleDescription: string;
   readonly maximumEventAge: number;
   readonly policies: { readonly [name: string]: unknown };
-  readonly alarms: {
-    readonly [id: string]: { readonly description: string; readonly namespace: string; readonly metricName: string };
-  };
+  /** The alarms of the provider, by logical ID. */
+  readonly alarms: { readonly [id: string]: AlarmSettings };
   /** Of the endpoint, by property. */
   readonly forms: { readonly [property: string]: Form };
   /** Of the check, by property. */
