@@ -46,14 +46,13 @@ function onlyKnownFunctions(value) {
   }
 }
 
-/** The settings of an alarm of the provider function. */
+/** The settings of an alarm of the provider function. Apps add OK actions themselves. */
 function alarm({ AlarmActions, OKActions, Dimensions, ...rest }, where) {
-  const topic = [{ Ref: 'AlarmTopicArn' }];
-  expect(isDeepStrictEqual(AlarmActions, topic) && isDeepStrictEqual(OKActions ?? topic, topic), `${where} has other actions`);
+  expect(isDeepStrictEqual(AlarmActions, [{ Ref: 'AlarmTopicArn' }]), `${where} has other actions`);
   expect(isDeepStrictEqual(Dimensions, [{ Name: 'FunctionName', Value: { Ref: 'Function' } }]), `${where} has other dimensions`);
   onlyKeys(rest, ['AlarmDescription', 'Namespace', 'MetricName', 'Statistic', 'Period', 'EvaluationPeriods',
     'ComparisonOperator', 'Threshold', 'TreatMissingData'], where);
-  return { ...rest, IsNotifiedOfOk: OKActions !== undefined };
+  return rest;
 }
 
 /** The settings of the check function. Its schedule is not part of the constructs. */

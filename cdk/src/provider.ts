@@ -320,7 +320,6 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       treatMissingData: its.TreatMissingData,
     });
     alarm.addAlarmAction(action);
-    if (its.IsNotifiedOfOk) alarm.addOkAction(action);
     return alarm;
   }
 }

@@ -27,8 +27,6 @@ interface AlarmSettings {
   readonly ComparisonOperator: cloudwatch.ComparisonOperator;
   readonly Threshold: number;
   readonly TreatMissingData: cloudwatch.TreatMissingData;
-  /** Whether the topic is also notified when the alarm is over. */
-  readonly IsNotifiedOfOk: boolean;
 }
 
 /** The settings from template.yaml and the linter schema, as written by scripts/function.js. */

@@ -48,6 +48,16 @@ test('the documents have no links out of the package, where npm and PyPI could n
   }
 });
 
+test('the examples and the Python tests use the same version of the CDK', () => {
+  const { dependencies } = JSON.parse(fs.readFileSync(path.join(HERE, '..', 'examples', 'cdk-typescript', 'package.json'), 'utf8'));
+  for (const file of ['../examples/cdk-python/requirements.txt', 'test/python/requirements.txt']) {
+    const text = fs.readFileSync(path.join(HERE, file), 'utf8');
+    for (const name of ['aws-cdk-lib', 'constructs']) {
+      assert.ok(text.split('\n').includes(`${name}==${dependencies[name]}`), `${file}: ${name} ${dependencies[name]}`);
+    }
+  }
+});
+
 test('the package contains no paths of the machine that built it', () => {
   for (const file of ['.jsii', 'API.md', ...fs.readdirSync(path.join(HERE, 'lib')).map((name) => `lib/${name}`)]) {
     assert.ok(!fs.readFileSync(path.join(HERE, file), 'utf8').includes(HERE), file);

@@ -32,14 +32,6 @@ def redirect(handlers):
                                    **tagged("subnet", **tags))["Subnet"]
         return subnet["SubnetId"], {"SubnetId": subnet["SubnetId"], "AvailabilityZone": subnet["AvailabilityZone"]}
 
-    def make_group(logical_id, GroupDescription, VpcId, SecurityGroupEgress=(), **tags):
-        # The CDK writes down what EC2 does anyway.
-        if any(rule["CidrIp"] != "0.0.0.0/0" for rule in SecurityGroupEgress):
-            raise ValueError("outbound rules are not simulated")
-        group = ec2.create_security_group(GroupName=logical_id, Description=GroupDescription, VpcId=VpcId,
-                                          **tagged("security-group", **tags))["GroupId"]
-        return group, {"GroupId": group, "VpcId": VpcId}
-
     def delete_group(group):
         # EC2 does not find a new security group at first, but a test can delete a stack as soon as it is created.
         deadline = time.monotonic() + 10
@@ -59,6 +51,14 @@ def redirect(handlers):
     def make_rule(properties):
         rules = ec2.authorize_security_group_ingress(**rule(**properties))["SecurityGroupRules"]
         return rules[0]["SecurityGroupRuleId"], {}
+
+    def make_group(logical_id, GroupDescription, VpcId, SecurityGroupEgress=(), **tags):
+        # The CDK writes down what EC2 does anyway.
+        if any(rule["CidrIp"] != "0.0.0.0/0" for rule in SecurityGroupEgress):
+            raise ValueError("outbound rules are not simulated")
+        group = ec2.create_security_group(GroupName=logical_id, Description=GroupDescription, VpcId=VpcId,
+                                          **tagged("security-group", **tags))["GroupId"]
+        return group, {"GroupId": group, "VpcId": VpcId}
 
     handlers.update({
         "AWS::EC2::VPC": {
