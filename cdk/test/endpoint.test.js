@@ -438,7 +438,7 @@ test('attributes can be used as strings', () => {
 
 /** `tests/e2e/lint_check.py` and the function's own tests judge the same blocks and tags. */
 test('CIDR blocks and tags are judged as the provider judges them', () => {
-  const { valid, accepted, refused } = JSON.parse(
+  const { [TYPE]: { valid, accepted, refused } } = JSON.parse(
     fs.readFileSync(path.join(__dirname, '..', '..', 'tests', 'properties.json'), 'utf8'));
   assert.equal(valid.ServiceName, SERVICE);
   const judge = ({ AllowedCidrs, Tags: tags }) => {

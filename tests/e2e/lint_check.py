@@ -134,13 +134,15 @@ CASES = {
 def judged():
     """The properties that the provider judges, too; see tests/it/linter.rs."""
     cases = json.loads((ROOT / "tests" / "properties.json").read_text())
-    left = cases["left to the provider"]
-    for refused, changes in ((False, cases["accepted"] + left), (True, cases["refused"])):
-        for change in changes:
-            properties = {"ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:provider", **cases["valid"], **change}
-            properties = {name: value for name, value in properties.items() if value is not None}
-            resource = {"Type": "Custom::TiDBCloudPrivateEndpoint", "Properties": properties}
-            yield json.dumps(change), ({"Resources": {"TiDB": resource}}, "E9100" if refused else None, "")
+    for kind, rule in (("Custom::TiDBCloudPrivateEndpoint", "E9100"), ("Custom::TiDBCloudConnectionCheck", "E9102")):
+        its = cases[kind]
+        for violated, changes in ((None, its["accepted"] + its["left to the provider"]), (rule, its["refused"])):
+            for change in changes:
+                token = "arn:aws:lambda:us-east-1:123456789012:function:provider"
+                properties = {"ServiceToken": token, **its["valid"], **change}
+                properties = {name: value for name, value in properties.items() if value is not None}
+                template = {"Resources": {"Ours": {"Type": kind, "Properties": properties}}}
+                yield f"{kind} with {json.dumps(change)}", (template, violated, "")
 
 
 CASES.update(judged())

@@ -2,26 +2,28 @@
 
 use serde_json::{Value, json};
 use std::fs;
+use tidb_private_endpoint::request::check::CheckSpec;
 use tidb_private_endpoint::request::spec::EndpointSpec;
 
-#[test]
-fn the_provider_judges_as_the_linter_does() {
+fn judge(kind: &str, accepts: impl Fn(&Value) -> bool) {
     let cases = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/properties.json")).unwrap();
     let cases: Value = serde_json::from_str(&cases).unwrap();
-    let judged = |kind: &str| -> Vec<(Value, bool)> {
-        let changes = cases[kind].as_array().unwrap().iter();
-        let accepted = |change: &Value| {
-            let mut properties = cases["valid"].as_object().unwrap().clone();
-            properties.extend(change.as_object().unwrap().clone());
+    for (verdict, expected) in [("accepted", true), ("refused", false), ("left to the provider", false)] {
+        for change in cases[kind][verdict].as_array().unwrap() {
+            let mut properties = cases[kind]["valid"].as_object().unwrap().clone();
             // `null` counts as not given.
-            EndpointSpec::read(&json!(properties)).is_ok()
-        };
-        changes.map(|change| (change.clone(), accepted(change))).collect()
-    };
-    for (change, accepted) in judged("accepted") {
-        assert!(accepted, "{change}");
+            properties.extend(change.as_object().unwrap().clone());
+            assert_eq!(accepts(&json!(properties)), expected, "{change}");
+        }
     }
-    for (change, accepted) in judged("refused").into_iter().chain(judged("left to the provider")) {
-        assert!(!accepted, "{change}");
-    }
+}
+
+#[test]
+fn the_provider_judges_the_properties_of_an_endpoint_as_the_linter_does() {
+    judge("Custom::TiDBCloudPrivateEndpoint", |properties| EndpointSpec::read(properties).is_ok());
+}
+
+#[test]
+fn the_provider_judges_the_properties_of_a_check_as_the_linter_does() {
+    judge("Custom::TiDBCloudConnectionCheck", |properties| CheckSpec::read(properties).is_ok());
 }

@@ -75,11 +75,13 @@ fn conditions() -> Vec<Value> {
     required.into_iter().chain(exclusions).collect()
 }
 
-/// No regular expression tells whether host bits are set, but cfn-lint's formats do. Other linters ignore them.
-fn block(items: &Value) -> Value {
+/// Items with a format of cfn-lint, for what no regular expression tells, such as whether host bits are set. Other linters
+/// ignore these formats.
+pub(crate) fn of_formats(items: &Value, what: &str, formats: [&str; 2]) -> Value {
     let mut items = items.clone();
-    items["description"] = json!("a CIDR block whose address is its first one, such as 10.0.0.0/16 or 2001:db8::/56");
-    items["anyOf"] = json!([{ "maxLength": 0 }, { "format": "ipv4-network" }, { "format": "ipv6-network" }]);
+    let [first, second] = formats;
+    items["description"] = json!(what);
+    items["anyOf"] = json!([{ "maxLength": 0 }, { "format": first }, { "format": second }]);
     items
 }
 
@@ -114,7 +116,9 @@ fn schema() -> Value {
     let required = rows.iter().filter(|row| row.required == "yes").map(|row| row.name.as_str());
     let required: Vec<&str> = ["ServiceToken"].into_iter().chain(required).collect();
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
-    properties[ALLOWED_CIDRS.name]["items"] = block(&properties[ALLOWED_CIDRS.name]["items"]);
+    let blocks = &mut properties[ALLOWED_CIDRS.name]["items"];
+    let what = "a CIDR block whose address is its first one, such as 10.0.0.0/16 or 2001:db8::/56";
+    *blocks = of_formats(blocks, what, ["ipv4-network", "ipv6-network"]);
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
         "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
