@@ -284,7 +284,8 @@ export class PrivateEndpoint extends PrivateEndpointBase implements ITaggable {
    * @param id the ID of the construct
    * @param attrs what is known of the endpoint
    */
-  public static fromPrivateEndpointAttributes(scope: Construct, id: string, attrs: PrivateEndpointAttributes): IPrivateEndpoint {
+  public static fromPrivateEndpointAttributes(
+    scope: Construct, id: string, attrs: PrivateEndpointAttributes): IPrivateEndpoint {
     class Import extends PrivateEndpointBase {
       public readonly vpcEndpointId = attrs.vpcEndpointId;
       public readonly host = attrs.host;

@@ -313,7 +313,10 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
     const its = SETTINGS.alarms[id];
     const alarm = new cloudwatch.Alarm(this, id, {
       alarmDescription: its.AlarmDescription,
-      metric: this.metricIn(its.Namespace, its.MetricName, { statistic: its.Statistic, period: Duration.seconds(its.Period) }),
+      metric: this.metricIn(its.Namespace, its.MetricName, {
+        statistic: its.Statistic,
+        period: Duration.seconds(its.Period),
+      }),
       threshold: its.Threshold,
       evaluationPeriods: its.EvaluationPeriods,
       comparisonOperator: its.ComparisonOperator,

@@ -11,7 +11,8 @@ function findings(stack) {
   Aspects.of(stack).add(new AwsSolutionsChecks({ verbose: true }));
   const annotations = Annotations.fromStack(stack);
   const any = Match.stringLikeRegexp('AwsSolutions-.*');
-  return [...annotations.findError('*', any), ...annotations.findWarning('*', any)].map(({ id, entry }) => `${id}: ${entry.data}`);
+  return [...annotations.findError('*', any), ...annotations.findWarning('*', any)]
+    .map(({ id, entry }) => `${id}: ${entry.data}`);
 }
 
 /** The findings in a template in a file. */
