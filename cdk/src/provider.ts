@@ -222,12 +222,9 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       logGroup: this.logGroup,
     });
     if (props.role) {
+      // The function, and thus the endpoint, depends on the role and its policy.
       for (const { Statement } of Object.values(resolvedPolicies(SETTINGS.policies, this.logGroup))) {
-        for (const statement of Statement) {
-          const { policyDependable } = props.role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
-          // For the same reason as above.
-          if (policyDependable) this.handler.node.addDependency(policyDependable);
-        }
+        for (const statement of Statement) props.role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
       }
     } else {
       explain(this.role, ...WILDCARDS);

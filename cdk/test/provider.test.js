@@ -151,6 +151,16 @@ test('a role of the app gets the permissions before the function is used, and ke
   assert.equal(only(template, 'AWS::IAM::Role').Properties.Policies, undefined);
 });
 
+test('an imported role gets them, too', () => {
+  const { stack } = stackWithVpc();
+  const role = iam.Role.fromRoleName(stack, 'Own', 'tidb');
+  new PrivateEndpointProvider(stack, 'Provider', { role });
+  const template = Template.fromStack(stack);
+  const policy = only(template, 'AWS::IAM::Policy');
+  assert.deepEqual(policy.Properties.Roles, ['tidb']);
+  assert.ok(only(template, 'AWS::Lambda::Function').DependsOn.includes(policy.id));
+});
+
 test('an existing role is not changed if it cannot be', () => {
   const { stack } = stackWithVpc();
   const arn = 'arn:aws:iam::123456789012:role/platform/tidb';
