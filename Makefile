@@ -94,7 +94,7 @@ scripts/guard/node_modules/.lock: scripts/guard/package-lock.json
 cdk/node_modules/.lock: cdk/package-lock.json
 	cd cdk && npm ci --no-fund --no-audit && cp package-lock.json node_modules/.lock
 
-cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/function.js template.yaml $(wildcard cdk/src/*.ts)
+cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/function.js template.yaml $(wildcard schema/*.json) $(wildcard cdk/src/*.ts)
 	$(NPM) run build
 
 cdk/.venv/requirements.txt: cdk/test/python/requirements.txt

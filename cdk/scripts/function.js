@@ -1,5 +1,6 @@
-// Writes lib/function.json: the parts of ../template.yaml that the constructs need. This way, the function's settings,
-// and above all the permissions of its role, are defined in only one place.
+// Writes lib/function.json: the parts of ../template.yaml and of ../schema that the constructs need. This way, the
+// function's settings, the forms of its properties, and above all the permissions of its role, are defined in only one
+// place.
 'use strict';
 
 const fs = require('node:fs');
@@ -8,6 +9,7 @@ const { isDeepStrictEqual } = require('node:util');
 const yaml = require('yaml');
 
 const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
+const SCHEMA = path.join(__dirname, '..', '..', 'schema');
 const TARGET = path.join(__dirname, '..', 'lib', 'function.json');
 
 /** Converts the short forms of intrinsic functions in template.yaml to their long forms. */
@@ -18,18 +20,6 @@ const customTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not',
     { tag: `!${name}`, collection: 'seq', resolve: (items) => long(items.toJSON()) },
   ];
 });
-
-/** The alarm properties that src/provider.ts sets. Apps add OK actions themselves. */
-const ALARM = {
-  AlarmActions: [{ Ref: 'AlarmTopicArn' }],
-  Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
-  Statistic: 'Sum',
-  Period: 300,
-  EvaluationPeriods: 1,
-  ComparisonOperator: 'GreaterThanThreshold',
-  Threshold: 0,
-  TreatMissingData: 'notBreaching',
-};
 
 /** What StatusSchedule adds, which is not part of the constructs. */
 const STATUS = ['StatusRule', 'StatusPermission', 'StaleReferencesAlarm', 'OrphansAlarm', 'ReferenceSlotsAlarm'];
@@ -59,11 +49,13 @@ function onlyKnownFunctions(value) {
   }
 }
 
-/** The properties in which the alarms differ. All others are the same for every alarm, here and in src/provider.ts. */
-function alarm(properties, where) {
-  const { AlarmDescription, Namespace, MetricName, OKActions, ...rest } = properties;
-  expect(isDeepStrictEqual(rest, ALARM), `${where} differs from the other alarms in more than metric and description`);
-  return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
+/** The settings of an alarm of the provider function. Apps add OK actions themselves. */
+function alarm({ AlarmActions, OKActions, Dimensions, ...rest }, where) {
+  expect(isDeepStrictEqual(AlarmActions, [{ Ref: 'AlarmTopicArn' }]), `${where} has other actions`);
+  expect(isDeepStrictEqual(Dimensions, [{ Name: 'FunctionName', Value: { Ref: 'Function' } }]), `${where} has other dimensions`);
+  onlyKeys(rest, ['AlarmDescription', 'Namespace', 'MetricName', 'Statistic', 'Period', 'EvaluationPeriods',
+    'ComparisonOperator', 'Threshold', 'TreatMissingData'], where);
+  return rest;
 }
 
 /** The settings of the check function. Its schedule is not part of the constructs. */
@@ -92,6 +84,25 @@ function check(Resources) {
     maximumRetryAttempts: config.MaximumRetryAttempts,
     policies: Object.fromEntries(role.Policies.map((one) => [one.PolicyName, one.PolicyDocument])),
     deny,
+  };
+}
+
+const schema = (type) => JSON.parse(fs.readFileSync(path.join(SCHEMA, `Custom-${type}.json`), 'utf8'));
+
+/** What the values of the properties, or their items, look like. */
+function forms({ properties, readOnlyProperties }) {
+  const given = Object.entries(properties).filter(([name]) => !readOnlyProperties.includes(`/properties/${name}`));
+  return Object.fromEntries(given.map(([name, { items, pattern = items?.pattern, minimum, maximum }]) =>
+    [name, { pattern, minimum, maximum }]));
+}
+
+function tags({ definitions, properties }) {
+  const { Key, Value } = definitions.Tag.properties;
+  return {
+    max: properties.Tags.maxItems,
+    keyPattern: Key.pattern,
+    maxKeyLength: Key.maxLength,
+    maxValueLength: Value.maxLength,
   };
 }
 
@@ -131,6 +142,9 @@ function read() {
     maximumEventAge: config.MaximumEventAgeInSeconds,
     policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
     check: check(Resources),
+    forms: forms(schema('TiDBCloudPrivateEndpoint')),
+    checkForms: forms(schema('TiDBCloudConnectionCheck')),
+    tags: tags(schema('TiDBCloudPrivateEndpoint')),
     alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),
   };
 }

@@ -1,3 +1,4 @@
 export * from './check';
 export * from './endpoint';
 export * from './provider';
+export * from './target';

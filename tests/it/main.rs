@@ -27,6 +27,7 @@ mod fuzz;
 mod histories;
 mod least_privilege;
 mod lifecycle;
+mod linter;
 mod log;
 mod metrics;
 mod networking;
