@@ -271,7 +271,8 @@ class Run:
         """A provider is deleted while a stack uses it, so that stack can only be deleted without its resource. Another provider
         finds the reference, and releases it."""
         vpc, stack, retired = Vpc("invoices"), self.cloud.stack("invoices"), self.cloud.stack("retired-provider")
-        self.deployed("force-deleted: a second provider is deployed", retired, self.template)
+        self.deployed("force-deleted: a second provider is deployed", retired, self.template,
+                      ExportPrefix=retired.name)
         # The token is not imported: CloudFormation would not delete the provider.
         template = application(wanted(vpc))
         template["Resources"]["TiDB"]["Properties"]["ServiceToken"] = retired.outputs["ServiceToken"]
@@ -296,7 +297,7 @@ class Run:
         target = self.target("StatusRule")
         self.equal("status schedule: it invokes the provider", target["Arn"], self.cloud.exports()[TOKEN])
         answer = self.cloud.ask(target["Arn"], target["Input"])
-        lines = [json.loads(line) for line in self.cloud.log_lines(LOG_GROUP)]
+        lines = [json.loads(line) for line in self.cloud.log_lines(self.log_group)]
         (metrics,) = [line for line in lines if "StaleReferences" in line and "_aws" in line]
         self.equal("status schedule: the metrics are the numbers of the status",
                    {name: metrics[name] for name in answer["Counts"]}, answer["Counts"])
