@@ -99,7 +99,8 @@ export interface PrivateEndpointProviderProps {
   readonly reservedConcurrentExecutions?: number;
 
   /**
-   * Where Lambda sends an event that the function could not handle even when Lambda tried again.
+   * Where Lambda sends the record of an event that the function could not handle even when Lambda tried again. The record
+   * contains the event with its signed response URL, so restrict who can read it.
    *
    * @default - such an event is dropped, and its stack waits until it times out
    */
