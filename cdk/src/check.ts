@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { faultsOfCheck } from './faults';
 import { SETTINGS, explain, functionPackage, inlinePolicies } from './settings';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudConnectionCheck';
@@ -274,11 +275,8 @@ export class ConnectionCheck extends Construct {
    */
   constructor(scope: Construct, id: string, props: ConnectionCheckProps) {
     super(scope, id);
-    const seconds = props.timeout?.toSeconds();
-    const { minimum, maximum } = SETTINGS.checkForms.TimeoutSeconds;
-    if (seconds !== undefined && !(seconds >= minimum! && seconds <= maximum!)) {
-      throw new Error(`${this.node.path}: timeout is ${seconds} seconds. Specify ${minimum} to ${maximum} seconds.`);
-    }
+    const faults = faultsOfCheck(props);
+    if (faults.length > 0) throw new Error(`${this.node.path}: ${faults.join(' ')}`);
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: RESOURCE_TYPE,
       serviceToken: props.provider.serviceToken,
@@ -287,7 +285,7 @@ export class ConnectionCheck extends Construct {
         Host: props.host,
         Port: props.port,
         EndpointAddresses: props.endpointAddresses?.length ? props.endpointAddresses : undefined,
-        TimeoutSeconds: seconds,
+        TimeoutSeconds: props.timeout?.toSeconds(),
         OnFailure: props.onFailure,
         Trigger: props.trigger,
       },

@@ -4,15 +4,16 @@
 import { isIP } from 'net';
 import { Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type { ConnectionCheckProps } from './check';
 import type { PrivateEndpointProps } from './endpoint';
 import { IPrivateEndpointProvider } from './provider';
 import { SETTINGS } from './settings';
 
-const { forms, tags } = SETTINGS;
+const { forms, checkForms, tags } = SETTINGS;
 
 /** Whether a value has the form of a property, or of an item of it. The schema also allows blank values. */
-function fits(property: string, value: string): boolean {
-  return value !== '' && new RegExp(forms[property].pattern!).test(value);
+function fits(property: string, value: string, its = forms): boolean {
+  return value !== '' && new RegExp(its[property].pattern!).test(value);
 }
 
 const isKnown = (value: unknown): boolean => value !== undefined && !Token.isUnresolved(value);
@@ -44,10 +45,7 @@ export function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
         + 'rule to your own security group instead, for example with connections.allowDefaultPortFrom.');
     }
   }
-  const { minimum, maximum } = forms.Port;
-  if (isKnown(port) && !(Number.isInteger(port) && port! >= minimum! && port! <= maximum!)) {
-    faults.push(`port is ${port}, which is not a port number. Specify an integer from ${minimum} to ${maximum}.`);
-  }
+  faults.push(...faultsOfPort(port));
   // These settings are known only if this app creates the VPC.
   const { dnsSupportEnabled, dnsHostnamesEnabled } = props.vpc as Partial<ec2.Vpc>;
   if (props.privateDnsEnabled !== false && (dnsSupportEnabled === false || dnsHostnamesEnabled === false)) {
@@ -55,6 +53,30 @@ export function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
       + 'enableDnsSupport or enableDnsHostnames. Turn both on, or set privateDnsEnabled to false.');
   }
   return faults;
+}
+
+/** The errors in the properties of a connection check. */
+export function faultsOfCheck({ host, port, endpointAddresses, timeout }: ConnectionCheckProps): string[] {
+  const faults: string[] = [];
+  if (isKnown(host) && !fits('Host', host, checkForms)) {
+    faults.push(`host is '${host}', which is not a host name. Specify host of a PrivateEndpoint.`);
+  }
+  faults.push(...faultsOfPort(port));
+  for (const address of known(endpointAddresses)) {
+    if (isIP(address) === 0) faults.push(`endpointAddresses contains '${address}', which is not an IP address.`);
+  }
+  const { minimum, maximum } = checkForms.TimeoutSeconds;
+  const seconds = timeout?.toSeconds();
+  if (seconds !== undefined && !(seconds >= minimum! && seconds <= maximum!)) {
+    faults.push(`timeout is ${seconds} seconds. Specify ${minimum} to ${maximum} seconds.`);
+  }
+  return faults;
+}
+
+function faultsOfPort(port?: number): string[] {
+  const { minimum, maximum } = forms.Port;
+  return !isKnown(port) || (Number.isInteger(port) && port! >= minimum! && port! <= maximum!) ? []
+    : [`port is ${port}, which is not a port number. Specify an integer from ${minimum} to ${maximum}.`];
 }
 
 function faultsOfServiceName(name: string, stack: Stack): string[] {
