@@ -25,6 +25,11 @@ fn pattern(pattern: Pattern) -> String {
     format!("^({})?$", pattern.regex)
 }
 
+/// What a tag key must not begin with, as a lookahead.
+fn not_reserved(before: &str) -> String {
+    format!("(?!{before}([aA][wW][sS]:|{}))", tags::PREFIX)
+}
+
 /// The schema of one property, without its description.
 pub(crate) fn shape(shape: Shape) -> Value {
     match shape {
@@ -41,7 +46,12 @@ pub(crate) fn shape(shape: Shape) -> Value {
             "type": "array",
             "maxItems": MAX_TAGS,
             "uniqueKeys": ["Key"],
-            "items": { "$ref": "#/definitions/Tag" },
+            // A parameter can only be a list of strings.
+            "items": {
+                "if": { "type": "string" },
+                "then": { "pattern": format!("^({}[^=]+=.*)?$", not_reserved(" *")) },
+                "else": { "$ref": "#/definitions/Tag" },
+            },
         }),
     }
 }
@@ -130,7 +140,7 @@ fn schema() -> Value {
                         "type": "string",
                         "minLength": 1,
                         "maxLength": MAX_TAG_KEY,
-                        "pattern": format!("^(?![aA][wW][sS]:|{})", tags::PREFIX),
+                        "pattern": format!("^{}", not_reserved("")),
                     },
                     "Value": { "type": "string", "maxLength": MAX_TAG_VALUE },
                 },
