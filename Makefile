@@ -39,7 +39,7 @@ demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 
-TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml
+TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml release/*.yaml examples/*/*.yaml
 
 lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
 	cargo fmt --all --check
