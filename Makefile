@@ -39,7 +39,7 @@ demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 
-TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml release/*.yaml examples/*/*.yaml
+TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
 
 lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
 	cargo fmt --all --check
@@ -52,14 +52,13 @@ lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler wa
 CHECK_SCHEMA := .venv-tools/bin/check-jsonschema --quiet
 
 lint: workflows
-workflows: .venv-tools/stamp .venv/stamp ## Check the workflows, the other settings of GitHub, and the templates in release/
+workflows: .venv-tools/stamp ## Check the workflows and the other settings of GitHub
 	.venv-tools/bin/zizmor --offline --quiet --persona pedantic .github
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(CHECK_SCHEMA) --check-metaschema schema/ask.json
-	.venv/bin/cfn-lint -- release/*.yaml
 
 test: site
 site: .venv-tools/stamp ## Build the documentation site in build/site, and check all links; VERSIONS=all for every release
