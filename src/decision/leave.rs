@@ -203,19 +203,29 @@ impl<'a> Leave<'a> {
         Ok((is_shown && !rules.is_empty()).then_some(Action::Revoke(id, rules)))
     }
 
-    /// What this resource has named and the endpoint keeps for others, so that its stack cannot delete it.
+    /// What this resource has named and the endpoint keeps, so that its stack cannot delete it; with the reasons.
     pub(super) fn kept(&self) -> Option<Warning> {
         let (others, before) = (self.others()?, self.before());
         let zone = |id: &SubnetId| self.view.facts.zone_of(id);
         let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
-        let subnets = subnets.filter_map(|id| {
-            // Without anyone who requests it, it is the last one.
-            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true));
-            let who = who.or_else(|| others.names())?;
-            Some(format!("{id} (used by {who})"))
+        let used = |who: String| format!("used by {who}");
+        let nobody = || match self.view.journal.narrowing_refused() {
+            true => "EC2 has refused to take it away".to_owned(),
+            false => "there was not enough time to take it away".to_owned(),
+        };
+        let only =
+            |count: usize| others.names().filter(|_| count == 1).map(|who| format!("the only one; used by {who}"));
+        let subnets = subnets.map(|id| {
+            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true)).map(used);
+            let why = who.or_else(|| only(self.endpoint.subnet_ids.len())).unwrap_or_else(nobody);
+            format!("{id} ({why})")
         });
         let groups = self.endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));
-        let groups = groups.filter_map(|id| Some(format!("{id} (used by {})", others.who_uses(id)?)));
+        let groups = groups.map(|id| {
+            let why =
+                others.who_uses(id).map(used).or_else(|| only(self.endpoint.group_ids.len())).unwrap_or_else(nobody);
+            format!("{id} ({why})")
+        });
         let kept = join(subnets.chain(groups), ", ");
         (!kept.is_empty()).then(|| Warning::KeptByOthers { endpoint: self.endpoint.id.clone(), kept })
     }

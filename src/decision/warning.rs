@@ -64,7 +64,7 @@ pub enum Warning {
     RoutesMissing { endpoint: EndpointId, routes: String },
     /// The two VPCs have the same addresses.
     BlocksOverlap { endpoint: EndpointId, vpc: VpcId, hub: VpcId, one: IpNet, other: IpNet },
-    /// The endpoint keeps subnets or security groups of a resource that has left.
+    /// The endpoint keeps subnets or security groups of a resource that has left; `kept` has the reasons.
     KeptByOthers { endpoint: EndpointId, kept: String },
     /// The endpoint had an unknown state before the event.
     UnknownState { endpoint: EndpointId, state: String },
@@ -192,7 +192,7 @@ impl fmt::Display for Warning {
             ),
             Self::KeptByOthers { endpoint, kept } => write!(
                 f,
-                "{endpoint} keeps what this resource has brought, because nothing can take its place: {kept}. Deleting that, or its VPC, fails as long as those stacks use the endpoint."
+                "{endpoint} keeps what this resource has brought: {kept}. Deleting these, or their VPC, fails as long as the endpoint has them; update or delete the stacks that use them, or take them off the endpoint manually."
             ),
             Self::UnknownState { endpoint, state } => write!(
                 f,

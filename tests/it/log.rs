@@ -171,5 +171,28 @@ async fn what_stays_after_a_delete_is_a_line_of_level_warn() {
         hub.leave(&id, &named).await.succeeded();
     }
     let text = lines.text();
-    assert!(text.contains(&format!("{SUBNET_AZ1} (used by spoke/TiDB)")) && text.lines().count() == 1, "{text}");
+    let only = format!("{SUBNET_AZ1} (the only one; used by spoke/TiDB)");
+    assert!(text.contains(&only) && text.lines().count() == 1, "{text}");
+
+    // EC2 refuses to take a subnet away.
+    let (cloud, lines) = (Cloud::new(), Lines::default());
+    let (one, two) = (with(properties(), subnets(&[SUBNET_AZ1])), with(properties(), subnets(&[SUBNET_AZ2])));
+    let id = cloud.stack("orders").create(&one).await.succeeded().physical_id;
+    cloud.stack("billing").create(&two).await.succeeded();
+    cloud.pass(60).await;
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "ModifyVpcEndpoint" => ec2_sim::Verdict::unauthorized("ModifyVpcEndpoint"),
+        _ => ec2_sim::Verdict::Proceed,
+    });
+    let subscriber = tidb_private_endpoint::runtime::log::subscriber("WARN", lines.clone());
+    {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        cloud.stack("orders").leave(&id, &one).await.succeeded();
+    }
+    let text = lines.text();
+    assert!(text.contains(&format!("{SUBNET_AZ1} (EC2 has refused to take it away)")), "{text}");
+}
+
+fn subnets(ids: &[&str]) -> serde_json::Value {
+    serde_json::json!({ "SubnetIds": ids })
 }
