@@ -120,7 +120,7 @@ fn group_kind(code: &str, _: &str) -> Option<ErrorKind> {
         // Another stack has written the rule, or removed it.
         "InvalidPermission.Duplicate" | "InvalidPermission.NotFound"
         // The next look tells.
-        | "OperationInProgress" | "IncorrectState" | "InvalidID" => ErrorKind::Transient,
+        | "OperationInProgress" | "ConcurrentTagAccess" | "IncorrectState" | "InvalidID" => ErrorKind::Transient,
         _ if is_not_found(code, GROUP) => ErrorKind::GroupGone,
         _ => return None,
     })

@@ -2,6 +2,7 @@
 
 use super::{Journal, Leftovers};
 use crate::decision::facts::{Facts, GroupPlace};
+use crate::decision::late::is_late;
 use crate::decision::records::{CreationRecord, EndpointRecord, GroupRecord, MarkRecord};
 use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::model::protocol::may_predate;
@@ -136,9 +137,12 @@ impl Journal {
     }
 
     /// What a Create that fails now leaves behind for the Delete that follows. A managed security group that was created
-    /// for the holder, and not by this event, was created by an earlier delivery.
+    /// for the holder, and not by this event, was created by an earlier delivery. An event that arrived late may have been
+    /// delivered before, too, and that delivery may have left its mark.
     pub fn leftovers(&self, at: Timestamp, holder: &Holder, facts: &Facts) -> Leftovers {
         let holds = self.endpoints.values().any(|record| record.is_held(at) && !record.seen_deleting());
-        if holds || self.changed || facts.has_group_of(holder) { Leftovers::Something } else { Leftovers::Nothing }
+        let delivered_before = is_late(self.sent, self.started);
+        let something = holds || self.changed || delivered_before || facts.has_group_of(holder);
+        if something { Leftovers::Something } else { Leftovers::Nothing }
     }
 }

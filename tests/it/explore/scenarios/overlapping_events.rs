@@ -6,16 +6,22 @@ use crate::explore::ec2::Moment;
 use crate::explore::scenario::{Scenario, unanswered};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let overtaking = |after: &[Moment]| Planned { overtakes: true, ..delete(after) };
+    let answered = [overtaken(), delivered_again(), delivered_twice()].concat();
+    // Where CloudFormation does not say what it still waits for, only the mark stops a Create.
+    let marked = |scenario: &Scenario| scenario.name.contains("overtakes") || scenario.name.contains("retried");
+    let unanswered: Vec<Scenario> = answered.iter().filter(|s| marked(s)).cloned().map(unanswered).collect();
+    [answered, unanswered].concat()
+}
+
+fn overtaking(after: &[Moment]) -> Planned {
+    Planned { overtakes: true, ..delete(after) }
+}
+
+/// A Delete, or a retried Create, comes before the Create has ended, or right after.
+fn overtaken() -> Vec<Scenario> {
     // It fails when its time is over, in whatever state it is then.
     let failing = |time| Planned { time, rollback_disabled: true, ..create(&[0]) };
-    let twice = |planned: Planned, after: &[Moment]| Planned { duplicated_after: after.to_vec(), ..planned };
-    let again = |planned: Planned| Planned {
-        again_after: every(5, 200).into_iter().filter(|at| *at > 15).collect(),
-        ..planned
-    };
-    let update = |spec, after: &[Moment]| plan(Operation::Update(spec), after);
-    let answered = vec![
+    vec![
         Scenario {
             failures: 1,
             ..base("a Delete overtakes the Create", vec![vec![create(&[0]), overtaking(&every(2, 40))]])
@@ -75,6 +81,17 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 ],
             )
         },
+    ]
+}
+
+/// The same event comes again when it has ended.
+fn delivered_again() -> Vec<Scenario> {
+    let again = |planned: Planned| Planned {
+        again_after: every(5, 200).into_iter().filter(|at| *at > 15).collect(),
+        ..planned
+    };
+    let update = |spec, after: &[Moment]| plan(Operation::Update(spec), after);
+    vec![
         Scenario {
             failures: 1,
             ..base(
@@ -104,6 +121,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 vec![vec![again(update(OTHER_SERVICE, &[0])), delete(&[0, 20])], vec![delete(&[60])]],
             )
         },
+    ]
+}
+
+/// The same event comes twice at the same time.
+fn delivered_twice() -> Vec<Scenario> {
+    let twice = |planned: Planned, after: &[Moment]| Planned { duplicated_after: after.to_vec(), ..planned };
+    vec![
         base("the Create is delivered twice", vec![vec![twice(create(&[0]), &every(2, 30)), delete(&[40])]]),
         Scenario {
             endpoints: vec![owned(&[0])],
@@ -116,9 +140,5 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 vec![vec![twice(delete(&[0]), &every(5, 40))], vec![create(&every(5, 70))]],
             )
         },
-    ];
-    // Where CloudFormation does not say what it still waits for, only the mark stops a Create.
-    let marked = |scenario: &Scenario| scenario.name.contains("overtakes") || scenario.name.contains("retried");
-    let unanswered: Vec<Scenario> = answered.iter().filter(|s| marked(s)).cloned().map(unanswered).collect();
-    [answered, unanswered].concat()
+    ]
 }
