@@ -8,13 +8,12 @@ use crate::answer::metrics::{Ending, Metrics};
 use crate::decision::journal::Leftovers;
 use crate::decision::outcome::Outcome;
 use crate::decision::view::Home;
-use crate::ec2::Ec2;
+use crate::look::Clients;
 use crate::model::tags::Holder;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::{Event, ReplyTo, Unreadable};
 use crate::request::record::{self, Ended, InvocationRecord};
-use crate::resolve::Clusters;
 use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
 use crate::runtime::log::{METRICS, span};
@@ -32,10 +31,8 @@ const LAST_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 /// Handles events.
 #[derive(Debug, Clone)]
 pub struct Handler {
-    /// The client for EC2.
-    pub ec2: Ec2,
-    /// The clients for TiDB Cloud's API and its key, which only events with a `ClusterId` use.
-    pub clusters: Clusters,
+    /// The clients that an event may need.
+    pub clients: Clients,
     /// Where the function runs.
     pub home: Home,
     /// The function itself.
@@ -81,7 +78,7 @@ impl Handler {
         clock: Clock,
         function_deadline: Timestamp,
     ) -> Result<(), Undelivered> {
-        let (arrived, calls) = (clock.now(), self.ec2.calls());
+        let (arrived, calls) = (clock.now(), self.clients.ec2.calls());
         let asked = record::payload(raw).unwrap_or(raw);
         let failed = |outcome| Ending { outcome, failed: true };
         let (ending, result) = match self.handle(raw, clock, function_deadline).await {
@@ -100,7 +97,7 @@ impl Handler {
             }
             Handled::Unasked => return Ok(()),
         };
-        let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.ec2.calls() - calls };
+        let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.clients.ec2.calls() - calls };
         info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, asked));
         result
     }
@@ -229,7 +226,7 @@ impl Handler {
         let arrived = clock.now();
         let request = Request::read(event).map_err(Failure::Invalid)?;
         info!(step = "start", "handling the request");
-        let work = reconcile((&self.ec2, &self.clusters), &self.home, clock, deadline, &request, state);
+        let work = reconcile(&self.clients, &self.home, clock, deadline, &request, state);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
         let progress = || -> Progress { state.progress.clone() };
         match ended {

@@ -8,12 +8,10 @@ use crate::ask::plan::{Plan, Planner};
 use crate::ask::question::{self, Misunderstood, Question, Scope};
 use crate::ask::release::{self, NotReleased, Released};
 use crate::ask::status::{Found, Status};
-use crate::cloudformation::CloudFormation;
 use crate::decision::cluster::{pause_after, served};
 use crate::decision::facts::Fact;
 use crate::decision::view::Home;
-use crate::ec2::Ec2;
-use crate::look::fetch;
+use crate::look::{Clients, fetch};
 use crate::model::cluster_error::ClusterError;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::endpoint::Endpoint;
@@ -22,7 +20,6 @@ use crate::model::query::EndpointQuery;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::Event;
-use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -41,12 +38,8 @@ const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// Answers questions.
 #[derive(Debug, Clone)]
 pub struct Inquirer {
-    /// The client for EC2.
-    pub ec2: Ec2,
-    /// The clients for TiDB Cloud's API and its key, which only the plan of a resource with a `ClusterId` uses.
-    pub clusters: Clusters,
-    /// The client for CloudFormation.
-    pub cloudformation: CloudFormation,
+    /// The clients that a question may need.
+    pub clients: Clients,
     /// Where the function runs.
     pub home: Home,
     /// The name of the function, for the commands in the answer.
@@ -109,7 +102,8 @@ impl Inquirer {
         // As in the loop: no decision can do without the subnets.
         let mut unread = if has_vpc { vec![Fact::Subnets] } else { Vec::new() };
         loop {
-            let reads = unread.iter().map(|fact| patiently(clock, move || fetch(&self.ec2, request, None, fact)));
+            let reads =
+                unread.iter().map(|fact| patiently(clock, move || fetch(&self.clients, clock, request, None, fact)));
             let values = Box::pin(try_join_all(reads)).await?;
             for (fact, value) in unread.drain(..).zip(values) {
                 planner.learn(fact, value);
@@ -127,8 +121,8 @@ impl Inquirer {
         let (started, mut attempts) = (clock.now(), 0);
         loop {
             let attempt = Box::pin(async {
-                let key = self.clusters.secrets.api_key(&cluster.secret).await?;
-                let cluster_now = self.clusters.tidb_cloud.session(cluster, key).get().await?;
+                let key = self.clients.clusters.secrets.api_key(&cluster.secret).await?;
+                let cluster_now = self.clients.clusters.tidb_cloud.session(cluster, key).get().await?;
                 served(cluster, cluster_now, &self.home)
             });
             match attempt.await {
@@ -151,14 +145,15 @@ impl Inquirer {
         let (endpoints, groups) = if scope.endpoint.is_some() {
             let endpoints = self.endpoints(&queries, clock).await?;
             let ids: Vec<GroupId> = endpoints.iter().flat_map(|endpoint| endpoint.group_ids.clone()).collect();
-            let groups = if ids.is_empty() { Vec::new() } else { patiently(clock, || self.ec2.groups(&ids)).await? };
+            let groups =
+                if ids.is_empty() { Vec::new() } else { patiently(clock, || self.clients.ec2.groups(&ids)).await? };
             (endpoints, groups)
         } else {
-            let groups = patiently(clock, || self.ec2.owned_groups(scope.vpc.as_ref()));
+            let groups = patiently(clock, || self.clients.ec2.owned_groups(scope.vpc.as_ref()));
             Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups) }).await?
         };
         // After the references, so that a stack that has just written one is among them.
-        let stacks = Box::pin(self.cloudformation.stacks(clock)).await;
+        let stacks = Box::pin(self.clients.cloudformation.stacks(clock)).await;
         let now = clock.now();
         Ok(Status::new(&Found { scope, endpoints, groups, stacks, now, function: &self.function }))
     }
@@ -172,12 +167,12 @@ impl Inquirer {
         let queries = [EndpointQuery::Ids(vec![asked.endpoint.clone()])];
         let endpoints = self.endpoints(&queries, clock).await?;
         let endpoint = endpoints.first();
-        let stacks = Box::pin(self.cloudformation.stacks(clock)).await;
+        let stacks = Box::pin(self.clients.cloudformation.stacks(clock)).await;
         let request = release::request(asked, endpoint, &stacks)?;
         info!(step = "start", endpoint_id = %asked.endpoint, "releasing {} as asked", request.holder.name);
         let now = clock.now();
         let mut state = State::new(now, now, deadline);
-        let released = reconcile((&self.ec2, &self.clusters), &self.home, clock, deadline, &request, &mut state).await;
+        let released = reconcile(&self.clients, &self.home, clock, deadline, &request, &mut state).await;
         let outcome = released.map_err(|failure| Unanswered::Failed(Box::new(failure)))?;
         info!(outcome = outcome.name(), endpoint_id = %asked.endpoint, "done");
         Ok(Released::new(asked, endpoint, &outcome))
@@ -185,7 +180,7 @@ impl Inquirer {
 
     /// The endpoints that some queries find, each once.
     async fn endpoints(&self, queries: &[EndpointQuery], clock: &Clock) -> Result<Vec<Endpoint>, Unanswered> {
-        let reads = queries.iter().map(|query| patiently(clock, move || self.ec2.endpoints(query)));
+        let reads = queries.iter().map(|query| patiently(clock, move || self.clients.ec2.endpoints(query)));
         let found = Box::pin(try_join_all(reads)).await?;
         let by_id: BTreeMap<_, _> = found.into_iter().flatten().map(|e| (e.id.clone(), e)).collect();
         Ok(by_id.into_values().collect())

@@ -1,5 +1,6 @@
-//! Reading the facts that a decision asks for. It changes nothing.
+//! The clients of the AWS services and TiDB Cloud, and reading the facts that a decision asks for. It changes nothing.
 
+use crate::cloudformation::CloudFormation;
 use crate::decision::facts::{Fact, FactValue};
 use crate::ec2::Ec2;
 use crate::model::ec2_error::Ec2Error;
@@ -7,13 +8,27 @@ use crate::model::ids::ServiceName;
 use crate::model::query::EndpointQuery;
 use crate::model::route::Way;
 use crate::request::Request;
+use crate::resolve::Clusters;
+use crate::runtime::clock::Clock;
+use tracing::warn;
+
+/// The clients that an event or a question may need.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub ec2: Ec2,
+    /// Only for events that may come too late, and for questions.
+    pub cloudformation: CloudFormation,
+    /// Only for resources with a `ClusterId`.
+    pub clusters: Clusters,
+}
 
 /// Reads one fact. `held` is the service of an endpoint that the resource holds.
 ///
 /// # Errors
 /// What EC2 answered instead.
 pub async fn fetch(
-    ec2: &Ec2,
+    Clients { ec2, cloudformation, .. }: &Clients,
+    clock: &Clock,
     request: &Request,
     held: Option<&ServiceName>,
     fact: &Fact,
@@ -42,6 +57,12 @@ pub async fn fetch(
             let read = async { tokio::try_join!(ec2.route_tables(from), ec2.route_tables(to), ec2.subnets(to)) };
             let (out, back, subnets) = Box::pin(read).await?;
             Ok(FactValue::Way(to.clone(), Way { out, back, subnets }))
+        }
+        // Nothing depends on an answer, so a decision is not kept waiting for one.
+        (Fact::Operation, ..) => {
+            let Some(resource) = &request.resource else { return Ok(FactValue::Operation(None)) };
+            let answer = cloudformation.resource(resource, clock).await;
+            Ok(FactValue::Operation(answer.inspect_err(|error| warn!(step = "look", "{error}")).ok()))
         }
         // A request that names no VPC, or no service, has none.
         (Fact::Service, None, _) => Ok(FactValue::Service(None)),

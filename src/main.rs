@@ -16,6 +16,7 @@ use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handler};
 use tidb_private_endpoint::inquire::Inquirer;
+use tidb_private_endpoint::look::Clients;
 use tidb_private_endpoint::probe::function::CheckFunction;
 use tidb_private_endpoint::probe::network::System;
 use tidb_private_endpoint::probe::terminal::{self, Command, USAGE};
@@ -103,7 +104,8 @@ async fn provider() -> Result<ExitCode, Error> {
     };
     let ((), (ec2, secrets)) = tokio::join!(biased; http.warm_up(&url), opening);
     let tidb_cloud = TidbCloud::new(SharedHttpConnector::new(http.clone()), &environment(tidb_cloud::URL_SETTING));
-    let clusters = Clusters { secrets, tidb_cloud };
+    let cloudformation = cloudformation(&http, &region);
+    let clients = Clients { ec2, cloudformation, clusters: Clusters { secrets, tidb_cloud } };
     let callback = Callback::new(http.client());
     run(service_fn(|event: LambdaEvent<Value>| async {
         let LambdaEvent { payload, context } = event;
@@ -111,11 +113,11 @@ async fn provider() -> Result<ExitCode, Error> {
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
         if is_question(&payload) {
-            let inquirer = inquirer(&ec2, &clusters, &http, home);
+            let inquirer = Inquirer { clients: clients.clone(), home, function: function.name.clone() };
             let answer = inquirer.answer(&payload, clock(), deadline(&context)).await;
             return answer.map_err(|error| failed("Unanswered", &error));
         }
-        let handler = Handler { ec2: ec2.clone(), clusters: clusters.clone(), home, function: function.clone() };
+        let handler = Handler { clients: clients.clone(), home, function: function.clone() };
         let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
         served.map(|()| Value::Null).map_err(|error| failed("Undelivered", &error))
     }))
@@ -128,19 +130,12 @@ fn failed(name: &str, error: &impl std::error::Error) -> Diagnostic {
     Diagnostic { error_type: name.to_owned(), error_message: error.to_string() }
 }
 
-/// What answers questions. Events do not need it, so the start does not wait for it.
-fn inquirer(ec2: &Ec2, clusters: &Clusters, http: &Http, home: Home) -> Inquirer {
+/// The client for CloudFormation. It makes no connection before it is used.
+fn cloudformation(http: &Http, region: &str) -> CloudFormation {
     let connector = SharedHttpConnector::new(http.clone());
     let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
     let url = Some(environment("AWS_ENDPOINT_URL_CLOUDFORMATION")).filter(|url| !url.is_empty());
-    let cloudformation = CloudFormation::new(connector, credentials, &home.region, url.as_deref());
-    Inquirer {
-        ec2: ec2.clone(),
-        clusters: clusters.clone(),
-        cloudformation,
-        home,
-        function: environment("AWS_LAMBDA_FUNCTION_NAME"),
-    }
+    CloudFormation::new(connector, credentials, region, url.as_deref())
 }
 
 fn function() -> Function {

@@ -10,15 +10,13 @@ use crate::decision::outcome::Outcome;
 use crate::decision::queries::queries;
 use crate::decision::retry::{Retries, Retry, after_refusal};
 use crate::decision::view::{Home, Next, Observed, View, Wait};
-use crate::ec2::Ec2;
-use crate::look::fetch;
+use crate::look::{Clients, fetch};
 use crate::model::ec2_error::{Ec2Error, ErrorKind, TOO_SLOW};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{EndpointId, hex_digest};
 use crate::model::protocol::CALL_LIMIT;
 use crate::model::tags::Holder;
 use crate::request::Request;
-use crate::resolve::Clusters;
 use crate::runtime::clock::Clock;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -59,7 +57,7 @@ impl State {
 /// # Errors
 /// A [`Failure`] that no further look can change.
 pub async fn reconcile(
-    (ec2, clusters): (&Ec2, &Clusters),
+    clients: &Clients,
     home: &Home,
     clock: &Clock,
     deadline: Timestamp,
@@ -68,15 +66,15 @@ pub async fn reconcile(
 ) -> Result<Outcome, Failure> {
     // The SDK's futures are large, so every call is boxed.
     let Some(cluster) = request.cluster() else {
-        return Reconciler { ec2, home, clock, deadline, request, state }.run().await;
+        return Reconciler { clients, home, clock, deadline, request, state }.run().await;
     };
-    let mut unresolved = Reconciler { ec2, home, clock, deadline, request, state: &mut *state };
-    let request = &request.with(Box::pin(unresolved.resolve(clusters, cluster)).await?);
-    Reconciler { ec2, home, clock, deadline, request, state }.run().await
+    let mut unresolved = Reconciler { clients, home, clock, deadline, request, state: &mut *state };
+    let request = &request.with(Box::pin(unresolved.resolve(cluster)).await?);
+    Reconciler { clients, home, clock, deadline, request, state }.run().await
 }
 
 pub(crate) struct Reconciler<'a> {
-    ec2: &'a Ec2,
+    pub(crate) clients: &'a Clients,
     pub(crate) home: &'a Home,
     pub(crate) clock: &'a Clock,
     deadline: Timestamp,
@@ -144,9 +142,9 @@ impl Reconciler<'_> {
     async fn look(&mut self, facts: Vec<Fact>) -> Result<Observed, Ec2Error> {
         let at = self.clock.now();
         let queries = queries(self.request, &self.state.journal);
-        let endpoints = try_join_all(queries.iter().map(|query| self.ec2.endpoints(query)));
+        let endpoints = try_join_all(queries.iter().map(|query| self.clients.ec2.endpoints(query)));
         let held = self.state.journal.service_held();
-        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact)));
+        let values = try_join_all(facts.iter().map(|fact| fetch(self.clients, self.clock, self.request, held, fact)));
         let both = Box::pin(async { tokio::try_join!(endpoints, values) });
         let looked = self.clock.until(at.saturating_add(CALL_LIMIT).unwrap_or(at), both).await;
         let (found, values) = looked
@@ -168,7 +166,8 @@ impl Reconciler<'_> {
 
     async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
         let held = self.state.journal.service_held();
-        let values = try_join_all(facts.iter().map(|fact| fetch(self.ec2, self.request, held, fact))).await?;
+        let values =
+            try_join_all(facts.iter().map(|fact| fetch(self.clients, self.clock, self.request, held, fact))).await?;
         self.insert(values);
         Ok(())
     }
@@ -209,18 +208,18 @@ impl Reconciler<'_> {
     }
 
     async fn call(&self, action: &Action) -> Result<Created, Ec2Error> {
-        let done = |()| Created::Nothing;
+        let (ec2, done) = (&self.clients.ec2, |()| Created::Nothing);
         match action {
             Action::CreateEndpoint(new) => {
-                self.ec2.create_endpoint(new).await.map(|endpoint| Created::Endpoint(Box::new(endpoint)))
+                ec2.create_endpoint(new).await.map(|endpoint| Created::Endpoint(Box::new(endpoint)))
             }
-            Action::ModifyEndpoint(id, change) => self.ec2.modify_endpoint(id, change).await.map(done),
-            Action::DeleteEndpoint(id) => self.ec2.delete_endpoint(id).await.map(done),
-            Action::Tag(id, tags) => self.ec2.tag_endpoint(id, &tags.change(self.request)).await.map(done),
-            Action::Mark(new) | Action::CreateGroup(new) => self.ec2.create_group(new).await.map(Created::Group),
-            Action::Authorize(id, rules) => self.ec2.authorize(id, rules).await.map(done),
-            Action::Revoke(id, rules) => self.ec2.revoke(id, rules).await.map(done),
-            Action::RemoveMark(id) | Action::DeleteGroup(id) => self.ec2.delete_group(id).await.map(done),
+            Action::ModifyEndpoint(id, change) => ec2.modify_endpoint(id, change).await.map(done),
+            Action::DeleteEndpoint(id) => ec2.delete_endpoint(id).await.map(done),
+            Action::Tag(id, tags) => ec2.tag_endpoint(id, &tags.change(self.request)).await.map(done),
+            Action::Mark(new) | Action::CreateGroup(new) => ec2.create_group(new).await.map(Created::Group),
+            Action::Authorize(id, rules) => ec2.authorize(id, rules).await.map(done),
+            Action::Revoke(id, rules) => ec2.revoke(id, rules).await.map(done),
+            Action::RemoveMark(id) | Action::DeleteGroup(id) => ec2.delete_group(id).await.map(done),
         }
     }
 

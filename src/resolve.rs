@@ -3,6 +3,7 @@
 
 use crate::answer::failure::Failure;
 use crate::decision::cluster::{early_mark, pause_after, served, unmarked_until};
+use crate::decision::late::{check_awaited, is_late};
 use crate::decision::refusal::Refusal;
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::cluster_error::ClusterError;
@@ -24,8 +25,8 @@ impl Reconciler<'_> {
     ///
     /// # Errors
     /// A [`Failure`] that asking again would not change, or one of the call that leaves the mark.
-    pub(crate) async fn resolve(&mut self, clusters: &Clusters, cluster: &ClusterRef) -> Result<Served, Failure> {
-        let started = self.clock.now();
+    pub(crate) async fn resolve(&mut self, cluster: &ClusterRef) -> Result<Served, Failure> {
+        let (clusters, started) = (&self.clients.clusters, self.clock.now());
         let (mut session, mut attempts) = (None, 0);
         loop {
             self.log_step(
@@ -57,11 +58,20 @@ impl Reconciler<'_> {
             if unmarked_until.is_some_and(is_late) {
                 // Without a VPC there is no place for a mark, and nothing may be left that a Delete would not find.
                 let Some(mark) = early_mark(self.request) else { return Err(refused(error)) };
+                self.check_awaited().await?;
                 while !Box::pin(self.act(&mark)).await? {}
             }
             self.state.progress.obstacle = Some(error.into());
             self.pause(pause).await;
         }
+    }
+
+    /// A late event leaves no mark if nobody waits for it.
+    async fn check_awaited(&self) -> Result<(), Failure> {
+        let sent = self.state.journal.sent();
+        let (Some(resource), true) = (&self.request.resource, is_late(sent, self.clock.now())) else { return Ok(()) };
+        let answer = Box::pin(self.clients.cloudformation.resource(resource, self.clock)).await;
+        check_awaited(answer.ok().as_ref(), sent).map_err(Failure::Refused)
     }
 
     /// One attempt. The key is read once; and a session, with its nonce, serves for all attempts that follow.

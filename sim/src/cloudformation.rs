@@ -1,9 +1,10 @@
-//! A simulated CloudFormation, as far as `DescribeStacks` without a name goes: pages, errors, and the permission.
+//! A simulated CloudFormation, as far as `DescribeStacks` without a name and `DescribeStackResource` go: pages, errors, and
+//! the permissions.
 //!
 //! The shapes are those of the CloudFormation API reference. A page has at most 100 stacks.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fmt, io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -26,6 +27,9 @@ use crate::{
 
 /// The longest page (CloudFormation API reference, `DescribeStacks`: pagination).
 const PAGE: usize = 100;
+const VERSION: &str = "2010-05-15";
+const STACKS: &str = "DescribeStacks";
+const RESOURCE: &str = "DescribeStackResource";
 const LATENCY: Duration = Duration::from_millis(30);
 
 /// A simulated CloudFormation. Clones share the same state.
@@ -36,6 +40,8 @@ pub struct CloudFormation(Arc<Mutex<State>>);
 struct State {
     /// ARN and status.
     stacks: Vec<(String, String)>,
+    /// ARN of the stack and logical ID; status, and when it was last updated.
+    resources: BTreeMap<(String, String), (String, String)>,
     policy: Option<Policy>,
     faults: VecDeque<StacksFault>,
     calls: usize,
@@ -65,6 +71,19 @@ impl CloudFormation {
         let mut state = self.state();
         state.stacks.retain(|(known, _)| known != arn);
         state.stacks.push((arn.to_owned(), status.to_owned()));
+    }
+
+    /// Changes the status of a resource. `since` is a date such as `2026-11-23T09:00:00.000Z`.
+    pub fn set_resource(&self, stack: &str, logical_id: &str, status: &str, since: &str) {
+        let (key, value) = ((stack.to_owned(), logical_id.to_owned()), (status.to_owned(), since.to_owned()));
+        self.state().resources.insert(key, value);
+    }
+
+    /// The status of a resource; empty if CloudFormation does not know it.
+    #[must_use]
+    pub fn resource_status(&self, stack: &str, logical_id: &str) -> String {
+        let key = (stack.to_owned(), logical_id.to_owned());
+        self.state().resources.get(&key).map(|(status, _)| status.clone()).unwrap_or_default()
     }
 
     /// Checks permissions from now on.
@@ -118,18 +137,32 @@ impl CloudFormation {
         if let Some(wrong) = wrong {
             return Ok((400, error("ValidationError", &wrong)));
         }
+        let form = form(request);
+        let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let action = value("Action").unwrap_or_default();
         let asked = AuthorizationRequest {
-            action: "cloudformation:DescribeStacks".to_owned(),
-            resource: "*".to_owned(),
+            action: format!("cloudformation:{action}"),
+            // Listing all stacks is not about any of them.
+            resource: value("StackName").unwrap_or_else(|| "*".to_owned()),
             context: Context::default(),
         };
         if state.policy.as_ref().is_some_and(|policy| !policy.decide(&asked).allowed) {
-            let message = "User: arn:aws:sts::123456789012:assumed-role/provider/function is not authorized to perform: \
-                           cloudformation:DescribeStacks because no identity-based policy allows the action";
-            return Ok((403, error("AccessDenied", message)));
+            let message = format!(
+                "User: arn:aws:sts::123456789012:assumed-role/provider/function is not authorized to perform: \
+                 cloudformation:{action} because no identity-based policy allows the action"
+            );
+            return Ok((403, error("AccessDenied", &message)));
         }
-        let start = form(request).iter().find(|(key, _)| key == "NextToken").map(|(_, token)| token.parse::<usize>());
-        match start.unwrap_or(Ok(0)) {
+        if action == RESOURCE {
+            let (stack, logical_id) = (value("StackName").unwrap_or_default(), value("LogicalResourceId"));
+            let logical_id = logical_id.unwrap_or_default();
+            let Some((status, since)) = state.resources.get(&(stack.clone(), logical_id.clone())) else {
+                let message = format!("Resource {logical_id} does not exist for stack {stack}");
+                return Ok((400, error("ValidationError", &message)));
+            };
+            return Ok((200, resource(&stack, &logical_id, status, since)));
+        }
+        match value("NextToken").map_or(Ok(0), |token| token.parse::<usize>()) {
             Ok(start) => Ok((200, page(&state.stacks, start))),
             Err(_) => Ok((400, error("ValidationError", "NextToken is not valid"))),
         }
@@ -153,10 +186,13 @@ fn wrong_with(request: &HttpRequest) -> Option<String> {
         Some(format!("the signature is for {scope}"))
     } else if request.headers().get("x-amz-date").is_none() {
         Some("the request has no date".to_owned())
-    } else if (value("Action"), value("Version")) != (Some("DescribeStacks"), Some("2010-05-15")) {
-        Some(format!("the action is {:?}", value("Action")))
     } else {
-        let unknown = form.iter().find(|(key, _)| !["Action", "Version", "NextToken"].contains(&key.as_str()));
+        let parameters: &[&str] = match (value("Action"), value("Version")) {
+            (Some(STACKS), Some(VERSION)) => &["Action", "Version", "NextToken"],
+            (Some(RESOURCE), Some(VERSION)) => &["Action", "Version", "StackName", "LogicalResourceId"],
+            (action, version) => return Some(format!("the action is {action:?} of {version:?}")),
+        };
+        let unknown = form.iter().find(|(key, _)| !parameters.contains(&key.as_str()));
         unknown.map(|(key, _)| format!("{key} is not simulated"))
     }
 }
@@ -176,6 +212,20 @@ fn page(stacks: &[(String, String)], start: usize) -> String {
         "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\n  <DescribeStacksResult>\
          <Stacks>{members}</Stacks>{token}</DescribeStacksResult>\n  <ResponseMetadata><RequestId>b9b4b068-3a41-11e5-94eb\
          </RequestId></ResponseMetadata>\n</DescribeStacksResponse>\n"
+    )
+}
+
+/// The response in the CloudFormation API reference, `DescribeStackResource`.
+fn resource(stack: &str, logical_id: &str, status: &str, since: &str) -> String {
+    let name = stack.split('/').nth(1).unwrap_or_default();
+    format!(
+        "<DescribeStackResourceResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\n  \
+         <DescribeStackResourceResult><StackResourceDetail><StackId>{stack}</StackId><StackName>{name}</StackName>\
+         <LogicalResourceId>{logical_id}</LogicalResourceId><ResourceType>Custom::TiDBCloudPrivateEndpoint</ResourceType>\
+         <LastUpdatedTimestamp>{since}</LastUpdatedTimestamp><ResourceStatus>{status}</ResourceStatus>\
+         <DriftInformation><StackResourceDriftStatus>NOT_CHECKED</StackResourceDriftStatus></DriftInformation>\
+         </StackResourceDetail></DescribeStackResourceResult>\n  <ResponseMetadata><RequestId>b9b4b068-3a41-11e5-94eb\
+         </RequestId></ResponseMetadata>\n</DescribeStackResourceResponse>\n"
     )
 }
 

@@ -30,7 +30,9 @@ impl World {
     pub fn of(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let endpoints: BTreeMap<_, _> = endpoints.into_iter().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
         let subnets = endpoints.values().flat_map(|endpoint| endpoint.subnet_ids.clone()).collect();
-        Self { endpoints, facts: BTreeMap::new(), subnets }
+        // What is planned is still to be sent.
+        let facts = BTreeMap::from([(Fact::Operation, FactValue::Operation(None))]);
+        Self { endpoints, facts, subnets }
     }
 
     /// Whether an endpoint existed before the first step.
@@ -162,7 +164,8 @@ impl World {
                 | FactValue::Subnets(_)
                 | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
-                | FactValue::Neighbors(..) => {}
+                | FactValue::Neighbors(..)
+                | FactValue::Operation(_) => {}
             }
         }
     }
@@ -185,7 +188,8 @@ impl World {
                 | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
                 | FactValue::Neighbors(..)
-                | FactValue::Marks(_) => {}
+                | FactValue::Marks(_)
+                | FactValue::Operation(_) => {}
             }
         }
     }

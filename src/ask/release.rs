@@ -5,7 +5,7 @@ use super::text;
 use crate::decision::outcome::Outcome;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::EndpointId;
-use crate::model::stacks::{Stacks, Unlisted};
+use crate::model::stacks::{CloudFormationError, Stacks};
 use crate::model::tags::{Holder, Mark, PREFIX, REF, Reference, Tags, owner};
 use crate::model::wanted::tag_item;
 use crate::request::Request;
@@ -40,7 +40,7 @@ pub enum NotReleased {
 pub fn request(
     asked: &question::Release,
     endpoint: Option<&Endpoint>,
-    stacks: &Result<Stacks, Unlisted>,
+    stacks: &Result<Stacks, CloudFormationError>,
 ) -> Result<Request, NotReleased> {
     let id = &asked.endpoint;
     let value = endpoint.and_then(|endpoint| endpoint.tags.get(&format!("{REF}{}", asked.holder)));

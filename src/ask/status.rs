@@ -6,7 +6,7 @@ use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
 use crate::model::security_group::{SecurityGroup, is_mark, managed_group_name};
-use crate::model::stacks::{Stacks, Unlisted};
+use crate::model::stacks::{CloudFormationError, Stacks};
 use crate::model::tags::{Announcements, REF, Reference, is_held, owner};
 use crate::model::wanted::Wanted;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ pub struct Found<'a> {
     pub endpoints: Vec<Endpoint>,
     /// The security groups that the provider created: all of them, or those of the one endpoint.
     pub groups: Vec<SecurityGroup>,
-    pub stacks: Result<Stacks, Unlisted>,
+    pub stacks: Result<Stacks, CloudFormationError>,
     pub now: Timestamp,
     /// The name of the function.
     pub function: &'a str,

@@ -1,12 +1,13 @@
-//! The only door to CloudFormation: one call, `DescribeStacks`, which tells whose stacks still exist.
+//! The only door to CloudFormation: `DescribeStacks`, which tells whose stacks still exist, and `DescribeStackResource`, which
+//! tells whether an event is still waited for.
 //!
-//! It is a signed request of its own. The SDK's client for CloudFormation would lengthen the first build by 7 %, and
+//! They are signed requests of its own. The SDK's client for CloudFormation would lengthen the first build by 7 %, and
 //! what it is made of (signatures, XML, HTTP) is here already, because the client for EC2 uses it.
 
 mod response;
 
 use crate::model::protocol::{CALL_LIMIT, after};
-use crate::model::stacks::{Stacks, Unlisted};
+use crate::model::stacks::{CloudFormationError, ResourceId, ResourceStatus, Stacks};
 use crate::runtime::clock::Clock;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -20,6 +21,10 @@ use response::Page;
 
 /// The version of the API (AWS CloudFormation API reference).
 const VERSION: &str = "2010-05-15";
+const STACKS: &str = "DescribeStacks";
+const RESOURCE: &str = "DescribeStackResource";
+const BAD_URL: &str =
+    "AWS_ENDPOINT_URL_CLOUDFORMATION must begin with https://; plain HTTP is accepted for loopback addresses only";
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 /// CloudFormation returns up to 100 stacks in a page, and an account has 2,000 by default.
 const PAGES_MAX: usize = 1_000;
@@ -32,7 +37,8 @@ pub struct CloudFormation {
     connector: SharedHttpConnector,
     credentials: SharedCredentialsProvider,
     region: String,
-    url: Result<String, Unlisted>,
+    /// `None` if the one that replaces CloudFormation's own is not acceptable.
+    url: Option<String>,
 }
 
 impl CloudFormation {
@@ -45,36 +51,46 @@ impl CloudFormation {
     ) -> Self {
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         let own = || format!("https://cloudformation.{region}.amazonaws.com{suffix}/");
-        let url = url.map_or_else(|| Ok(own()), checked);
+        let url = url.map_or_else(|| Some(own()), checked);
         Self { connector, credentials, region: region.to_owned(), url }
     }
 
     /// All stacks of the account in the region that are not deleted. Makes a call for each page.
     ///
     /// # Errors
-    /// [`Unlisted`], if a page cannot be read: an incomplete list would tell of stacks that they do not exist.
-    pub async fn stacks(&self, clock: &Clock) -> Result<Stacks, Unlisted> {
-        let (mut ids, mut token) = (Vec::new(), None);
+    /// [`CloudFormationError`], if a page cannot be read: an incomplete list would tell of stacks that they do not exist.
+    pub async fn stacks(&self, clock: &Clock) -> Result<Stacks, CloudFormationError> {
+        let unread = |why| CloudFormationError::unread(STACKS, why);
+        let (mut ids, mut token) = (Vec::new(), None::<String>);
         for _ in 0..PAGES_MAX {
             let Page { stack_ids, next_token } = self.page_patiently(token.as_deref(), clock).await?;
             ids.extend(stack_ids);
             match next_token {
                 Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                Some(_) => return Err(Unlisted::unread("it returned the same page twice")),
+                Some(_) => return Err(unread("it returned the same page twice")),
                 None => return Ok(Stacks::of(ids)),
             }
         }
-        Err(Unlisted::unread("it returned too many pages"))
+        Err(unread("it returned too many pages"))
     }
 
-    async fn page_patiently(&self, token: Option<&str>, clock: &Clock) -> Result<Page, Unlisted> {
+    /// What CloudFormation is doing with a resource. Makes one call, which takes up to [`CALL_LIMIT`].
+    ///
+    /// # Errors
+    /// [`CloudFormationError`].
+    pub async fn resource(&self, id: &ResourceId, clock: &Clock) -> Result<ResourceStatus, CloudFormationError> {
+        let parameters = [("StackName", id.stack.as_str()), ("LogicalResourceId", &id.logical)];
+        let (status, body) = self.call(RESOURCE, &parameters, clock).await?;
+        response::resource(status, &body)
+    }
+
+    async fn page_patiently(&self, token: Option<&str>, clock: &Clock) -> Result<Page, CloudFormationError> {
+        let token = token.map(|token| ("NextToken", token));
         let mut attempt = 1;
         loop {
-            let now = clock.now();
-            let page = clock.until(after(now, CALL_LIMIT), Box::pin(self.page(token, now))).await;
-            let page = page.unwrap_or_else(|| Err(Unlisted::unanswered("CloudFormation did not respond in time")));
-            match page {
-                Err(unlisted) if unlisted.may_pass && attempt < ATTEMPTS_MAX => {
+            let called = self.call(STACKS, token.as_slice(), clock).await;
+            match called.and_then(|(status, body)| response::page(status, &body)) {
+                Err(error) if error.may_pass && attempt < ATTEMPTS_MAX => {
                     clock.sleep(SignedDuration::from_secs(1) * 2_i32.pow(attempt.unsigned_abs() - 1)).await;
                     attempt += 1;
                 }
@@ -83,25 +99,39 @@ impl CloudFormation {
         }
     }
 
-    async fn page(&self, token: Option<&str>, now: Timestamp) -> Result<Page, Unlisted> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("Action", "DescribeStacks").append_pair("Version", VERSION);
-        if let Some(token) = token {
-            form.append_pair("NextToken", token);
-        }
-        let request = self.signed(form.finish(), now).await?;
-        let response = self.connector.call(request).await;
-        // Not the connector's words, which may quote the request.
-        let response = response.map_err(|_| Unlisted::unanswered("the connection to CloudFormation failed"))?;
-        let status = response.status().as_u16();
-        let body = ByteStream::new(response.into_body()).collect().await;
-        let body = body.map_err(|_| Unlisted::unanswered("the response of CloudFormation was cut off"))?;
-        response::read(status, &body.into_bytes())
+    /// One call; the HTTP status and the body of the response.
+    async fn call(
+        &self,
+        action: &'static str,
+        parameters: &[(&str, &str)],
+        clock: &Clock,
+    ) -> Result<(u16, Vec<u8>), CloudFormationError> {
+        let now = clock.now();
+        let unanswered = |why| CloudFormationError::unanswered(action, why);
+        let body = form(action, parameters);
+        let called = Box::pin(async {
+            let request = self.signed(action, body, now).await?;
+            let response = self.connector.call(request).await;
+            // Not the connector's words, which may quote the request.
+            let response = response.map_err(|_| unanswered("the connection to CloudFormation failed"))?;
+            let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await;
+            let body = body.map_err(|_| unanswered("the response of CloudFormation was cut off"))?;
+            Ok((status, body.to_vec()))
+        });
+        let ended = clock.until(after(now, CALL_LIMIT), called).await;
+        ended.unwrap_or_else(|| Err(unanswered("CloudFormation did not respond in time")))
     }
 
-    async fn signed(&self, body: String, now: Timestamp) -> Result<HttpRequest, Unlisted> {
-        let not_signed = || Unlisted::unread("the request could not be signed; check that the function has its role");
-        let url = self.url.clone()?;
+    async fn signed(
+        &self,
+        action: &'static str,
+        body: String,
+        now: Timestamp,
+    ) -> Result<HttpRequest, CloudFormationError> {
+        let unread = |why| CloudFormationError::unread(action, why);
+        let not_signed = || unread("the request could not be signed; check that the function has its role");
+        let url = self.url.as_deref().ok_or_else(|| unread(BAD_URL))?;
         let credentials = self.credentials.provide_credentials().await.map_err(|_| not_signed())?;
         let identity = credentials.into();
         let params = v4::SigningParams::builder()
@@ -113,9 +143,9 @@ impl CloudFormation {
             .build()
             .map_err(|_| not_signed())?;
         let headers = [("content-type", CONTENT_TYPE)];
-        let signable = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
+        let signable = SignableRequest::new("POST", url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
         let signed = sign(signable.map_err(|_| not_signed())?, &params.into()).map_err(|_| not_signed())?;
-        let mut request = http::Request::post(&url)
+        let mut request = http::Request::post(url)
             .header("content-type", CONTENT_TYPE)
             .body(SdkBody::from(body.clone()))
             .map_err(|_| not_signed())?;
@@ -124,8 +154,13 @@ impl CloudFormation {
     }
 }
 
-/// A URL in place of CloudFormation's own.
-fn checked(url: &str) -> Result<String, Unlisted> {
+fn form(action: &str, parameters: &[(&str, &str)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", action).append_pair("Version", VERSION).extend_pairs(parameters).finish()
+}
+
+/// A URL in place of CloudFormation's own, if it is acceptable.
+fn checked(url: &str) -> Option<String> {
     let host = |scheme: &str| {
         let rest = url.strip_prefix(scheme)?;
         let authority = rest.split('/').next().unwrap_or_default();
@@ -134,10 +169,7 @@ fn checked(url: &str) -> Result<String, Unlisted> {
     };
     let is_loopback =
         |host: &str| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    if host("https://").is_some_and(|host| !host.is_empty()) || host("http://").is_some_and(is_loopback) {
-        return Ok(format!("{}/", url.trim_end_matches('/')));
-    }
-    Err(Unlisted::unread(
-        "AWS_ENDPOINT_URL_CLOUDFORMATION must begin with https://; plain HTTP is accepted for loopback addresses only",
-    ))
+    let is_acceptable =
+        host("https://").is_some_and(|host| !host.is_empty()) || host("http://").is_some_and(is_loopback);
+    is_acceptable.then(|| format!("{}/", url.trim_end_matches('/')))
 }

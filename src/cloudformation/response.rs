@@ -1,6 +1,7 @@
-//! What CloudFormation answers to `DescribeStacks`: XML, as the API reference shows it.
+//! What CloudFormation answers: XML, as the API reference shows it.
 
-use crate::model::stacks::Unlisted;
+use super::{RESOURCE, STACKS};
+use crate::model::stacks::{CloudFormationError, ResourceStatus};
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
 /// A page of stacks.
@@ -12,32 +13,12 @@ pub(super) struct Page {
     pub(super) next_token: Option<String>,
 }
 
-/// Reads a response.
+/// Reads a page of stacks.
 ///
 /// # Errors
 /// The error that CloudFormation returned, or that the response cannot be read.
-pub(super) fn read(status: u16, body: &[u8]) -> Result<Page, Unlisted> {
-    let text = std::str::from_utf8(body).unwrap_or_default();
-    if status != 200 {
-        let (code, message) = error(text).unwrap_or_default();
-        return Err(Unlisted::refused(status, &code, &message));
-    }
-    // The decoder takes the end of the document for the end of every open element, and half a list must not count as one.
-    let is_whole = text.trim_end().ends_with("</DescribeStacksResponse>");
-    match page(text) {
-        Ok(Some(page)) if is_whole => Ok(page),
-        Ok(_) | Err(_) => Err(Unlisted::unanswered("the response of CloudFormation could not be read")),
-    }
-}
-
-/// `None` if the document has no result.
-fn page(text: &str) -> Result<Option<Page>, XmlDecodeError> {
-    let mut document = Document::new(text);
-    let mut root = document.root_element()?;
-    while let Some(mut result) = root.next_tag() {
-        if !result.start_el().matches("DescribeStacksResult") {
-            continue;
-        }
+pub(super) fn page(status: u16, body: &[u8]) -> Result<Page, CloudFormationError> {
+    read(STACKS, status, body, |mut result| {
         let mut page = Page::default();
         while let Some(mut part) = result.next_tag() {
             if part.start_el().matches("NextToken") {
@@ -48,7 +29,64 @@ fn page(text: &str) -> Result<Option<Page>, XmlDecodeError> {
                 }
             }
         }
-        return Ok(Some(page));
+        Ok(Some(page))
+    })
+}
+
+/// Reads the status of a resource.
+///
+/// # Errors
+/// The error that CloudFormation returned, or that the response cannot be read.
+pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, CloudFormationError> {
+    read(RESOURCE, status, body, |mut result| {
+        let (mut status, mut since) = (None, None);
+        while let Some(mut detail) = result.next_tag() {
+            while let Some(mut field) = detail.next_tag() {
+                if field.start_el().matches("ResourceStatus") {
+                    status = Some(try_data(&mut field)?.into_owned());
+                } else if field.start_el().matches("LastUpdatedTimestamp") {
+                    since = try_data(&mut field)?.parse().ok();
+                }
+            }
+        }
+        Ok(status.zip(since).map(|(status, since)| ResourceStatus { status, since }))
+    })
+}
+
+/// Reads what is in the result of an action; `None` if it is not all there.
+fn read<T>(
+    action: &'static str,
+    status: u16,
+    body: &[u8],
+    result: impl FnOnce(ScopedDecoder<'_, '_>) -> Result<Option<T>, XmlDecodeError>,
+) -> Result<T, CloudFormationError> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    if status != 200 {
+        let (code, message) = error(text).unwrap_or_default();
+        return Err(CloudFormationError::refused(action, status, &code, &message));
+    }
+    // The decoder takes the end of the document for the end of every open element, and half a list must not count as one.
+    let is_whole = text.trim_end().ends_with(&format!("</{action}Response>"));
+    match element(text, &format!("{action}Result"), result) {
+        Ok(Some(value)) if is_whole => Ok(value),
+        Ok(_) | Err(_) => {
+            Err(CloudFormationError::unanswered(action, "the response of CloudFormation could not be read"))
+        }
+    }
+}
+
+/// Reads the first element of that name below the root.
+fn element<T>(
+    text: &str,
+    name: &str,
+    read: impl FnOnce(ScopedDecoder<'_, '_>) -> Result<Option<T>, XmlDecodeError>,
+) -> Result<Option<T>, XmlDecodeError> {
+    let mut document = Document::new(text);
+    let mut root = document.root_element()?;
+    while let Some(found) = root.next_tag() {
+        if found.start_el().matches(name) {
+            return read(found);
+        }
     }
     Ok(None)
 }
@@ -68,20 +106,16 @@ fn stack_id(mut member: ScopedDecoder<'_, '_>) -> Result<Option<String>, XmlDeco
 
 /// Code and message of an error.
 fn error(text: &str) -> Option<(String, String)> {
-    let mut document = Document::new(text);
-    let mut root = document.root_element().ok()?;
-    let (mut code, mut message) = (String::new(), String::new());
-    while let Some(mut error) = root.next_tag() {
-        if !error.start_el().matches("Error") {
-            continue;
-        }
+    let read = element(text, "Error", |mut error| {
+        let (mut code, mut message) = (String::new(), String::new());
         while let Some(mut field) = error.next_tag() {
             if field.start_el().matches("Code") {
-                code = try_data(&mut field).ok()?.into_owned();
+                code = try_data(&mut field)?.into_owned();
             } else if field.start_el().matches("Message") {
-                message = try_data(&mut field).ok()?.into_owned();
+                message = try_data(&mut field)?.into_owned();
             }
         }
-    }
-    Some((code, message))
+        Ok(Some((code, message)))
+    });
+    read.ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! What the decision may need to know beside the endpoints. Every fact costs a call to EC2, so none is read before the
+//! What the decision may need to know beside the endpoints. Every fact costs a call, so none is read before the
 //! decision needs it: a fact that has not been read ends the decision with the request to read it.
 
 use crate::model::endpoint::Endpoint;
@@ -6,6 +6,7 @@ use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
 use crate::model::route::Way;
 use crate::model::security_group::{SecurityGroup, is_mark};
+use crate::model::stacks::ResourceStatus;
 use crate::model::tags::Holder;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub enum Fact {
     Neighbors(VpcId),
     /// What packets between the resource's VPC and another one need.
     Way(VpcId),
+    /// What CloudFormation is doing with the resource.
+    Operation,
 }
 
 impl fmt::Display for Fact {
@@ -47,6 +50,7 @@ impl fmt::Display for Fact {
             Self::Marks => f.write_str("the marks of running Creates"),
             Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
             Self::Way(id) => write!(f, "the route tables to {id}"),
+            Self::Operation => f.write_str("what CloudFormation is doing"),
         }
     }
 }
@@ -67,11 +71,13 @@ pub enum FactValue {
     Marks(Vec<SecurityGroup>),
     Neighbors(VpcId, Vec<Endpoint>),
     Way(VpcId, Way),
+    /// `None` if CloudFormation does not say.
+    Operation(Option<ResourceStatus>),
 }
 
 /// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
-/// that the provider manages and the endpoints of other services change during an event, and are known only beside the
-/// look that they were read with.
+/// that the provider manages, the endpoints of other services, and what CloudFormation is doing change during an event, and
+/// are known only beside the look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {
@@ -85,6 +91,7 @@ pub struct Facts {
     marks: Option<Vec<SecurityGroup>>,
     neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
     ways: BTreeMap<VpcId, Way>,
+    operation: Option<Option<ResourceStatus>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -158,6 +165,10 @@ impl Facts {
         self.ways.get(to).ok_or_else(|| Fact::Way(to.clone()))
     }
 
+    pub fn operation(&self) -> Result<Option<&ResourceStatus>, Fact> {
+        self.operation.as_ref().map(Option::as_ref).ok_or(Fact::Operation)
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -173,6 +184,7 @@ impl Facts {
             FactValue::Marks(groups) => self.marks = Some(groups),
             FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
             FactValue::Way(to, way) => drop(self.ways.insert(to, way)),
+            FactValue::Operation(status) => self.operation = Some(status),
         }
     }
 
@@ -189,6 +201,7 @@ impl Facts {
             Fact::Marks => self.marks().err(),
             Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
             Fact::Way(to) => self.way(to).err(),
+            Fact::Operation => self.operation().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }
@@ -197,8 +210,9 @@ impl Facts {
     pub fn volatile(&self) -> Vec<Fact> {
         let marks = self.marks.as_ref().map(|_| Fact::Marks);
         let neighbors = self.neighbors.keys().cloned().map(Fact::Neighbors);
+        let operation = self.operation.as_ref().map(|_| Fact::Operation);
         let groups = self.managed_groups.keys().cloned().map(Fact::ManagedGroup);
-        groups.chain(marks).chain(neighbors).collect()
+        groups.chain(marks).chain(neighbors).chain(operation).collect()
     }
 
     /// Forgets what a new look may show differently.
@@ -206,6 +220,7 @@ impl Facts {
         self.managed_groups.clear();
         self.marks = None;
         self.neighbors.clear();
+        self.operation = None;
     }
 
     /// Whether one of the managed security groups that have been read was created for a holder.

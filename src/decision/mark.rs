@@ -22,7 +22,7 @@ use crate::request::Verb;
 use jiff::SignedDuration;
 
 /// How long after a look the call that it led to may still take effect.
-const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2 * CALL_LIMIT.as_secs());
+pub(super) const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(2 * CALL_LIMIT.as_secs());
 /// For how long after CloudFormation sent it a Create may go without a mark.
 pub(super) const UNMARKED: SignedDuration = SignedDuration::from_secs(15);
 /// A Create writes something that its Delete finds within this time after CloudFormation sent it, unless EC2 fails

@@ -29,6 +29,7 @@ mod gone;
 mod group_limit;
 mod join;
 pub mod journal;
+pub mod late;
 mod leave;
 mod managed_group;
 mod mark;

@@ -32,9 +32,16 @@ pub(super) struct Provision<'a> {
 
 impl Provision<'_> {
     pub(super) fn next(&self) -> Unless<Next> {
-        let decided = self.decide();
+        let decided = match self.decide() {
+            Err(Interrupt::Do(next)) => Ok(*next),
+            decided => decided,
+        };
+        let decided = match decided {
+            Ok(Next::Act(action)) => self.check_awaited(&action).map(|()| Next::Act(action)),
+            decided => decided,
+        };
         if let Err(Interrupt::Refuse(refusal)) = &decided
-            && matches!(**refusal, Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile)
+            && matches!(**refusal, Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile | Refusal::NotAwaited { .. })
         {
             // No Delete follows that would remove it.
             self.remove_mark()?;

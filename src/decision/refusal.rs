@@ -192,6 +192,12 @@ pub enum Refusal {
          the resource, deploy again."
     )]
     DeletedMeanwhile,
+    /// CloudFormation no longer waits for the response to this request.
+    #[error(
+        "CloudFormation no longer waits for this request: it reports the status {status} for this resource. So nothing is \
+         created for it. No action is needed; the request was delivered late, or more than once."
+    )]
+    NotAwaited { status: String },
     /// EC2 allows no other security group on the endpoint.
     #[error(
         "EC2 does not allow another security group on the endpoint {endpoint}, so {added} cannot be added. The endpoint \

@@ -4,7 +4,7 @@ use super::action::Action;
 use super::facts::GroupPlace;
 use super::leave::Leave;
 use super::managed_group::clean_up;
-use super::mark::{AFTER_MARK, FIRST_WRITE};
+use super::mark::{AFTER_MARK, FIRST_WRITE, IN_FLIGHT};
 use super::others::Others;
 use super::outcome::Outcome;
 use super::poll::{LAG_POLL, POLL};
@@ -166,10 +166,11 @@ impl Remove<'_> {
         if journal.marks().last.is_some_and(|removed| since(removed) < AFTER_MARK) {
             return Err(wait(Reason::RunningCreate, POLL).into());
         }
-        // What was released without a reference was left over by others, and says nothing about the Create.
+        // A delivery may have crashed after it wrote the reference, and another one may be about to write it again. What was
+        // released without a reference was left over by others, and says nothing about the Create.
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         match self.of {
-            Deleted::RunningCreate if has_released => Ok(()),
+            Deleted::RunningCreate if has_released && since(journal.started()) >= IN_FLIGHT + READ_LAG => Ok(()),
             Deleted::Endpoint(_) | Deleted::Stale(..) | Deleted::FailedCreate { .. } if released => Ok(()),
             Deleted::RunningCreate if since(journal.started()) < FIRST_WRITE + READ_LAG => {
                 Err(wait(Reason::RunningCreate, POLL).into())

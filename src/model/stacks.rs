@@ -1,6 +1,9 @@
-//! The stacks of the account, and whether that of a holder is still among them.
+//! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
+//! with a resource.
 
+use super::protocol::{CLOCK_SKEW, after};
 use super::tags::{HOLDER_NAME_LIMIT, Holder};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -38,43 +41,77 @@ impl Stacks {
     }
 }
 
-/// Why the stacks are not known.
+/// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unlisted {
-    sentence: String,
+pub struct ResourceId {
+    /// The ARN of its stack.
+    pub stack: String,
+    /// Its logical ID.
+    pub logical: String,
+}
+
+/// What CloudFormation last did with a resource, or is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceStatus {
+    /// Such as `CREATE_IN_PROGRESS` (CloudFormation API reference, `StackResourceDetail`).
+    pub status: String,
+    /// Since when it has this status.
+    pub since: Timestamp,
+}
+
+impl ResourceStatus {
+    /// Whether CloudFormation no longer waits for an event to create or update the resource, which it sent at a moment. An
+    /// older status is none that followed the event, and one of an unknown kind proves nothing.
+    pub fn has_ended(&self, sent: Timestamp) -> bool {
+        let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| self.status.ends_with(ending));
+        (is_final || self.status.starts_with("DELETE_")) && after(self.since, CLOCK_SKEW) >= sent
+    }
+}
+
+/// Why CloudFormation has not answered a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudFormationError {
+    /// What was asked: the name of an action, such as `DescribeStacks`.
+    action: &'static str,
+    why: String,
     /// Whether another attempt may do better.
     pub may_pass: bool,
 }
 
-impl Unlisted {
+impl CloudFormationError {
     /// There was no answer, or half of one.
-    pub fn unanswered(why: &str) -> Self {
-        Self { sentence: format!("The stacks could not be listed: {why}."), may_pass: true }
+    pub fn unanswered(action: &'static str, why: &str) -> Self {
+        Self { action, why: why.to_owned(), may_pass: true }
     }
 
     /// Something is wrong that stays.
-    pub fn unread(why: &str) -> Self {
-        Self { sentence: format!("The stacks could not be listed: {why}."), may_pass: false }
+    pub fn unread(action: &'static str, why: &str) -> Self {
+        Self { action, why: why.to_owned(), may_pass: false }
     }
 
     /// CloudFormation returned an error.
-    pub fn refused(status: u16, code: &str, message: &str) -> Self {
+    pub fn refused(action: &'static str, status: u16, code: &str, message: &str) -> Self {
         if matches!(code, "AccessDenied" | "AccessDeniedException") {
-            let sentence = "The stacks could not be listed: the provider's role is not allowed to perform \
-                            cloudformation:DescribeStacks. Allow it in the role's policy, and check for a permissions \
-                            boundary or service control policy that denies it.";
-            return Self { sentence: sentence.to_owned(), may_pass: false };
+            let why = format!(
+                "the provider's role is not allowed to perform cloudformation:{action}. Allow it in the role's policy, and \
+                 check for a permissions boundary or service control policy that denies it"
+            );
+            return Self { action, why, may_pass: false };
         }
         let message: String = message.chars().take(300).collect();
         let code = if code.is_empty() { format!("HTTP status {status}") } else { code.to_owned() };
-        let sentence = format!("The stacks could not be listed: CloudFormation returned {code}: {message}");
+        let why = format!("CloudFormation returned {code}: {message}");
         let may_pass = status >= 500 || status == 429 || code.starts_with("Throttling");
-        Self { sentence: format!("{}.", sentence.trim_end_matches(['.', ':', ' '])), may_pass }
+        Self { action, why: why.trim_end_matches(['.', ':', ' ']).to_owned(), may_pass }
     }
 }
 
-impl fmt::Display for Unlisted {
+impl fmt::Display for CloudFormationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        let what = match self.action {
+            "DescribeStacks" => "The stacks could not be listed",
+            _ => "CloudFormation did not say whether it still waits for this event",
+        };
+        write!(f, "{what}: {}.", self.why)
     }
 }

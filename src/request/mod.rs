@@ -9,6 +9,7 @@ pub mod spec;
 
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
+use crate::model::stacks::ResourceId;
 use crate::model::tags::{Claim, Holder, Mark, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
@@ -84,6 +85,8 @@ pub struct Request {
     /// The resource that asks.
     pub holder: Holder,
     pub verb: Verb,
+    /// The resource as CloudFormation knows it; `None` if a person asks for a resource that is gone.
+    pub resource: Option<ResourceId>,
     /// Distinguishes this request from every other one of the same resource.
     token_seed: String,
 }
@@ -128,7 +131,8 @@ impl Request {
                 before: Box::new(Before::read(&event.properties)),
             },
         };
-        Ok(Self { holder, verb, token_seed })
+        let resource = ResourceId { stack: ids.stack_id.clone(), logical: ids.logical_id.clone() };
+        Ok(Self { holder, verb, resource: Some(resource), token_seed })
     }
 
     /// A Delete of one reference whose resource is gone: nobody is left to send an event for it. What it asked for is in the
@@ -138,6 +142,7 @@ impl Request {
         Self {
             holder,
             verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), place, before: Box::new(before) },
+            resource: None,
             token_seed,
         }
     }

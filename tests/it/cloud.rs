@@ -11,9 +11,11 @@ use std::time::Duration;
 use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
 use tidb_private_endpoint::answer::attributes::Attributes;
 use tidb_private_endpoint::answer::check::CheckAttributes;
+use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::decision::view::Home;
 use tidb_private_endpoint::ec2::Ec2;
 use tidb_private_endpoint::handler::{Function, Handled, Handler};
+use tidb_private_endpoint::look::Clients;
 use tidb_private_endpoint::resolve::Clusters;
 use tidb_private_endpoint::runtime::clock::Clock;
 use tidb_private_endpoint::secrets::Secrets;
@@ -100,6 +102,7 @@ pub(crate) struct Cloud {
     pub(crate) sim: Sim,
     pub(crate) api: ec2_sim::TidbCloud,
     pub(crate) secrets: ec2_sim::Secrets,
+    pub(crate) stacks: ec2_sim::CloudFormation,
     pub(crate) handler: Handler,
     /// The number of requests so far.
     requests: Arc<AtomicU32>,
@@ -140,8 +143,12 @@ impl Cloud {
             log_level: "WARN".to_owned(),
             check_function_arn: CHECK_FUNCTION.to_owned(),
         };
-        let handler = Handler { ec2: Ec2::new(&config(sim.http_client())), clusters, home, function };
-        Self { sim, api, secrets, handler, requests: Arc::default() }
+        let stacks = ec2_sim::CloudFormation::default();
+        let provider = aws_sdk_ec2::config::SharedCredentialsProvider::new(credentials.clone());
+        let cloudformation = CloudFormation::new(stacks.connector(), provider, REGION, None);
+        let clients = Clients { ec2: Ec2::new(&config(sim.http_client())), cloudformation, clusters };
+        let handler = Handler { clients, home, function };
+        Self { sim, api, secrets, stacks, handler, requests: Arc::default() }
     }
 
     /// A resource `TiDB` of a stack that has never been deployed.
@@ -229,6 +236,26 @@ impl Cloud {
     /// Lets time pass.
     pub(crate) async fn pass(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+impl Stack {
+    /// What CloudFormation says about the resource from now on.
+    pub(crate) fn set_status(&self, status: &str) {
+        let since = self.cloud.sim.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        self.cloud.stacks.set_resource(&self.arn, &self.logical_id, status, &since);
+    }
+
+    /// CloudFormation sends an event, or gets the response to one. It ignores a response that it no longer waits for.
+    pub(crate) fn follow(&self, event: &Value, is_success: Option<bool>) {
+        let kind = event["RequestType"].as_str().unwrap().to_uppercase();
+        let running = format!("{kind}_IN_PROGRESS");
+        match is_success {
+            None => self.set_status(&running),
+            Some(_) if self.cloud.stacks.resource_status(&self.arn, &self.logical_id) != running => {}
+            Some(true) => self.set_status(&format!("{kind}_COMPLETE")),
+            Some(false) => self.set_status(&format!("{kind}_FAILED")),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod fitting;
 mod foreign;
 mod fuzz;
 mod histories;
+mod late;
 mod least_privilege;
 mod lifecycle;
 mod log;

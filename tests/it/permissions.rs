@@ -119,7 +119,7 @@ async fn without_credentials_no_time_is_lost() {
         .http_client(cloud.sim.http_client())
         .build();
     let mut without = cloud.clone();
-    without.handler.ec2 = tidb_private_endpoint::ec2::Ec2::new(&config);
+    without.handler.clients.ec2 = tidb_private_endpoint::ec2::Ec2::new(&config);
     let begun = cloud.sim.now();
     let reason = without.stack("orders").create(&properties()).await.failed();
     assert!(cloud.sim.now().duration_since(begun).as_secs() < 5, "{reason}");

@@ -7,12 +7,10 @@ mod read_only;
 mod releases;
 mod statuses;
 
-use crate::cloud::{Cloud, REGION, Stack};
-use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
+use crate::cloud::{Cloud, Stack};
 use ec2_sim::CloudFormation as Sim;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::inquire::Inquirer;
 use tidb_private_endpoint::runtime::clock::Clock;
 
@@ -25,7 +23,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn new(cloud: &Cloud) -> Self {
-        Self { cloud: cloud.clone(), stacks: Sim::default() }
+        Self { cloud: cloud.clone(), stacks: cloud.stacks.clone() }
     }
 
     /// A stack that exists in CloudFormation.
@@ -41,12 +39,8 @@ impl Asked {
     }
 
     fn inquirer(&self) -> Inquirer {
-        let credentials =
-            SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests"));
         Inquirer {
-            ec2: self.cloud.handler.ec2.clone(),
-            clusters: self.cloud.handler.clusters.clone(),
-            cloudformation: CloudFormation::new(self.stacks.connector(), credentials, REGION, None),
+            clients: self.cloud.handler.clients.clone(),
             home: self.cloud.handler.home.clone(),
             function: "tidb-private-endpoint".to_owned(),
         }

@@ -156,7 +156,8 @@ async fn the_role_may_list_the_stacks_and_that_is_what_one_statement_is_for() {
             !of_cloudformation
         });
     }
-    assert_eq!(actions, [json!("cloudformation:DescribeStacks")], "nothing else is allowed");
+    let expected = [json!("cloudformation:DescribeStacks"), json!("cloudformation:DescribeStackResource")];
+    assert_eq!(actions, expected, "nothing else is allowed");
     asked.stacks.set_policy(Policy::read(&less).unwrap());
     let answer = asked.answer(&status()).await;
     assert_eq!(answer["Endpoints"][0]["Holders"][0]["StackExists"], Value::Null);

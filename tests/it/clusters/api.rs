@@ -209,12 +209,12 @@ fn keys_are_sent_only_over_https_or_to_the_machine_itself() {
 #[tokio::test(start_paused = true)]
 async fn a_setting_that_would_send_keys_in_the_clear_is_rejected() {
     let mut cloud = Cloud::new();
-    cloud.handler.clusters.tidb_cloud = TidbCloud::new(cloud.api.connector(), "http://example.com");
+    cloud.handler.clients.clusters.tidb_cloud = TidbCloud::new(cloud.api.connector(), "http://example.com");
     rejected(&cloud, &of_cluster(CLUSTER), &["The setting TIDB_CLOUD_API_URL"]).await;
     assert!(cloud.api.log().is_empty());
     let plain = "http://secretsmanager.example.com".to_owned();
     let config = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
-    cloud.handler.clusters.secrets = tidb_private_endpoint::secrets::Secrets::new(config, plain);
+    cloud.handler.clients.clusters.secrets = tidb_private_endpoint::secrets::Secrets::new(config, plain);
     rejected(&cloud, &of_cluster(CLUSTER), &["The setting AWS_ENDPOINT_URL_SECRETS_MANAGER"]).await;
 }
 

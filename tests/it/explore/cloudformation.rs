@@ -9,11 +9,12 @@ use super::transition::DEADLINE;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
-use tidb_private_endpoint::decision::facts::Facts;
+use tidb_private_endpoint::decision::facts::{FactValue, Facts};
 use tidb_private_endpoint::decision::journal::{Journal, Leftovers};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::decision::retry::Retries;
 use tidb_private_endpoint::model::ids::EndpointId;
+use tidb_private_endpoint::model::stacks::ResourceStatus;
 use tidb_private_endpoint::model::tags::Holder;
 use tidb_private_endpoint::request::event::{ReplyTo, ResponseUrl};
 use tidb_private_endpoint::request::{Verb, failed_create_id};
@@ -84,6 +85,9 @@ pub(super) struct Planned {
     pub(super) overtakes: bool,
     /// When the event is delivered a second time, in seconds after the first; empty if it is not.
     pub(super) duplicated_after: Vec<Moment>,
+    /// When the event is delivered again although its first delivery has ended, in seconds after it was sent; empty if it is
+    /// not. Unless a function fails, this is rare, and Lambda waits for a minute before it retries.
+    pub(super) again_after: Vec<Moment>,
     /// How long its function has.
     pub(super) time: Moment,
     /// If it is a Create that fails, CloudFormation does not roll back, but continues with the plan.
@@ -96,6 +100,7 @@ pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
         after: after.to_vec(),
         overtakes: false,
         duplicated_after: Vec::new(),
+        again_after: Vec::new(),
         time: DEADLINE,
         rollback_disabled: false,
     }
@@ -130,6 +135,8 @@ pub(super) struct Stack {
     pub(super) delete_sent: Option<Moment>,
     /// The physical ID of a Create that failed and was retried.
     pub(super) failed_id: Option<String>,
+    /// What CloudFormation says about the resource.
+    pub(super) status: &'static str,
 }
 
 impl Stack {
@@ -149,6 +156,7 @@ impl Stack {
             late_join: false,
             delete_sent: None,
             failed_id: None,
+            status: "CREATE_COMPLETE",
         };
         stack.schedule(0);
         stack
@@ -201,6 +209,12 @@ impl State {
         let Some(planned) = stack.plan.pop_front() else { return };
         stack.operations += 1;
         (stack.next_event, stack.responded) = (None, false);
+        match &planned.operation {
+            Operation::Create(_) => stack.status = "CREATE_IN_PROGRESS",
+            Operation::Update(_) | Operation::UpdateAndRollBack(_) => stack.status = "UPDATE_IN_PROGRESS",
+            Operation::Delete => stack.status = "DELETE_IN_PROGRESS",
+            Operation::CleanUp(_) | Operation::CleanUpFailed | Operation::Release => {}
+        }
         let physical_id = match &planned.operation {
             Operation::Create(_) => None,
             Operation::CleanUp(id) => Some(id.clone()),
@@ -230,6 +244,7 @@ impl State {
             request,
             started: now,
             sent: now,
+            blind_until: Moment::MIN,
             first_write_late: None,
             time: planned.time,
             journal: Rc::new(Journal::new((scenario.planted.arrival)(timestamp(now + skew)), timestamp(now))),
@@ -238,17 +253,29 @@ impl State {
             looks: 0,
             skew,
             duplicate: planned.operation == Operation::Release,
+            is_again: false,
             rolls_back,
         };
         if !planned.duplicated_after.is_empty() {
             let next = NextStep::Redelivery(OpenMoment::new(now, &planned.duplicated_after));
             self.deliveries.push(Delivery { next, duplicate: true, ..delivery.clone() });
         }
+        if !planned.again_after.is_empty() {
+            let next = NextStep::Redelivery(OpenMoment::new(now, &planned.again_after));
+            self.deliveries.push(Delivery { next, duplicate: true, is_again: true, ..delivery.clone() });
+        }
         self.deliveries.push(delivery);
         if stack.plan.front().is_some_and(|next| next.overtakes) {
             stack.schedule(now);
         }
         self.trace(|| format!("{}: {:?} {}", name(number), planned.operation, physical_id.unwrap_or_default()));
+    }
+
+    /// What CloudFormation says about the resource of a delivery. It never says what was true before the event.
+    pub(super) fn operation(&self, number: usize) -> FactValue {
+        let delivery = &self.deliveries[number];
+        let (status, since) = (self.stacks[delivery.stack].status.to_owned(), timestamp(delivery.sent));
+        FactValue::Operation((!self.is_unanswered).then_some(ResourceStatus { status, since }))
     }
 
     /// A delivery responds, and CloudFormation continues with the stack.
@@ -283,6 +310,15 @@ impl State {
             return Ok(());
         }
         self.stacks[stack].responded = true;
+        let status = &mut self.stacks[stack].status;
+        match (&delivery.operation, result.is_ok()) {
+            (Operation::Create(_), true) => *status = "CREATE_COMPLETE",
+            (Operation::Create(_), false) => *status = "CREATE_FAILED",
+            (Operation::Update(_) | Operation::UpdateAndRollBack(_), true) => *status = "UPDATE_COMPLETE",
+            (Operation::Update(_) | Operation::UpdateAndRollBack(_), false) => *status = "UPDATE_FAILED",
+            (Operation::Delete, _) => *status = "DELETE_COMPLETE",
+            (Operation::CleanUp(_) | Operation::CleanUpFailed | Operation::Release, _) => {}
+        }
         if let (Ok(outcome), Some(spec)) = (result, delivery.operation.spec()) {
             self.check_ready(stack, spec, outcome)?;
         }

@@ -111,6 +111,12 @@ impl Ec2 {
         Ok(id)
     }
 
+    /// What EC2 answers to the creation of an endpoint: its true state, even if no look shows it anymore.
+    pub(super) fn answer(&self, id: &EndpointId, now: Moment) -> Endpoint {
+        let record = &self.endpoints[id];
+        describe(id, record, record.body.at(now).expect("it was created"), record.tags_at(now))
+    }
+
     fn find(&mut self, id: &EndpointId, now: Moment) -> Result<&mut Record, Rejected> {
         let record = self.endpoints.get_mut(id).ok_or(Rejected::NotFound)?;
         if matches!(record.state(now), Lifecycle::Deleted | Lifecycle::Unlisted) {

@@ -31,6 +31,9 @@ use tidb_private_endpoint::request::{Deleted, Verb};
 /// How long a Delete may wait for EC2 to free what was taken away, in milliseconds.
 const FREEING: i128 = 240_000;
 
+/// For how long an event to create or update is prompt, in milliseconds, and a little longer.
+const PROMPT: i128 = 16_000;
+
 /// Which states are explored only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Equivalence {
@@ -77,13 +80,17 @@ fn fingerprint_stack(stack: &Stack, next: Moment, hasher: &mut DefaultHasher) {
     }
     (stack.spec, &stack.physical_id, &stack.promised, &stack.joined).hash(hasher);
     ((stack.last_join.saturating_sub(next)).max(-LAG), stack.late_join, &stack.failed_id).hash(hasher);
+    stack.status.hash(hasher);
 }
 
 fn fingerprint_delivery(state: &State, delivery: &Delivery, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
-    (delivery.stack, delivery.number, delivery.duplicate, &delivery.operation, delivery.request.current()).hash(hasher);
+    (delivery.stack, delivery.number, delivery.duplicate, delivery.is_again).hash(hasher);
+    (&delivery.operation, delivery.request.current()).hash(hasher);
     let at = delivery.next.at();
     let sent = state.stacks[delivery.stack].delete_sent;
-    (sent.is_some_and(|sent| delivery.started > sent), delivery.first_write_late, delivery.rolls_back).hash(hasher);
+    let comes_late = sent.is_some_and(|sent| delivery.started > sent || delivery.blind_until > sent);
+    (comes_late, delivery.blind_until.saturating_sub(next).max(0), delivery.first_write_late, delivery.rolls_back)
+        .hash(hasher);
     if matches!(delivery.operation, Operation::Create(_)) && delivery.first_write_late.is_none() {
         (delivery.started - next).max(-FIRST_WRITE - 2).hash(hasher);
     }
@@ -144,6 +151,8 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
     (ago(&journal.started(), if patient { in_flight } else { lag }), arrived_late).hash(hasher);
     if patient && creation.mark_attempted.is_none() {
         ago(&journal.sent(), in_flight).hash(hasher);
+    } else if delivery.request.spec().is_some() {
+        ago(&journal.sent(), PROMPT).hash(hasher);
     }
     fresh(creation.attempted).hash(hasher);
     (&creation.mark, in_lag(creation.mark_attempted), &journal.marks().removed).hash(hasher);

@@ -15,13 +15,13 @@ use tidb_private_endpoint::model::tags::{self, Tags};
 const CLEAN_UP: Operation = Operation::CleanUpFailed;
 
 impl State {
-    /// The known limit of the protocol (assumption 6 in `docs/sharing.md`): a function of a Create writes for the first time
-    /// after the last look of the Delete, or so shortly before it that the look does not show it, because it was started
-    /// after the Delete, or because EC2 kept it from writing for longer than a look and a call take. The history is exempt
-    /// from further checks and ends here.
+    /// The known limit of the protocol where CloudFormation does not say what it still waits for (assumption 6 in
+    /// `docs/sharing.md`): a function of a Create writes after the last look of the Delete, or so shortly before it that the
+    /// look does not show it, because it was started after the Delete, or because EC2 kept it from writing, or from looking,
+    /// for longer than a look and a call take. The history is exempt from further checks and ends here.
     pub(super) fn check_known_limit(&mut self, stack: usize) {
         let Stack { deleted, released, last_join, late_join, .. } = self.stacks[stack];
-        if late_join && (deleted || released) && last_join > self.now - LAG {
+        if self.is_unanswered && late_join && (deleted || released) && last_join > self.now - LAG {
             self.trace(|| format!("{}: its Create writes too late for its Delete to see (known limit)", name(stack)));
             self.exempt = true;
         }
@@ -30,7 +30,8 @@ impl State {
     /// Whether what a delivery writes now comes too late for a Delete that was sent meanwhile.
     pub(super) fn is_late(&self, number: usize) -> bool {
         let delivery = &self.deliveries[number];
-        let deleted_before = self.stacks[delivery.stack].delete_sent.is_some_and(|sent| delivery.started > sent);
+        let too_late = |sent| delivery.started > sent || delivery.blind_until > sent;
+        let deleted_before = self.stacks[delivery.stack].delete_sent.is_some_and(too_late);
         deleted_before || delivery.first_write_late == Some(true)
     }
 

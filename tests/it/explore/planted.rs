@@ -8,6 +8,7 @@ use tidb_private_endpoint::decision::view::{Next, Observed};
 use tidb_private_endpoint::model::endpoint::Endpoint;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
 use tidb_private_endpoint::model::security_group::{SecurityGroup, mark_name};
+use tidb_private_endpoint::model::stacks::ResourceStatus;
 use tidb_private_endpoint::model::tags::{self, OWNED, REF, Reference, Tags};
 use tidb_private_endpoint::request::{Request, Verb};
 
@@ -30,6 +31,8 @@ pub(super) struct PlantedFault {
     pub(super) recorded_at: fn(&Action, Timestamp) -> Timestamp,
     /// Which marks a read returns.
     pub(super) marks: fn(Vec<SecurityGroup>, &Request) -> Vec<SecurityGroup>,
+    /// What CloudFormation says.
+    pub(super) status: fn(ResourceStatus) -> ResourceStatus,
 }
 
 pub(super) const NONE: PlantedFault = PlantedFault {
@@ -42,6 +45,7 @@ pub(super) const NONE: PlantedFault = PlantedFault {
     skipped: |_| false,
     recorded_at: |_, at| at,
     marks: |marks, _| marks,
+    status: |status| status,
 };
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
@@ -70,7 +74,7 @@ fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> 
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 28] = [
+pub(super) const ALL: [PlantedFault; 30] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -217,7 +221,7 @@ pub(super) const ALL: [PlantedFault; 28] = [
     },
     PlantedFault {
         name: "a Create does not check that its mark is still there",
-        found_in: "a Delete overtakes the Create, in steps of 5 s",
+        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, in steps of 5 s",
         marks: |mut marks, request| {
             if let Verb::Create(_) = request.verb {
                 let name = mark_name(&request.holder, &request.mark());
@@ -230,13 +234,13 @@ pub(super) const ALL: [PlantedFault; 28] = [
     },
     PlantedFault {
         name: "a Delete does not look for marks",
-        found_in: "a Delete overtakes a Create that waits for a name, without failures, in steps of 5 s",
+        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
         marks: |marks, request| if request.spec().is_some() { marks } else { Vec::new() },
         ..NONE
     },
     PlantedFault {
         name: "a Delete does not wait after it has removed a mark",
-        found_in: "a Delete overtakes a Create that waits for a name, without failures, in steps of 5 s",
+        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
         recorded_at: |action, at| match action {
             Action::RemoveMark(_) => at - SignedDuration::from_secs(100),
             _ => at,
@@ -259,6 +263,18 @@ pub(super) const ALL: [PlantedFault; 28] = [
             }
             other => other,
         },
+        ..NONE
+    },
+    PlantedFault {
+        name: "what CloudFormation still waits for is ignored",
+        found_in: "a Create is delivered again, up to two minutes after its Delete, without failures, in steps of 5 s",
+        status: |status| ResourceStatus { status: "CREATE_IN_PROGRESS".to_owned(), ..status },
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Delete that has found the reference does not wait for another delivery of the Create",
+        found_in: "the function of a Create crashes, and its Delete overtakes the next delivery, in steps of 5 s",
+        arrival: |at| at - SignedDuration::from_secs(40),
         ..NONE
     },
     PlantedFault {

@@ -32,6 +32,8 @@ pub(super) struct Scenario {
     pub(super) skew: Vec<Moment>,
     /// Everything happens at multiples of this many seconds.
     pub(super) grid: Moment,
+    /// CloudFormation does not say whether it still waits for an event.
+    pub(super) is_unanswered: bool,
     pub(super) planted: PlantedFault,
 }
 
@@ -53,7 +55,8 @@ impl Scenario {
     pub(super) fn title(&self) -> String {
         let failures = if self.failures == 0 { ", without failures" } else { "" };
         let grid = if self.grid > 1 { ", in steps of 5 s" } else { "" };
-        format!("{}{failures}{grid}", self.name)
+        let unanswered = if self.is_unanswered { ", without CloudFormation's answer" } else { "" };
+        format!("{}{unanswered}{failures}{grid}", self.name)
     }
 
     /// The moment after a pause: at least a second later, and on the grid.
@@ -66,6 +69,11 @@ impl Scenario {
 /// The variant without crashes, outages, lost answers, and failed calls.
 pub(super) fn without_failures(scenario: Scenario) -> Scenario {
     Scenario { failures: 0, ..scenario }
+}
+
+/// The variant in which CloudFormation does not say whether it still waits for an event.
+pub(super) fn unanswered(scenario: Scenario) -> Scenario {
+    Scenario { is_unanswered: true, ..scenario }
 }
 
 /// The variant in which everything happens at multiples of five seconds. Pauses are rounded up, so looks are only
@@ -85,6 +93,7 @@ pub(super) fn coarse(scenario: Scenario) -> Scenario {
     for planned in scenario.stacks.iter_mut().flatten() {
         round_down(&mut planned.after);
         round_down(&mut planned.duplicated_after);
+        round_down(&mut planned.again_after);
     }
     scenario
 }

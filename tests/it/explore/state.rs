@@ -50,6 +50,8 @@ pub(super) struct Delivery {
     pub(super) started: Moment,
     /// When CloudFormation sent the event.
     pub(super) sent: Moment,
+    /// Until when EC2 has answered its looks with errors, if it had no mark that a Delete could have removed.
+    pub(super) blind_until: Moment,
     /// Whether it has created a mark, a reference or an endpoint, and whether the first of them came late.
     pub(super) first_write_late: Option<bool>,
     /// How long its function has. Most events are done long before.
@@ -63,6 +65,8 @@ pub(super) struct Delivery {
     /// Whether it is the second delivery of its event, or a release beside its events. It runs elsewhere, so its clock never
     /// shows the same nanosecond as that of the first delivery. In the model, one millisecond stands for the difference.
     pub(super) duplicate: bool,
+    /// Whether it begins only after the first delivery of its event has ended.
+    pub(super) is_again: bool,
     /// Whether CloudFormation rolls back if it fails.
     pub(super) rolls_back: bool,
 }
@@ -82,6 +86,8 @@ pub(super) struct State {
     pub(super) deliveries: Vec<Delivery>,
     /// How many more failures this history may contain.
     pub(super) failures: u8,
+    /// Whether CloudFormation answers no questions.
+    pub(super) is_unanswered: bool,
     /// Whether the history has reached the known limit of the protocol and ends here.
     pub(super) exempt: bool,
     pub(super) most_looks: u32,
@@ -103,8 +109,17 @@ impl State {
                 stack.spec = Some(endpoint.of.get(holder).copied().unwrap_or(endpoint.spec));
             }
         }
-        let failures = scenario.failures;
-        Self { now: 0, ec2, stacks, deliveries: Vec::new(), failures, exempt: false, most_looks: 0, trace: None }
+        Self {
+            now: 0,
+            ec2,
+            stacks,
+            deliveries: Vec::new(),
+            failures: scenario.failures,
+            is_unanswered: scenario.is_unanswered,
+            exempt: false,
+            most_looks: 0,
+            trace: None,
+        }
     }
 
     /// Adds a line to the trace.

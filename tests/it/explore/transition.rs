@@ -11,6 +11,7 @@ use super::state::{Checked, Delivery, NextStep, State};
 use super::trace::describe_look;
 use std::rc::Rc;
 use tidb_private_endpoint::decision::action::{Action, Created, TagAction};
+use tidb_private_endpoint::decision::facts::Fact;
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::retry::{Retries, Retry, after_refusal};
 use tidb_private_endpoint::decision::view::{Next, Observed, Reason};
@@ -58,13 +59,20 @@ impl State {
     /// Lambda delivers the event again, or later. The new function knows nothing of the one before it.
     fn redeliver(&mut self, scenario: &Scenario, number: usize, choices: &mut Choices) {
         let now = self.now;
+        let (stack, event) = (self.deliveries[number].stack, self.deliveries[number].number);
+        let is_running =
+            self.deliveries.iter().any(|other| (other.stack, other.number, other.is_again) == (stack, event, false));
         let delivery = &mut self.deliveries[number];
         let NextStep::Redelivery(open) = &mut delivery.next else { return };
         if open.happens(choices) {
+            if delivery.is_again && is_running {
+                self.deliveries.remove(number);
+                return;
+            }
             let arrived = (scenario.planted.arrival)(delivery.clock(now));
             delivery.journal = Rc::new(Journal::new(arrived, timestamp(delivery.sent)));
             (delivery.started, delivery.next, delivery.looks) = (now, NextStep::Look(now), 0);
-            delivery.first_write_late = None;
+            (delivery.first_write_late, delivery.blind_until) = (None, Moment::MIN);
             delivery.retries = Retries::default();
         }
     }
@@ -96,9 +104,12 @@ impl State {
         let mut decided = decide(&scenario.planted, delivery, &observed, &read);
         while let Ok(Next::Read(facts)) = &decided {
             for fact in facts {
-                read.push(self.ec2.read(fact, &delivery.request.holder, now, choices)?);
+                read.push(match fact {
+                    Fact::Operation => self.operation(number),
+                    fact => self.ec2.read(fact, &self.deliveries[number].request.holder, now, choices)?,
+                });
             }
-            decided = decide(&scenario.planted, delivery, &observed, &read);
+            decided = decide(&scenario.planted, &self.deliveries[number], &observed, &read);
         }
         self.trace(|| describe_look(stack, &observed, &decided));
         match decided {
@@ -127,7 +138,11 @@ impl State {
                 self.trace(|| format!("{}: the function crashes", name(stack)));
             }
             2 => {
-                self.deliveries[number].next = NextStep::Look(now + OUTAGE);
+                let delivery = &mut self.deliveries[number];
+                delivery.next = NextStep::Look(now + OUTAGE);
+                if delivery.journal.creation().mark_attempted.is_none() {
+                    delivery.blind_until = now + OUTAGE;
+                }
                 self.trace(|| format!("{}: EC2 answers with errors for {OUTAGE} s", name(stack)));
             }
             _ => return false,
@@ -242,11 +257,9 @@ impl State {
         self.check_permitted(stack, action)?;
         let nothing = |()| Created::Nothing;
         let result = match action {
-            Action::CreateEndpoint(new) => self.ec2.create(new, now).map(|id| {
-                let mut fresh = self.ec2.look(now, &mut Choices::default());
-                fresh.retain(|endpoint| endpoint.id == id);
-                fresh.pop().map_or(Created::Nothing, |endpoint| Created::Endpoint(Box::new(endpoint)))
-            }),
+            Action::CreateEndpoint(new) => {
+                self.ec2.create(new, now).map(|id| self.ec2.answer(&id, now)).map(Box::new).map(Created::Endpoint)
+            }
             Action::ModifyEndpoint(id, change) => self.ec2.modify(id, change, now).map(nothing),
             Action::DeleteEndpoint(id) => {
                 self.ec2.delete(id, now);

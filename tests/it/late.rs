@@ -1,0 +1,161 @@
+//! Events that come late, or again: Lambda may deliver an event more than once, and long after CloudFormation has stopped
+//! waiting for it.
+
+use crate::cloud::*;
+use ec2_sim::{StacksFault, State, Verdict};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const NOT_AWAITED: &str = "CloudFormation no longer waits for this request: it reports the status DELETE_COMPLETE";
+
+/// The resource of a stack is created and deleted. Returns the event that created it.
+async fn created_and_deleted(cloud: &Cloud, stack: &Stack, properties: &Value) -> Value {
+    let create = stack.event("Create", properties);
+    stack.follow(&create, None);
+    let id = cloud.deliver(&create).await.succeeded().physical_id;
+    stack.follow(&create, Some(true));
+    let delete = stack.delete_event(&id, properties);
+    stack.follow(&delete, None);
+    cloud.deliver(&delete).await.succeeded();
+    stack.follow(&delete, Some(true));
+    create
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_delivered_again_after_its_delete_creates_nothing() {
+    let managed = with(properties(), json!({ "SecurityGroupIds": null }));
+    for properties in [properties(), managed] {
+        let cloud = Cloud::new();
+        let create = created_and_deleted(&cloud, &cloud.stack("orders"), &properties).await;
+        let changes = cloud.changes();
+        cloud.pass(60).await;
+        let reason = cloud.deliver(&create).await.failed();
+        assert!(reason.contains(NOT_AWAITED), "{reason}");
+        assert_eq!(cloud.changes(), changes, "nothing is changed");
+        cloud.assert_clean();
+        assert_eq!(cloud.stacks.complaints(), [""; 0], "CloudFormation understands the question");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_delivered_again_after_its_delete_joins_nothing() {
+    let cloud = Cloud::new();
+    cloud.stack("billing").create(&properties()).await.succeeded();
+    let orders = cloud.stack("orders");
+    let create = created_and_deleted(&cloud, &orders, &properties()).await;
+    cloud.pass(60).await;
+    let reason = cloud.deliver(&create).await.failed();
+    assert!(reason.contains(NOT_AWAITED), "{reason}");
+    assert!(!cloud.endpoint().tags.contains_key(&orders.ref_key()), "{:?}", cloud.endpoint().tags);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_delivered_again_after_its_delete_creates_nothing() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    let wider = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
+    let update = stack.update_event(&id, &wider, &properties());
+    cloud.deliver(&update).await.succeeded();
+    let delete = stack.delete_event(&id, &wider);
+    stack.follow(&delete, None);
+    cloud.deliver(&delete).await.succeeded();
+    stack.follow(&delete, Some(true));
+    let reason = cloud.deliver(&update).await.failed();
+    assert!(reason.contains(NOT_AWAITED), "{reason}");
+    cloud.assert_clean();
+}
+
+/// The cluster has to be asked for before there is anything to look for, and a Create that asks for long leaves a mark.
+#[tokio::test(start_paused = true)]
+async fn a_late_create_with_a_cluster_leaves_no_mark() {
+    let cloud = Cloud::new();
+    let create = created_and_deleted(&cloud, &cloud.stack("orders"), &of_cluster(CLUSTER)).await;
+    let changes = cloud.changes();
+    cloud.api.on_call(|_| Verdict::internal_error());
+    let reason = cloud.deliver(&create).await.failed();
+    assert!(reason.contains(NOT_AWAITED), "{reason}");
+    assert_eq!(cloud.changes(), changes, "not even a mark is created");
+}
+
+/// The first delivery of an event neither waits for CloudFormation nor spends its API budget.
+#[tokio::test(start_paused = true)]
+async fn a_prompt_event_asks_nothing() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let id = orders.create(&with(properties(), json!({ "SecurityGroupIds": null }))).await.succeeded().physical_id;
+    let joined = billing.create(&properties()).await.succeeded();
+    let wider = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
+    billing.update(&joined.physical_id, &wider, &properties()).await.succeeded();
+    billing.delete(&id).await.succeeded();
+    orders.delete(&id).await.succeeded();
+    assert_eq!(cloud.stacks.calls(), 0);
+}
+
+/// A Create that had to wait asks when it can create the endpoint at last, and not before.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_has_waited_asks_before_it_creates() {
+    for (status, creates) in [("CREATE_IN_PROGRESS", true), ("DELETE_IN_PROGRESS", false), ("DELETE_COMPLETE", false)] {
+        let cloud = Cloud::new();
+        let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+        cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(90_000));
+        cloud.sim.delete_endpoint(&id);
+        let stack = cloud.stack("orders");
+        let create = stack.event("Create", &properties());
+        stack.follow(&create, None);
+        let (ended, ()) = tokio::join!(cloud.deliver(&create), async {
+            cloud.pass(60).await;
+            assert_eq!(cloud.stacks.calls(), 0, "it only waits");
+            stack.set_status(status);
+        });
+        assert_eq!(ended.reason.is_none(), creates, "{status}: {:?}", ended.reason);
+        assert_eq!(cloud.sim.endpoints().iter().any(|endpoint| endpoint.id != id), creates, "{status}");
+        let (calls, attempts) = (cloud.stacks.calls(), cloud.count("CreateVpcEndpoint"));
+        assert!(calls > 0 && calls <= attempts + 1, "{calls} questions, {attempts} attempts");
+        let groups = cloud.sim.groups();
+        let marks = groups.iter().filter(|group| group.name.starts_with("tidb-private-endpoint-creating-"));
+        assert_eq!(marks.count(), 0, "the mark is removed");
+    }
+}
+
+/// Nobody can be asked, or the answer proves nothing: the event goes on, as it would without the question.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_proves_nothing_stops_nothing() {
+    type Change = fn(&Cloud, &Stack);
+    let without_answer: [(&str, Change); 6] = [
+        ("denied", |cloud, _| cloud.stacks.set_policy(ec2_sim::Policy::read(&[]).unwrap())),
+        ("throttled", |cloud, _| cloud.stacks.fail([StacksFault::Throttled; 3])),
+        ("no answer", |cloud, _| cloud.stacks.fail([StacksFault::Hang; 3])),
+        ("half an answer", |cloud, _| cloud.stacks.fail([StacksFault::CutOff; 3])),
+        ("a status from before the event", |cloud, stack| {
+            cloud.stacks.set_resource(&stack.arn, "TiDB", "DELETE_COMPLETE", "2026-11-23T08:58:00.000Z");
+        }),
+        ("a status that nobody knows", |_, stack| stack.set_status("RESTORE_PENDING")),
+    ];
+    for (what, change) in without_answer {
+        let cloud = Cloud::new();
+        let stack = cloud.stack("orders");
+        let create = stack.event("Create", &properties());
+        cloud.pass(60).await;
+        change(&cloud, &stack);
+        let answered = cloud.deliver(&create).await;
+        assert!(answered.reason.is_none(), "{what}: {:?}", answered.reason);
+        assert!(cloud.stacks.calls() > 0, "{what}");
+    }
+}
+
+/// Throttling lasts a minute; every attempt to create asks anew, because the answer may have changed.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_throttled_does_not_ask_often() {
+    let cloud = Cloud::new();
+    let (sim, until) = (cloud.sim.clone(), cloud.sim.now() + SignedDuration::from_secs(60));
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && sim.now() < until { Verdict::throttled() } else { Verdict::Proceed }
+    });
+    let stack = cloud.stack("orders");
+    let create = stack.event("Create", &properties());
+    stack.follow(&create, None);
+    cloud.deliver(&create).await.succeeded();
+    let attempts = cloud.count("CreateVpcEndpoint");
+    assert!(cloud.stacks.calls() <= attempts + 1, "{} questions, {attempts} attempts", cloud.stacks.calls());
+}
