@@ -28,10 +28,10 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
+.PHONY: help demo test lint workflows site unit sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; takes about two minutes after the build
 	@$(VENV) tests/e2e/demo.py
@@ -45,6 +45,22 @@ lint: tools .venv/stamp .venv-sam/stamp ## Check the formatting, compiler warnin
 	$(SAM) validate --lint --region us-east-1
 	@echo "Running Clippy. The first run checks the entire AWS SDK and takes about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
+
+CHECK_SCHEMA := .venv-tools/bin/check-jsonschema --quiet
+
+lint: workflows
+workflows: .venv-tools/stamp .venv/stamp ## Check the workflows, the other settings of GitHub, and the templates in release/
+	.venv-tools/bin/zizmor --offline --quiet --persona pedantic .github
+	@$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(CHECK_SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(CHECK_SCHEMA) --check-metaschema schema/ask.json
+	.venv/bin/cfn-lint -- release/*.yaml
+
+test: site
+site: .venv-tools/stamp ## Build the documentation site in build/site, and check all links; VERSIONS=all for every release
+	@.venv-tools/bin/python scripts/docs_site.py $(if $(filter all,$(VERSIONS)),--all)
 
 unit: build ## Run the Rust tests and the packaging tests
 	$(CARGO) test
@@ -60,6 +76,7 @@ cdk: tools $(CDK) ## Build and test the CDK constructs; requires Node.js 20.16 o
 ifdef CDK
 	$(NPM) test
 else
+	@if [ -n "$$CI" ]; then echo "cdk: Node.js 20.16 or later is not installed. Continuous integration does not skip tests."; exit 1; fi
 	@echo "cdk: skipped, because Node.js 20.16 or later is not installed."
 endif
 
@@ -106,9 +123,11 @@ build: tools ## Build the Lambda function and the simulated EC2
 package: ## Build the deployment package for ARCH (x86_64) into dist/; the first build takes 15 minutes and 9 GB of memory
 	$(PYTHON) scripts/package.py $(ARCH)
 
+# SAM saves the answers in its configuration file, which must not be the one in the repository.
 deploy: .venv-sam/stamp credentials package ## Deploy the stack to your AWS account; prompts for all settings
+	@[ -f dist/samconfig.toml ] || cp samconfig.toml dist/samconfig.toml
 	$(SAM) deploy --guided --template-file dist/template$(if $(filter arm64,$(ARCH)),-arm64).yaml \
-	  --stack-name tidb-private-endpoint --capabilities CAPABILITY_IAM --resolve-s3
+	  --config-file $(CURDIR)/dist/samconfig.toml --stack-name tidb-private-endpoint --capabilities CAPABILITY_IAM --resolve-s3
 
 # Missing credentials must be reported before the build, which takes ten minutes, not after it.
 credentials:
@@ -123,9 +142,10 @@ fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove all build output and installed tools; the next build starts from scratch
-	rm -rf .venv .venv-sam .aws-sam .run dist target fuzz/target fuzz/corpus
+	rm -rf .venv .venv-sam .venv-tools .aws-sam .cache .run build dist target fuzz/target fuzz/corpus fuzz/artifacts bench/floor/target
+	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 	rm -rf examples/*/node_modules examples/*/.venv examples/*/cdk.out examples/*/.aws-sam
-	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json
+	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json *.tsbuildinfo
 
 # Every build requires these. Report what is missing instead of failing halfway.
 tools:
@@ -139,6 +159,13 @@ tools:
 	@echo "Installing the local AWS services into .venv. This takes about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# In an environment of its own, because `make demo` does without them.
+.venv-tools/stamp: scripts/tools-requirements.txt
+	@echo "Installing the linter for workflows and the generator of the site into .venv-tools. This takes some seconds."
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .venv-sam/stamp: scripts/sam-requirements.txt

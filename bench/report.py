@@ -115,6 +115,17 @@ def call_rows(results):
     yield Row("EC2 calls of a delete, up to and including DeleteVpcEndpoints, without polling",
               f"{given} / {own}, then {after[0]} / {after[1]} for the security group",
               "1", "1", "–", "–", "at most 5", max(given, own) <= 5)
+    plan, join = (results["simulated"]["plan"][name] for name in ("plan", "join"))
+    yield Row("question Plan, about a join: EC2 calls and time, if every call takes 40 ms",
+              f"{plan['calls']}, {s(plan['seconds'])}", "–", "–", "–",
+              f"{times(plan['seconds'] / join['seconds'])} the join itself ({join['calls']}, {s(join['seconds'])})",
+              "no more than the join", plan["calls"] <= join["calls"] and plan["seconds"] <= join["seconds"])
+    status = results["simulated"]["status"]
+    pages = lambda one: -(-one["number"] // 1_000) + 2
+    yield Row(f"question Status, {' → '.join(format(one['number'], ',') for one in status)} endpoints held by 500 stacks: "
+              "calls to EC2 / CloudFormation, and time, if every call takes 40 ms",
+              " → ".join(f"{one['ec2']} / {one['stacks']}, {s(one['seconds'])}" for one in status), "–", "–", "–", "–",
+              "one call for each page", all(one["ec2"] <= pages(one) and one["stacks"] <= 5 for one in status))
 
 
 def time_rows(simulated):

@@ -4,8 +4,6 @@ and the receiver of responses, which use plain HTTP. It is the same for every pr
 `python tls.py CERTIFICATE KEY UPSTREAM-PORT...` listens on a free port for each upstream port, and prints these ports.
 """
 
-import datetime
-import ipaddress
 import os
 import select
 import socket
@@ -16,41 +14,14 @@ import threading
 
 def make_certificate(folder):
     """Writes the certificate of an authority, a server certificate for 127.0.0.1, and its key, all with ECDSA P-256."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
+    import trustme
 
-    def name(text):
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    def pem(certificate):
-        return certificate.public_bytes(serialization.Encoding.PEM)
-
-    now = datetime.datetime.now(datetime.timezone.utc)
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-
-    def certificate(subject, public_key, is_authority, *extensions):
-        builder = (x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name("bench authority"))
-                   .public_key(public_key).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=2))
-                   .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True))
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
-        return builder.sign(authority_key, hashes.SHA256())
-
-    # Some verifiers require both identifiers.
-    authority_id = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
-    authority = certificate("bench authority", authority_key.public_key(), True, authority_id)
-    server = certificate(
-        "127.0.0.1", key.public_key(), False,
-        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id))
-    (folder / "authority.pem").write_bytes(pem(authority))
-    (folder / "server.pem").write_bytes(pem(server))
-    with open(os.open(folder / "server.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                     serialization.NoEncryption()))
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    server = authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    server.cert_chain_pems[0].write_to_path(folder / "server.pem")
+    os.close(os.open(folder / "server.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    server.private_key_pem.write_to_path(folder / "server.key")
 
 
 def serve(context, listener, upstream_port):

@@ -225,7 +225,7 @@ impl Handler {
     ) -> Result<Outcome, Failure> {
         let arrived = clock.now();
         let request = Request::read(event).map_err(Failure::Invalid)?;
-        info!(step = "start", "handling the request");
+        info!(step = "start", version = env!("CARGO_PKG_VERSION"), "handling the request");
         let work = reconcile(&self.clients, &self.home, clock, deadline, &request, state);
         let ended = clock.until(deadline, AssertUnwindSafe(work).catch_unwind()).await;
         let progress = || -> Progress { state.progress.clone() };

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 use crate::answer::failure::Failure;
+use crate::answer::metrics::status_line;
 use crate::ask::plan::{Plan, Planner};
 use crate::ask::question::{self, Misunderstood, Question, Scope};
 use crate::ask::release::{self, NotReleased, Released};
@@ -21,6 +22,7 @@ use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::Event;
 use crate::runtime::clock::Clock;
+use crate::runtime::log::METRICS;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -28,7 +30,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::Future;
 use thiserror::Error;
-use tracing::{Instrument as _, info, info_span};
+use tracing::{Instrument as _, info, info_span, warn};
 
 /// How often something is read before its error is the answer.
 const ATTEMPTS_MAX: i32 = 5;
@@ -42,8 +44,10 @@ pub struct Inquirer {
     pub clients: Clients,
     /// Where the function runs.
     pub home: Home,
-    /// The name of the function, for the commands in the answer.
+    /// The name of the function, for the commands in the answer and the metrics.
     pub function: String,
+    /// Lambda's log level, which the line of the metrics has.
+    pub log_level: String,
 }
 
 /// Why there is no answer. Lambda returns the sentence to whoever has asked.
@@ -142,20 +146,33 @@ impl Inquirer {
             (None, _) => EndpointQuery::Marked(scope.vpc.clone()),
         };
         let queries = [query];
-        let (endpoints, groups) = if scope.endpoint.is_some() {
+        let (endpoints, groups, subnets) = if scope.endpoint.is_some() {
             let endpoints = self.endpoints(&queries, clock).await?;
             let ids: Vec<GroupId> = endpoints.iter().flat_map(|endpoint| endpoint.group_ids.clone()).collect();
             let groups =
                 if ids.is_empty() { Vec::new() } else { patiently(clock, || self.clients.ec2.groups(&ids)).await? };
-            (endpoints, groups)
+            let vpc = endpoints.first().map(|endpoint| endpoint.vpc_id.clone());
+            let subnets = match &vpc {
+                Some(vpc) => patiently(clock, || self.clients.ec2.subnets(Some(vpc))).await?,
+                None => Vec::new(),
+            };
+            (endpoints, groups, subnets)
         } else {
             let groups = patiently(clock, || self.clients.ec2.owned_groups(scope.vpc.as_ref()));
-            Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups) }).await?
+            let subnets = patiently(clock, || self.clients.ec2.subnets(scope.vpc.as_ref()));
+            Box::pin(async { tokio::try_join!(self.endpoints(&queries, clock), groups, subnets) }).await?
         };
         // After the references, so that a stack that has just written one is among them.
         let stacks = Box::pin(self.clients.cloudformation.stacks(clock)).await;
         let now = clock.now();
-        Ok(Status::new(&Found { scope, endpoints, groups, stacks, now, function: &self.function }))
+        let status = Status::new(&Found { scope, endpoints, groups, subnets, stacks, now, function: &self.function });
+        if scope.metrics {
+            let line = status_line(&status.counts.known(), now, &self.function, &self.log_level);
+            info!(target: METRICS, "{line}");
+            // Nobody reads the answer to a schedule.
+            status.warnings.iter().for_each(|warning| warn!(step = "warning", "{warning}"));
+        }
+        Ok(status)
     }
 
     async fn release(
@@ -169,7 +186,8 @@ impl Inquirer {
         let endpoint = endpoints.first();
         let stacks = Box::pin(self.clients.cloudformation.stacks(clock)).await;
         let request = release::request(asked, endpoint, &stacks)?;
-        info!(step = "start", endpoint_id = %asked.endpoint, "releasing {} as asked", request.holder.name);
+        let version = env!("CARGO_PKG_VERSION");
+        info!(step = "start", version, endpoint_id = %asked.endpoint, "releasing {} as asked", request.holder.name);
         let now = clock.now();
         let mut state = State::new(now, now, deadline);
         let released = reconcile(&self.clients, &self.home, clock, deadline, &request, &mut state).await;

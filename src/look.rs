@@ -38,7 +38,7 @@ pub async fn fetch(
         (Fact::Service, Some(service), _) => ec2.service(service).await.map(FactValue::Service),
         (Fact::Vpc(vpc), ..) => ec2.vpc(vpc).await.map(|found| FactValue::Vpc(vpc.clone(), found)),
         (Fact::VpcDns, _, Some(vpc)) => ec2.vpc_dns(vpc).await.map(FactValue::VpcDns),
-        (Fact::Subnets, _, Some(vpc)) => ec2.subnets(vpc).await.map(FactValue::Subnets),
+        (Fact::Subnets, _, Some(vpc)) => ec2.subnets(Some(vpc)).await.map(FactValue::Subnets),
         (Fact::Groups(ids), ..) => ec2.groups(ids).await.map(|groups| FactValue::Groups(ids.clone(), groups)),
         (Fact::Marks, ..) => ec2.groups_owned_by(&request.holder.hash).await.map(FactValue::Marks),
         (Fact::ManagedGroup(place), ..) => {
@@ -54,7 +54,7 @@ pub async fn fetch(
             found.map(|endpoints| FactValue::Neighbors(vpc.clone(), endpoints))
         }
         (Fact::Way(to), _, Some(from)) => {
-            let read = async { tokio::try_join!(ec2.route_tables(from), ec2.route_tables(to), ec2.subnets(to)) };
+            let read = async { tokio::try_join!(ec2.route_tables(from), ec2.route_tables(to), ec2.subnets(Some(to))) };
             let (out, back, subnets) = Box::pin(read).await?;
             Ok(FactValue::Way(to.clone(), Way { out, back, subnets }))
         }

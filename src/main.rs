@@ -2,7 +2,7 @@
 //! environment, and where the parts are put together.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::Timestamp;
@@ -91,12 +91,14 @@ async fn provider() -> Result<ExitCode, Error> {
         // Let the connection start first. While it is being opened, the SDK reads a table of all regions.
         tokio::task::yield_now().await;
         // No profile files and no instance metadata: a Lambda function has neither.
-        let config = SdkConfig::builder()
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-            .http_client(http.clone())
-            .build();
+            .http_client(http.clone());
+        // In CloudTrail, the calls have it in their user agent.
+        config.set_app_name(AppName::new(concat!("tidb-private-endpoint-", env!("CARGO_PKG_VERSION"))).ok());
+        let config = config.build();
         let secrets = Secrets::new(config.clone(), environment(secrets::URL_SETTING));
         let mut config = config.into_builder();
         config.set_endpoint_url(override_url);
@@ -113,7 +115,8 @@ async fn provider() -> Result<ExitCode, Error> {
         let account = context.invoked_function_arn.split(':').nth(4).unwrap_or_default().to_owned();
         let home = Home { region: region.clone(), account };
         if is_question(&payload) {
-            let inquirer = Inquirer { clients: clients.clone(), home, function: function.name.clone() };
+            let Function { name, log_level, .. } = function.clone();
+            let inquirer = Inquirer { clients: clients.clone(), home, function: name, log_level };
             let answer = inquirer.answer(&payload, clock(), deadline(&context)).await;
             return answer.map_err(|error| failed("Unanswered", &error));
         }

@@ -31,6 +31,9 @@ const ALARM = {
   TreatMissingData: 'notBreaching',
 };
 
+/** What StatusSchedule adds, which is not part of the constructs. */
+const STATUS = ['StatusRule', 'StatusPermission', 'StaleReferencesAlarm', 'OrphansAlarm', 'ReferenceSlotsAlarm'];
+
 /** Fails the build if the template contains something that the constructs do not support. */
 function expect(holds, what) {
   if (!holds) throw new Error(`template.yaml: ${what}. Update cdk/scripts/function.js and cdk/src.`);
@@ -95,8 +98,8 @@ function check(Resources) {
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
   onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint', 'CheckFunction',
-    'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm'],
-  'Resources');
+    'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm',
+    ...STATUS], 'Resources');
   const func = Resources.Function.Properties;
   const role = Resources.Role.Properties;
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',

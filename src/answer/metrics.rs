@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub const NAMESPACE: &str = "TiDBPrivateEndpoint";
+/// Which version has answered.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
@@ -52,6 +54,7 @@ impl Metrics {
             "timestamp": self.ended.to_string(),
             "level": if log_level.is_empty() { "INFO" } else { log_level },
             "FunctionName": function_name,
+            "Version": VERSION,
             "Outcome": self.ending.outcome,
             "Events": 1,
             "Failures": u8::from(self.ending.failed),
@@ -83,10 +86,21 @@ pub fn check_line(report: &Report, target: &Target, at: Timestamp, function_name
         let steps = report.steps.iter().filter(|step| step.layer == layer);
         values.extend(steps.map(|step| step.milliseconds).max().map(|most| (name, "Milliseconds", most)));
     }
+    let rest = json!({ "Target": target.to_string(), "Report": report.report });
+    line(&values, rest, at, function_name, log_level)
+}
+
+/// The log line of a scheduled status: its numbers by their names.
+pub fn status_line(counts: &[(&str, usize)], at: Timestamp, function_name: &str, log_level: &str) -> String {
+    let values: Vec<(&str, &str, u64)> =
+        counts.iter().map(|(name, count)| (*name, "Count", u64::try_from(*count).unwrap_or(u64::MAX))).collect();
+    line(&values, json!({}), at, function_name, log_level)
+}
+
+/// A line with values that have only the function as a dimension: name, unit, and value of each, and what else it contains.
+fn line(values: &[(&str, &str, u64)], rest: Value, at: Timestamp, function_name: &str, log_level: &str) -> String {
     let metrics: Vec<Value> = values.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
-    let mut line: Map<String, Value> =
-        values.into_iter().map(|(name, _, value)| (name.to_owned(), json!(value))).collect();
-    let rest = json!({
+    let common = json!({
         "_aws": {
             "Timestamp": at.as_millisecond(),
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": metrics }],
@@ -94,9 +108,9 @@ pub fn check_line(report: &Report, target: &Target, at: Timestamp, function_name
         "timestamp": at.to_string(),
         "level": if log_level.is_empty() { "INFO" } else { log_level },
         "FunctionName": function_name,
-        "Target": target.to_string(),
-        "Report": report.report,
+        "Version": VERSION,
     });
-    line.extend(rest.as_object().cloned().unwrap_or_default());
-    Value::Object(line).to_string()
+    let values = values.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value)));
+    let parts = [common, rest].into_iter().filter_map(|part| part.as_object().cloned()).flatten();
+    Value::Object(values.chain(parts).collect::<Map<String, Value>>()).to_string()
 }

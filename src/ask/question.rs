@@ -13,7 +13,7 @@ const UNNAMED_RESOURCE: &str = "TiDB";
 const REQUEST_ID: &str = "plan";
 
 /// The names of the questions, what each may contain, and a correct one.
-const QUESTIONS: [(&str, &[&str], &str); 3] = [
+pub const QUESTIONS: [(&str, &[&str], &str); 3] = [
     (
         "Plan",
         &[
@@ -26,7 +26,7 @@ const QUESTIONS: [(&str, &[&str], &str); 3] = [
         ],
         r#"{"Ask":"Plan","ResourceProperties":{"ServiceName":"com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0","VpcId":"vpc-0123456789abcdef0"}}"#,
     ),
-    ("Status", &["VpcId", "ServiceName", "EndpointId"], r#"{"Ask":"Status"}"#),
+    ("Status", &["VpcId", "ServiceName", "EndpointId", "Metrics"], r#"{"Ask":"Status"}"#),
     (
         "Release",
         &["EndpointId", "Holder", "StackExists"],
@@ -51,6 +51,8 @@ pub struct Scope {
     pub vpc: Option<VpcId>,
     pub service: Option<ServiceName>,
     pub endpoint: Option<EndpointId>,
+    /// Whether to write its numbers as metrics, too. They are about the whole region.
+    pub metrics: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +145,17 @@ impl Fields<'_> {
 
     fn status(&self) -> Result<Question, Misunderstood> {
         let (vpc, service) = (self.id("VpcId", "vpc-")?, self.text("ServiceName")?.map(ServiceName::from));
-        Ok(Question::Status(Scope { vpc, service, endpoint: self.endpoint()? }))
+        let endpoint = self.endpoint()?;
+        let metrics = match self.map.get("Metrics") {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Bool(true)) if vpc.is_none() && service.is_none() && endpoint.is_none() => true,
+            Some(Value::Bool(true)) => {
+                let fault = "Metrics are about the whole Region; ask without VpcId, ServiceName, and EndpointId";
+                return Err(self.fault(fault.to_owned()));
+            }
+            Some(_) => return Err(self.fault("Metrics must be true or false".to_owned())),
+        };
+        Ok(Question::Status(Scope { vpc, service, endpoint, metrics }))
     }
 
     fn release(&self) -> Result<Question, Misunderstood> {

@@ -1,13 +1,15 @@
 //! What there is: endpoints, who uses them, whose stacks are gone, and what nobody needs.
 
+use super::counts::Counts;
+use super::differences::{Zones, differences, requests, zones};
 use super::question::Scope;
 use super::wording;
-use crate::model::change::IpAddressType;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
+use crate::model::network::Subnet;
 use crate::model::security_group::{SecurityGroup, is_mark, managed_group_name};
 use crate::model::stacks::{CloudFormationError, Stacks};
-use crate::model::tags::{Announcements, REF, Reference, is_held, owner};
+use crate::model::tags::{Announcements, REF, Reference, TAG_LIMIT, counted, is_held, owner};
 use crate::model::wanted::Wanted;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,6 +25,8 @@ pub struct Found<'a> {
     pub endpoints: Vec<Endpoint>,
     /// The security groups that the provider created: all of them, or those of the one endpoint.
     pub groups: Vec<SecurityGroup>,
+    /// The subnets of the VPC, or of the region.
+    pub subnets: Vec<Subnet>,
     pub stacks: Result<Stacks, CloudFormationError>,
     pub now: Timestamp,
     /// The name of the function.
@@ -34,6 +38,7 @@ pub struct Found<'a> {
 #[serde(rename_all = "PascalCase")]
 pub struct Status {
     pub text: String,
+    pub counts: Counts,
     /// Those with something to mend come first.
     pub endpoints: Vec<EndpointStatus>,
     /// The provider's security groups that no endpoint uses.
@@ -56,6 +61,8 @@ pub struct EndpointStatus {
     pub ownership: &'static str,
     pub created_at: Option<String>,
     pub subnet_ids: Vec<String>,
+    /// The IDs of the zones of those subnets that EC2 shows to the account.
+    pub availability_zone_ids: Vec<String>,
     pub security_group_ids: Vec<String>,
     pub private_dns_enabled: bool,
     /// What the provider's security group allows.
@@ -64,6 +71,8 @@ pub struct EndpointStatus {
     /// What holders request and the endpoint does not have, one sentence each.
     pub differences: Vec<String>,
     pub announcements: Vec<AnnouncementStatus>,
+    /// How many more tags EC2 allows on it; a reference takes one.
+    pub reference_slots_left: usize,
     /// Whether the provider created it and no resource holds it.
     pub orphaned: bool,
     /// The hash of the resource that it was created for.
@@ -116,7 +125,7 @@ impl EndpointStatus {
         self.orphaned || self.holders.iter().any(|holder| holder.stack_exists == Some(false))
     }
 
-    fn new(endpoint: &Endpoint, Found { groups, stacks, now, .. }: &Found<'_>) -> Self {
+    fn new(endpoint: &Endpoint, Found { groups, stacks, now, .. }: &Found<'_>, zones: &Zones) -> Self {
         let is_owned = endpoint.is_owned();
         let mut holders: Vec<HolderStatus> = references(endpoint)
             .map(|(hash, name)| {
@@ -146,12 +155,19 @@ impl EndpointStatus {
             ownership: if is_owned { "Owned" } else { "Foreign" },
             created_at: endpoint.created_at.map(|at| at.to_string()),
             subnet_ids: strings(&endpoint.subnet_ids),
+            availability_zone_ids: endpoint
+                .subnet_ids
+                .iter()
+                .filter_map(|id| zones.get(id))
+                .map(ToString::to_string)
+                .collect(),
             security_group_ids: strings(&endpoint.group_ids),
             private_dns_enabled: endpoint.private_dns,
             rules: rules(endpoint, groups),
             holders,
-            differences: differences(endpoint, groups),
+            differences: differences(endpoint, groups, zones),
             announcements,
+            reference_slots_left: TAG_LIMIT.saturating_sub(counted(&endpoint.tags)),
             orphaned: is_owned && !is_held(&endpoint.tags) && !endpoint.state.is_ending(),
             created_for: owner(&endpoint.tags).map(str::to_owned),
         }
@@ -168,14 +184,11 @@ fn references(endpoint: &Endpoint) -> impl Iterator<Item = (&str, &str)> {
     hashes.map(|(hash, value)| (hash, Reference::parse(value).name))
 }
 
-/// Name and request of each holder that has recorded one.
-fn requests(endpoint: &Endpoint) -> Vec<(&str, Wanted)> {
-    let values = endpoint.tags.iter().filter(|(key, _)| key.starts_with(REF)).map(|(_, value)| Reference::parse(value));
-    values.filter_map(|reference| Some((reference.name, reference.wanted()?))).collect()
-}
-
 /// The provider's security groups on an endpoint.
-fn own_groups<'g>(endpoint: &Endpoint, groups: &'g [SecurityGroup]) -> impl Iterator<Item = &'g SecurityGroup> {
+pub(super) fn own_groups<'g>(
+    endpoint: &Endpoint,
+    groups: &'g [SecurityGroup],
+) -> impl Iterator<Item = &'g SecurityGroup> {
     groups.iter().filter(|group| group.is_owned() && endpoint.group_ids.contains(&group.id))
 }
 
@@ -196,37 +209,17 @@ fn rules(endpoint: &Endpoint, groups: &[SecurityGroup]) -> Vec<RuleStatus> {
         .collect()
 }
 
-/// What can be told from the reference and the endpoint alone.
-fn differences(endpoint: &Endpoint, groups: &[SecurityGroup]) -> Vec<String> {
-    let mut differences = Vec::new();
-    let has_own_group = own_groups(endpoint, groups).next().is_some();
-    for (name, wanted) in requests(endpoint).into_iter().filter(|_| endpoint.is_owned()) {
-        if wanted.private_dns && !endpoint.private_dns {
-            differences.push(format!("{name} requests private DNS, which is off."));
-        }
-        if wanted.uses_managed_group() && !has_own_group {
-            differences.push(format!("{name} requests the provider's security group, which is not attached."));
-        }
-        if let Some(kind) = wanted.ip_address_type
-            && !endpoint.ip_address_type.is_empty()
-            && ![kind.as_str(), IpAddressType::Dualstack.as_str()].contains(&endpoint.ip_address_type.as_str())
-        {
-            let has = &endpoint.ip_address_type;
-            differences.push(format!("{name} requests the IP address type {kind}, but it is {has}."));
-        }
-    }
-    differences
-}
-
 impl Status {
     pub fn new(found: &Found<'_>) -> Self {
-        let Scope { vpc, service, endpoint: id } = found.scope;
+        let Scope { vpc, service, endpoint: id, .. } = found.scope;
         let concerns = |endpoint: &&Endpoint| {
             vpc.as_ref().is_none_or(|vpc| endpoint.vpc_id == *vpc)
                 && service.as_ref().is_none_or(|service| endpoint.service_name == *service)
         };
         let shown = found.endpoints.iter().filter(concerns);
-        let mut endpoints: Vec<EndpointStatus> = shown.map(|endpoint| EndpointStatus::new(endpoint, found)).collect();
+        let zones = zones(&found.subnets);
+        let mut endpoints: Vec<EndpointStatus> =
+            shown.map(|endpoint| EndpointStatus::new(endpoint, found, &zones)).collect();
         endpoints.sort_by(|a, b| {
             (!a.needs_mending(), &a.vpc_id, &a.endpoint_id).cmp(&(!b.needs_mending(), &b.vpc_id, &b.endpoint_id))
         });
@@ -239,6 +232,7 @@ impl Status {
         }
         let mut status = Self {
             text: String::new(),
+            counts: Counts::of(&endpoints, found.stacks.is_ok()),
             security_groups: unused_groups(found),
             endpoints,
             warnings,

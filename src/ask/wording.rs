@@ -1,5 +1,6 @@
 //! The status for people, and the commands that mend what it has found.
 
+use super::counts::Counts;
 use super::question::Scope;
 use super::status::{EndpointStatus, HolderStatus, RuleStatus, Status};
 use super::text;
@@ -78,13 +79,12 @@ fn summary(status: &Status, scope: &Scope) -> String {
         (None, None) => " in this Region".to_owned(),
     };
     let service = scope.service.as_ref().map(|service| format!(" for {service}")).unwrap_or_default();
-    let holders: Vec<&HolderStatus> = status.endpoints.iter().flat_map(|endpoint| &endpoint.holders).collect();
-    let stale = holders.iter().filter(|holder| holder.stack_exists == Some(false)).count();
-    let orphans = status.endpoints.iter().filter(|endpoint| endpoint.orphaned).count();
+    let Counts { endpoints, holders, stale_references, orphans, .. } = status.counts;
+    let stale = stale_references.unwrap_or_default();
     let mut sentence = format!(
         "{}{service}{place}, with {}.",
-        text::count(status.endpoints.len() + status.endpoints_left_out, "endpoint", "endpoints"),
-        text::count(holders.len(), "holder", "holders")
+        text::count(endpoints, "endpoint", "endpoints"),
+        text::count(holders, "holder", "holders")
     );
     if stale > 0 {
         let which = text::count(stale, "holder belongs", "holders belong");
@@ -108,11 +108,12 @@ fn describe(out: &mut String, endpoint: &EndpointStatus, now: Timestamp) {
         "not created by the provider, never deleted by it"
     };
     let dns = if endpoint.private_dns_enabled { "on" } else { "off" };
-    text::add(
-        out,
-        4,
-        &format!("  {by}; private DNS {dns}; {}", text::count(endpoint.subnet_ids.len(), "zone", "zones")),
-    );
+    let zones = match endpoint.availability_zone_ids.as_slice() {
+        [] => text::count(endpoint.subnet_ids.len(), "zone", "zones"),
+        zones => format!("in {}", zones.join(", ")),
+    };
+    let left = text::count(endpoint.reference_slots_left, "more reference", "more references");
+    text::add(out, 4, &format!("  {by}; private DNS {dns}; {zones}; room for {left}"));
     text::add(out, 4, &format!("  security groups {}", endpoint.security_group_ids.join(", ")));
     for HolderStatus { stack, logical_resource_id, hash, stack_exists } in &endpoint.holders {
         let exists = match stack_exists {

@@ -138,7 +138,7 @@ impl CloudFormation {
             .identity(&identity)
             .region(&self.region)
             .name("cloudformation")
-            .time(now.into())
+            .time(now.try_into().map_err(|_| not_signed())?)
             .settings(SigningSettings::default())
             .build()
             .map_err(|_| not_signed())?;

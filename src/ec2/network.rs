@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{
     AttributeBooleanValue, DnsNameState, Route as SdkRoute, RouteState, RouteTable as SdkTable, ServiceDetail,
     Subnet as SdkSubnet, SubnetCidrBlockStateCode, VpcAttributeName, VpcCidrBlockStateCode,
 };
+use std::fmt::Display;
 
 impl Ec2 {
     /// Reads a service; `None` if it does not exist or does not allow this account, which EC2 does not distinguish.
@@ -66,13 +67,16 @@ impl Ec2 {
         }
     }
 
-    /// Reads all subnets of a VPC.
-    pub async fn subnets(&self, vpc: &VpcId) -> Result<Vec<Subnet>> {
-        let call = Call { action: "DescribeSubnets", subject: vpc, kind: no_special_kind };
-        let request = self.client.describe_subnets().filters(filter("vpc-id", [vpc.as_str()]));
+    /// Reads all subnets of a VPC, or of the region.
+    pub async fn subnets(&self, vpc: Option<&VpcId>) -> Result<Vec<Subnet>> {
+        let subject: &(dyn Display + Sync) = vpc.map_or(&"the Region", |vpc| vpc);
+        let call = Call { action: "DescribeSubnets", subject, kind: no_special_kind };
+        let filters = vpc.map(|vpc| vec![filter("vpc-id", [vpc.as_str()])]);
+        let request = self.client.describe_subnets().set_filters(filters);
         let found = request.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
         let found = found.map_err(|error| call.failed(&error))?;
-        Ok(found.iter().filter(|subnet| subnet.vpc_id() == Some(vpc.as_str())).filter_map(subnet).collect())
+        let is_there = |subnet: &&SdkSubnet| vpc.is_none_or(|vpc| subnet.vpc_id() == Some(vpc.as_str()));
+        Ok(found.iter().filter(is_there).filter_map(subnet).collect())
     }
 
     /// Reads the route tables of a VPC; none if another account has shared it.

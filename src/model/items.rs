@@ -39,6 +39,20 @@ impl Items {
         }
     }
 
+    /// The items that are not among those that are there, without the prefix of their kind, and how many more of them only
+    /// have a fingerprint.
+    pub fn missing_from<T: Display>(&self, present: &[T]) -> (Vec<String>, usize) {
+        let present: Vec<String> = present.iter().map(|item| short(&item.to_string()).to_owned()).collect();
+        match self {
+            Self::Listed(items) => (items.iter().filter(|item| !present.contains(item)).cloned().collect(), 0),
+            Self::Fingerprints(prints) => {
+                let there: Vec<String> = present.iter().map(|item| fingerprint(item)).collect();
+                let is_missing = |print: &&[u8]| !there.iter().any(|there| there.as_bytes() == *print);
+                (Vec::new(), prints.as_bytes().chunks(FINGERPRINT).filter(is_missing).count())
+            }
+        }
+    }
+
     /// Whether it stands for every item, because the reference has no room for more.
     pub fn is_everything(&self) -> bool {
         matches!(self, Self::Fingerprints(prints) if prints.is_empty())

@@ -36,7 +36,7 @@ impl ResponseUrl {
     pub fn signed_at(&self) -> Option<Timestamp> {
         if let Some(date) = self.parameter("X-Amz-Date") {
             let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
-            return Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp());
+            return TimeZone::UTC.to_timestamp(date).ok();
         }
         let expires = Timestamp::from_second(self.parameter("Expires")?.parse().ok()?).ok()?;
         expires.checked_sub(SIGNED_FOR).ok()

@@ -8,7 +8,6 @@ strict.py validates the responses. It also sends the Delete request that follows
 
 import json
 import re
-import shlex
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from engine import BOOTSTRAP, ROOT, Engine, holders, http
 from scene import (ACCOUNT, API_KEY, CLUSTER, CLUSTER_ELSEWHERE, CLUSTER_TOO, OTHER_PRIVATE_NAME, OTHER_SERVICE,
                    PRIVATE_NAME, REGION, REGION_SERVICE, SERVICE, STORIES,
                    Vpc, world)
+from shell import Shell, blocks
 from stacks import TEMPLATE, Cloud, provider_zip, zipped
 
 PROVIDER = "tidb-private-endpoint"
@@ -33,7 +33,7 @@ ATTRIBUTES = (
     "Warnings UserPrefix UserName JdbcUrl MysqlCommand MariaDbCommand OwnSecurityGroupId"
 ).split()
 #: The parameters of the provider, which turn on all optional features of the function.
-WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "Tracing": "Active"}
+WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "StatusSchedule": "rate(1 day)", "Tracing": "Active"}
 CHECK_TOKEN = f"{PROVIDER}-CheckServiceToken"
 CHECK_LOG_GROUP = f"/aws/lambda/{PROVIDER}-check"
 CHECK_ATTRIBUTES = ("Reachable Report Addresses ConnectMilliseconds TlsVersion CertificateIssuer CertificateExpires "
@@ -96,6 +96,40 @@ def connection(port, export=CHECK_TOKEN, **more):
             "Outputs": {name: {"Value": {"Fn::GetAtt": ["Check", name]}} for name in CHECK_ATTRIBUTES}}
 
 
+class Guide:
+    """The commands in docs/asking.md, with the IDs of a scenario instead of those in the guide."""
+
+    def __init__(self, shell, vpc):
+        self.shell, self.vpc, self.endpoint, self.holder = shell, vpc, None, None
+        (how_to_ask,) = blocks("docs/asking.md", "## How to ask")
+        self._setup, self._about_the_region = how_to_ask.rsplit("\n", 1)
+
+    def ask(self, command):
+        """Runs a command after those of "How to ask". Returns the answer, and what the shell prints."""
+        for pattern, given in ((r"\bvpc-[0-9a-f]{17}\b", self.vpc.id), (r"\bvpce-[0-9a-f]{17}\b", self.endpoint),
+                               (r'(?<="Holder":")[0-9a-f]{24}\b', self.holder)):
+            command = re.sub(pattern, given or r"\g<0>", command)
+        printed = self.shell.run(self._setup, command)
+        return self.shell.answer(), printed
+
+    def ask_about_the_region(self):
+        return self.ask(self._about_the_region)
+
+    def follow(self, heading):
+        (command,) = blocks("docs/asking.md", heading)
+        return self.ask(command)
+
+    def mend(self, text):
+        """Runs the commands that Status prints, as they are."""
+        self.shell.run(text.split("\nTo mend this\n\n")[1])
+        return self.shell.answer()
+
+    @staticmethod
+    def holders(status):
+        return [(one["EndpointId"], [(holder["Stack"], holder["StackExists"]) for holder in one["Holders"]])
+                for one in status["Endpoints"]]
+
+
 class Run:
     """The scenarios and their shared state."""
 
@@ -151,11 +185,12 @@ class Run:
         self.equal("provider: the endpoint has the reference", holders(endpoint), [f"{PROVIDER}/Endpoint"])
         self.equal("provider: its security group allows the VPC", (endpoint["group_ids"], group["allows"]),
                    ([group["id"]], [f"TCP 4000 from {self.vpc.cidr}"]))
-        self.equal("provider: alarms notify a topic of failed events and failed invocations",
+        self.equal("provider: alarms notify a topic of failed events, failed invocations, and what is left over",
                    {(one["Namespace"], one["MetricName"], *one["AlarmActions"]) for one in self.cloud.alarms()},
                    {(namespace, name, WATCHED["AlarmTopicArn"])
                     for namespace, name in (("TiDBPrivateEndpoint", "Failures"), ("AWS/Lambda", "Errors"),
-                                            ("TiDBPrivateEndpoint", "Reachable"))})
+                                            ("TiDBPrivateEndpoint", "Reachable"), ("TiDBPrivateEndpoint", "StaleReferences"),
+                                            ("TiDBPrivateEndpoint", "Orphans"), ("TiDBPrivateEndpoint", "ReferenceSlotsLeft"))})
         self.equal("provider: invocations are traced, retried on failure, and expire after an hour",
                    self.cloud.function(self.stack.physical_id("Function")),
                    {"Tracing": "Active", "MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2})
@@ -193,45 +228,79 @@ class Run:
         self.gone("share: last stack", stacks[1], vpc)
 
     def stale(self):
-        """A stack is deleted and its resource retained, so the function is never called: Status finds the reference, and the
-        command that Status prints releases it. Before that, Plan tells what a deployment will do."""
+        """A stack is deleted and its resource retained, so the function is never called. An operator follows the guide: Status
+        finds the reference, and the command that Status prints releases it. Before that, Plan tells what a deployment will
+        do."""
         vpc, stack = Vpc("stale"), self.cloud.stack("stale")
         template = application(wanted(vpc))
         template["Resources"]["TiDB"]["DeletionPolicy"] = "Retain"
-        function = self.cloud.exports()[TOKEN]
-        ask = lambda question: self.cloud.ask(function, question)
-        plan = {"Ask": "Plan", "ResourceProperties": wanted(vpc)}
-        planned = ask(plan)
-        self.equal("stale: a plan says that an endpoint would be created", planned.get("Outcome"), "created")
-        self.equal("stale: the plan has changed nothing", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
-        self.deployed("stale: the stack is created", stack, template)
-        (endpoint,) = self.endpoints(vpc)
-        self.equal("stale: a plan says that the endpoint would be joined",
-                   [ask(plan).get(name) for name in ("Outcome", "EndpointId")], ["joined", endpoint["id"]])
-        status = ask({"Ask": "Status", "VpcId": vpc.id})
-        seen = lambda answer: [(one["EndpointId"], [(holder["Stack"], holder["StackExists"]) for holder in one["Holders"]])
-                               for one in answer.get("Endpoints", [answer])]
-        self.equal("stale: Status shows the holder", seen(status), [(endpoint["id"], [("stale", True)])])
-        hash = status["Endpoints"][0]["Holders"][0]["Hash"]
-        refused = ask({"Ask": "Release", "EndpointId": endpoint["id"], "Holder": hash})
-        self.check("stale: while the stack exists, it is not released",
-                   "because its stack exists" in refused.get("errorMessage", ""), refused)
-        self.equal("stale: the stack is deleted without the resource", stack.delete().status, "DELETE_COMPLETE")
-        self.equal("stale: the endpoint is still held", holders(self.endpoints(vpc)[0]), ["stale/TiDB"])
-        status = ask({"Ask": "Status", "VpcId": vpc.id})
-        self.equal("stale: Status finds it", seen(status), [(endpoint["id"], [("stale", False)])])
-        # The command as Status prints it.
-        (command,) = status["Commands"]
-        words = shlex.split(command)
-        self.equal("stale: the command invokes this function", words[:5],
-                   ["aws", "lambda", "invoke", "--function-name", function.split(":")[-1]])
-        released = ask(words[words.index("--payload") + 1])
-        self.equal("stale: the command deletes the endpoint", released.get("Outcome"), "Deleted")
-        self.equal("stale: nothing is left", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
-        self.equal("stale: Status shows nothing", seen(ask({"Ask": "Status", "VpcId": vpc.id})), [])
-        wrong = ask({"Ask": "Status", "Vpc": vpc.id})
-        self.check("stale: a wrong question gets a correct one", "A correct question:" in wrong.get("errorMessage", ""), wrong)
+        with Shell(self.engine.aws, REGION) as shell:
+            guide = Guide(shell, vpc)
+            planned, text = guide.follow("## Plan")
+            self.equal("stale: a plan says that an endpoint would be created", planned.get("Outcome"), "created")
+            self.check("stale: and in words", text.startswith("An endpoint would be created."), text)
+            self.equal("stale: the plan has changed nothing", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+            self.deployed("stale: the stack is created", stack, template)
+            (endpoint,) = self.endpoints(vpc)
+            planned, _ = guide.follow("## Plan")
+            self.equal("stale: a plan says that the endpoint would be joined",
+                       [planned.get(name) for name in ("Outcome", "EndpointId")], ["joined", endpoint["id"]])
+            status, _ = guide.follow("## Status")
+            self.equal("stale: Status shows the holder", guide.holders(status), [(endpoint["id"], [("stale", True)])])
+            guide.holder = status["Endpoints"][0]["Holders"][0]["Hash"]
+            guide.endpoint = endpoint["id"]
+            _, refused = guide.follow("## Release")
+            self.check("stale: while the stack exists, it is not released", "because its stack exists" in refused, refused)
+            self.equal("stale: the stack is deleted without the resource", stack.delete().status, "DELETE_COMPLETE")
+            self.equal("stale: the endpoint is still held", holders(self.endpoints(vpc)[0]), ["stale/TiDB"])
+            _, region = guide.ask_about_the_region()
+            self.check("stale: Status of the Region finds it", "held by stale/TiDB" in region, region)
+            status, text = guide.follow("## Status")
+            self.equal("stale: Status finds it", guide.holders(status), [(endpoint["id"], [("stale", False)])])
+            released = guide.mend(text)
+            self.equal("stale: the command deletes the endpoint", released.get("Outcome"), "Deleted")
+            self.equal("stale: nothing is left", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+            again, text = guide.follow("## Release")
+            self.equal("stale: releasing it again finds nothing", again.get("Outcome"), "Absent")
+            status, _ = guide.follow("## Status")
+            self.equal("stale: Status shows nothing", guide.holders(status), [])
+            _, wrong = guide.ask(f"""ask '{{"Ask":"Status","Vpc":"{vpc.id}"}}'""")
+            self.check("stale: a wrong question gets a correct one", "A correct question:" in wrong, wrong)
 
+    def force_deleted(self):
+        """A provider is deleted while a stack uses it, so that stack can only be deleted without its resource. Another provider
+        finds the reference, and releases it."""
+        vpc, stack, retired = Vpc("invoices"), self.cloud.stack("invoices"), self.cloud.stack("retired-provider")
+        self.deployed("force-deleted: a second provider is deployed", retired, self.template)
+        # The token is not imported: CloudFormation would not delete the provider.
+        template = application(wanted(vpc))
+        template["Resources"]["TiDB"]["Properties"]["ServiceToken"] = retired.outputs["ServiceToken"]
+        self.deployed("force-deleted: a stack uses it", stack, template)
+        (endpoint,) = self.endpoints(vpc)
+        self.equal("force-deleted: the provider is deleted", retired.delete().status, "DELETE_COMPLETE")
+        self.equal("force-deleted: now the stack cannot be deleted", stack.delete().status, "DELETE_FAILED")
+        with Shell(self.engine.aws, REGION) as shell:
+            guide = Guide(shell, vpc)
+            shell.run(*blocks("docs/operations.md", "## Uninstalling"))
+            self.equal("force-deleted: it is deleted without the resource", stack.wait().status, "DELETE_COMPLETE")
+            self.equal("force-deleted: the endpoint is still held", holders(self.endpoints(vpc)[0]), ["invoices/TiDB"])
+            status, text = guide.follow("## Status")
+            self.equal("force-deleted: Status of another provider finds it", guide.holders(status),
+                       [(endpoint["id"], [("invoices", False)])])
+            released = guide.mend(text)
+            self.equal("force-deleted: the command deletes the endpoint", released.get("Outcome"), "Deleted")
+            self.equal("force-deleted: nothing is left", (self.endpoints(vpc), self.cloud.own_groups(vpc)), ([], []))
+
+    def scheduled_status(self):
+        """What the schedule asks for, from the rule's own input."""
+        target = self.target("StatusRule")
+        self.equal("status schedule: it invokes the provider", target["Arn"], self.cloud.exports()[TOKEN])
+        answer = self.cloud.ask(target["Arn"], target["Input"])
+        lines = [json.loads(line) for line in self.cloud.log_lines(LOG_GROUP)]
+        (metrics,) = [line for line in lines if "StaleReferences" in line and "_aws" in line]
+        self.equal("status schedule: the metrics are the numbers of the status",
+                   {name: metrics[name] for name in answer["Counts"]}, answer["Counts"])
+        self.check("status schedule: they count the endpoint of this stack", metrics["Endpoints"] >= 1 and metrics["Holders"] >= 1, metrics)
 
     def attributes_and_tags(self):
         vpc, stack = Vpc("tags"), self.cloud.stack("tags")
@@ -465,10 +534,15 @@ class Run:
 
     # The connection check. The local cloud cannot resolve TiDB Cloud's names, so the gateways are called `localhost`.
 
+    def target(self, rule):
+        """The target of a rule of the provider's stack."""
+        name = self.stack.physical_id(rule).split("|")[-1].split("/")[-1]
+        (target,) = self.cloud.events.list_targets_by_rule(Rule=name)["Targets"]
+        return target
+
     def scheduled_check(self):
         """What the schedule asks for, from the rule's own input."""
-        (rule,) = self.stack.physical_ids("AWS::Events::Rule")
-        (target,) = self.cloud.events.list_targets_by_rule(Rule=rule.split("|")[-1].split("/")[-1])["Targets"]
+        target = self.target("CheckRule")
         scheduled = json.loads(target["Input"])
         asked = scheduled["Check"]
         self.equal("schedule: it checks the endpoint of the stack", (asked["Host"], asked["Port"]), (PRIVATE_NAME, "4000"))
@@ -639,7 +713,8 @@ class Run:
         for record in records:
             span = record.get("span", {})
             # Lambda's runtime reports a question that is not answered, outside of the question.
-            is_of_question = span.get("name") == "question" or '"Unanswered"' in record.get("message", "")
+            is_of_question = (span.get("name") == "question" or '"Unanswered"' in record.get("message", "")
+                              or "ReferenceSlotsLeft" in record)
             if not is_of_question:
                 of_events.get(span.get("request_id"), strangers).append(record)
         self.equal(f"{name}: every line belongs to an event or a question", strangers, [])
@@ -737,9 +812,11 @@ def attempt(checks, works):
 def stories(run, checks):
     attempt(checks, [run.provider])
     attempt(checks, [run.scheduled_check])
+    attempt(checks, [run.scheduled_status])
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
-                     run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, lambda: examples.cloudformation(run),
+                     run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, run.force_deleted,
+                     lambda: examples.cloudformation(run),
                      lambda: examples.hub_and_spoke(run),
                      lambda: examples.sam(run)])
 

@@ -3,6 +3,8 @@
 //! protocol that looks every five seconds, as the provider framework of the CDK does. Other tests check what is
 //! promised.
 
+mod questions;
+
 use crate::cloud::*;
 use ec2_sim::{Call, Ec2 as Sim, Span};
 use futures_util::future::join_all;
@@ -27,6 +29,8 @@ fn for_the_table() {
     let figures = json!({
         "calls": calls(),
         "cluster": cluster(),
+        "plan": questions::plan(),
+        "status": questions::status(),
         "creates": creates,
         "added": { "product": added(2_000, false), "simple": added(2_000, true) },
         "added_with_more_lag": { "product": added(3_000, false), "simple": added(3_000, true) },

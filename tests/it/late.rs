@@ -37,6 +37,17 @@ async fn a_create_that_is_delivered_again_after_its_delete_creates_nothing() {
     }
 }
 
+/// The role of the template may ask about stacks of its account and region.
+#[tokio::test(start_paused = true)]
+async fn the_role_may_ask_what_a_late_event_needs_to_know() {
+    let cloud = Cloud::new();
+    cloud.stacks.set_policy(ec2_sim::Policy::read(&crate::least_privilege::policies()).unwrap());
+    let create = created_and_deleted(&cloud, &cloud.stack("orders"), &properties()).await;
+    cloud.pass(60).await;
+    let reason = cloud.deliver(&create).await.failed();
+    assert!(reason.contains(NOT_AWAITED), "{reason}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_create_that_is_delivered_again_after_its_delete_joins_nothing() {
     let cloud = Cloud::new();

@@ -65,6 +65,7 @@ fn each_in_a_process_of_its_own() {
         "log::no_line_contains_a_secret",
         "log::each_warning_is_a_line_of_level_warn",
         "log::what_stays_after_a_delete_is_a_line_of_level_warn",
+        "ask::watch::the_scheduled_status_writes_its_numbers_as_metrics",
         "metrics::each_delivery_has_one_line_at_every_log_level",
         "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {
@@ -94,6 +95,9 @@ async fn every_line_contains_its_context_and_what_happened() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["message"].as_str().is_some_and(|message| !message.is_empty()), "{line}");
         assert!(line.get("step").is_some() || line.get("outcome").is_some(), "{line}");
+        if line["step"] == "start" {
+            assert_eq!(line["version"], env!("CARGO_PKG_VERSION"), "{line}");
+        }
         if let Some(outcome) = line["outcome"].as_str() {
             outcomes.push(outcome.to_owned());
         }

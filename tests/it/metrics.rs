@@ -15,7 +15,7 @@ use tidb_private_endpoint::runtime::log::subscriber;
 
 /// Checks a line against the specification of the embedded metric format. CloudWatch silently ignores lines that
 /// violate it. Returns the names of the metrics, each with its dimensions.
-fn embedded_metrics(line: &Value) -> BTreeSet<(String, Vec<String>)> {
+pub(crate) fn embedded_metrics(line: &Value) -> BTreeSet<(String, Vec<String>)> {
     let metadata = &line["_aws"];
     assert!(metadata["Timestamp"].is_u64(), "milliseconds since 1970: {metadata}");
     let text =
@@ -59,6 +59,7 @@ fn a_line_conforms_to_the_embedded_metric_format() {
         ("timestamp", json!("2026-11-23T09:01:01.5Z")),
         ("level", json!("INFO")),
         ("FunctionName", json!("provider")),
+        ("Version", json!(env!("CARGO_PKG_VERSION"))),
         ("Outcome", json!("created")),
         ("Events", json!(1)),
         ("Failures", json!(0)),

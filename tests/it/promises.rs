@@ -66,6 +66,11 @@ fn the_documentation_has_every_metric_and_every_outcome() {
     for name in metrics {
         assert!(code.contains(&format!("(\"{name}\", \"")), "{name} is a metric");
     }
+    let (code, metrics) = (file("src/ask/counts.rs"), first_cells(&operations, "## Metrics of the status"));
+    assert_eq!(metrics.len(), code.matches("(\"").count());
+    for name in metrics {
+        assert!(code.contains(&format!("(\"{name}\", ")), "{name} is a metric");
+    }
     let rows = first_cells(&operations, "## Outcomes");
     let documented: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
     assert_eq!(documented.len(), rows.len(), "each outcome has one row: {rows:?}");

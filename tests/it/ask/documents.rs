@@ -101,6 +101,7 @@ fn ten_thousand_endpoints_fit_into_an_answer() {
         scope: &Scope::default(),
         endpoints: (0..10_000).map(endpoint).collect(),
         groups: Vec::new(),
+        subnets: Vec::new(),
         // The stack of the last endpoint is gone.
         stacks: Ok(Stacks::of((0..500).filter(|n| *n != (9_999 * 7) % 500).map(stack))),
         now: Timestamp::UNIX_EPOCH,

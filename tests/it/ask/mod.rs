@@ -5,7 +5,9 @@ mod plans;
 mod questions;
 mod read_only;
 mod releases;
+mod schema;
 mod statuses;
+mod watch;
 
 use crate::cloud::{Cloud, Stack};
 use ec2_sim::CloudFormation as Sim;
@@ -43,6 +45,7 @@ impl Asked {
             clients: self.cloud.handler.clients.clone(),
             home: self.cloud.handler.home.clone(),
             function: "tidb-private-endpoint".to_owned(),
+            log_level: "WARN".to_owned(),
         }
     }
 
@@ -54,6 +57,7 @@ impl Asked {
         assert_eq!(self.stacks.complaints(), [""; 0], "CloudFormation understands every request");
         if let Ok(answer) = &answer {
             check_text(answer["Text"].as_str().unwrap());
+            schema::check_answer(question, answer);
         }
         answer
     }
