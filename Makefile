@@ -21,6 +21,7 @@ ARCH ?= x86_64
 # Contributors to the function do not need Node.js. Targets that require it are skipped if it is missing.
 ifeq ($(shell node -p 'const [a, b] = process.versions.node.split("."); a > 20 || a == 20 && b >= 16' 2>/dev/null),true)
 CDK := cdk/lib/function.json cdk/.venv/requirements.txt
+GUARD := scripts/guard/node_modules/.lock
 NPM := cd cdk && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHON=$(PYTHON) npm
 endif
 
@@ -28,7 +29,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint workflows site unit sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
+.PHONY: help demo test lint workflows site unit template sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,33 +39,37 @@ demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint
 
 test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 
-lint: tools .venv/stamp .venv-sam/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
+TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
+
+lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
 	cargo fmt --all --check
-	.venv/bin/cfn-lint --append-rules schema -- template.yaml examples/*/*.yaml
+	.venv/bin/cfn-lint --include-checks I --append-rules schema -- $(TEMPLATES)
 	@$(VENV) tests/e2e/lint_check.py
-	$(SAM) validate --lint --region us-east-1
+	.venv-checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact --file $(TEMPLATES)
 	@echo "Running Clippy. The first run checks the entire AWS SDK and takes about 2 minutes on 2 cores."
 	$(CARGO) clippy --all-targets -- -D warnings
 
 CHECK_SCHEMA := .venv-tools/bin/check-jsonschema --quiet
 
 lint: workflows
-workflows: .venv-tools/stamp .venv/stamp ## Check the workflows, the other settings of GitHub, and the templates in release/
+workflows: .venv-tools/stamp ## Check the workflows and the other settings of GitHub
 	.venv-tools/bin/zizmor --offline --quiet --persona pedantic .github
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	@$(CHECK_SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(CHECK_SCHEMA) --check-metaschema schema/ask.json
-	.venv/bin/cfn-lint -- release/*.yaml
 
 test: site
 site: .venv-tools/stamp ## Build the documentation site in build/site, and check all links; VERSIONS=all for every release
 	@.venv-tools/bin/python scripts/docs_site.py $(if $(filter all,$(VERSIONS)),--all)
 
-unit: build ## Run the Rust tests and the packaging tests
+unit: build .venv/stamp $(GUARD) ## Run the Rust tests and the tests of packaging and templates
 	$(CARGO) test
-	$(PYTHON) -m unittest discover --start-directory scripts --pattern '*_test.py'
+	$(VENV) -m unittest discover --start-directory scripts --pattern '*_test.py'
+
+template: .venv/stamp ## Update the templates that are generated from template.yaml
+	@$(VENV) scripts/cloudformation_template.py
 
 sim: build .venv/stamp ## Check the simulated EC2 with boto3, a second AWS SDK
 	@$(VENV) tests/e2e/engine.py sim/tests/boto3_check.py
@@ -80,11 +85,15 @@ else
 	@echo "cdk: skipped, because Node.js 20.16 or later is not installed."
 endif
 
+# CloudFormation Guard, of which no other package has the program and the rules. Nothing of the CDK is needed.
+scripts/guard/node_modules/.lock: scripts/guard/package-lock.json
+	cd scripts/guard && npm ci --ignore-scripts --legacy-peer-deps --no-fund --no-audit && cp package-lock.json node_modules/.lock
+
 # The stamp is a copy of the lock file that was installed.
 cdk/node_modules/.lock: cdk/package-lock.json
 	cd cdk && npm ci --no-fund --no-audit && cp package-lock.json node_modules/.lock
 
-cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/function.js template.yaml $(wildcard cdk/src/*.ts)
+cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/function.js template.yaml $(wildcard schema/*.json) $(wildcard cdk/src/*.ts)
 	$(NPM) run build
 
 cdk/.venv/requirements.txt: cdk/test/python/requirements.txt
@@ -142,7 +151,7 @@ fmt: tools ## Format the Rust code
 	cargo fmt --all
 
 clean: ## Remove all build output and installed tools; the next build starts from scratch
-	rm -rf .venv .venv-sam .venv-tools .aws-sam .cache .run build dist target fuzz/target fuzz/corpus fuzz/artifacts bench/floor/target
+	rm -rf .venv .venv-sam .venv-tools .venv-checkov scripts/guard/node_modules .aws-sam .cache .run build dist target fuzz/target fuzz/corpus fuzz/artifacts bench/floor/target
 	find . -name __pycache__ -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 	rm -rf examples/*/node_modules examples/*/.venv examples/*/cdk.out examples/*/.aws-sam
 	cd cdk && rm -rf .venv build dist lib node_modules .jsii tsconfig.json *.tsbuildinfo
@@ -159,6 +168,13 @@ tools:
 	@echo "Installing the local AWS services into .venv. This takes about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# In an environment of its own, because it requires other versions of the packages in tests/e2e/requirements.txt.
+.venv-checkov/stamp: scripts/checkov-requirements.txt
+	@echo "Installing Checkov (290 MB) into .venv-checkov. This takes about half a minute."
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # In an environment of its own, because `make demo` does without them.

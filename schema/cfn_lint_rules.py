@@ -35,6 +35,19 @@ class PropertiesOf:
         given = {name: one for name, one in schema["properties"].items() if name not in read_only}
         self._schema = {**schema, "properties": given}
 
+    def _iter_errors(self, validator, instance):
+        """Replaces "is not valid under any of the given schemas" with what the schema says about it."""
+        for error in super()._iter_errors(validator, instance):
+            at = list(error.schema_path)
+            if error.validator == "anyOf":
+                part = self._schema
+                for key in at[:-1]:
+                    part = part[key]
+                says = part.get("description", error.message)
+                error.message = says if at[0] == "allOf" else f"{error.instance!r} is not {says}"
+                error.context = []
+            yield error
+
 
 class AttributesOf:
     """All attributes that a template references exist."""

@@ -21,9 +21,10 @@ TARGET = ROOT / "build" / "site"
 #: What the site shows, in the order of its menu. `*` stands for every language or folder.
 PAGES = {
     "Start": ["README.md", "docs/how-it-works.md", "examples/cloudformation/README.md", "examples/sam/README.md",
-              "examples/cdk-typescript/README.md", "examples/cdk-python/README.md"],
-    "Use": ["docs/connection-check.md", "docs/asking.md", "docs/operations.md", "docs/troubleshooting.md",
-            "docs/migrating.md"],
+              "examples/hub-and-spoke/README.md", "examples/cdk-typescript/README.md",
+              "examples/cdk-python/README.md"],
+    "Use": ["docs/installing.md", "docs/connection-check.md", "docs/asking.md", "docs/operations.md",
+            "docs/troubleshooting.md", "docs/migrating.md", "docs/hub-and-spoke.md", "docs/faq.md"],
     "CDK": ["cdk/README.md", "cdk/API.md"],
     "Background": ["docs/sharing.md", "docs/performance.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md",
                    "docs/agent-skill/SKILL.md"],

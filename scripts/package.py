@@ -1,4 +1,5 @@
-"""Builds the deployment package in dist/: the zip file, its checksum, and template.yaml with the zip file as its code.
+"""Builds the deployment package in dist/: the zip file, its checksum, and the templates: template.yaml with the zip file as
+its code, and template.cloudformation.yaml for plain CloudFormation, whose code comes from a bucket.
 
     python package.py [x86_64|arm64]
 
@@ -39,12 +40,14 @@ def main(processor):
         sys.exit("\n".join([f"{archive.name} cannot be deployed to Lambda:", *faults]))
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     archive.with_suffix(".zip.sha256").write_text(f"{digest}  {archive.name}\n")
-    template = DIST / f"template{suffix}.yaml"
+    template, plain = DIST / f"template{suffix}.yaml", DIST / f"template.cloudformation{suffix}.yaml"
     template.write_text(template_for(archive.name, processor))
-    for name in ("LICENSE", "README.md"):  # The template references them.
-        shutil.copyfile(ROOT / name, DIST / name)
+    plain.write_text(plain_template_for(archive.name, processor))
+    for name in ("LICENSE", "docs/SAR.md", "template.roles.yaml"):  # template.yaml references the first two.
+        shutil.copy(ROOT / name, DIST)
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size:,} bytes, sha256 {digest}")
-    print(f"{template.relative_to(ROOT)}: template.yaml with this zip file as its code")
+    print(f"{template.relative_to(ROOT)}: for AWS SAM and `aws cloudformation package`, with this zip file as its code")
+    print(f"{plain.relative_to(ROOT)}: for plain CloudFormation and StackSets, with the zip file from a bucket of yours")
 
 
 def build(processor):
@@ -135,14 +138,24 @@ def dotted(version):
 
 def template_for(archive, processor):
     """Returns template.yaml with the zip file as its code, for deployment without the source."""
-    template = (ROOT / "template.yaml").read_text()
-    for old, new, times in [
-        # Both functions have the same code.
-        ("      CodeUri: .\n", f"      CodeUri: {archive}\n", 2),
-        ("    Default: x86_64\n", f"    Default: {processor}\n", 1),
-    ]:
+    # Both functions have the same code.
+    return changed("template.yaml", ("      CodeUri: .\n", f"      CodeUri: {archive}\n", 2),
+                   ("    Default: x86_64\n", f"    Default: {processor}\n", 1),
+                   ("    ReadmeUrl: docs/SAR.md\n", "    ReadmeUrl: SAR.md\n", 1))
+
+
+def plain_template_for(archive, processor):
+    """Returns template.cloudformation.yaml for this zip file, in a bucket that is specified at deployment."""
+    return changed("template.cloudformation.yaml", ("    Default: x86_64\n", f"    Default: {processor}\n", 1),
+                   (f"    Default: {BINARY}.zip\n", f"    Default: {archive}\n", 1))
+
+
+def changed(name, *changes):
+    """The contents of a template with parts replaced. Each change is the old text, the new one, and how often it occurs."""
+    template = (ROOT / name).read_text()
+    for old, new, times in changes:
         if template.count(old) != times:
-            sys.exit(f"template.yaml must contain `{old.strip()}` {times} times.")
+            sys.exit(f"{name} must contain `{old.strip()}` {times} times.")
         template = template.replace(old, new)
     return template
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import tempfile
 import unittest
 import zipfile
@@ -73,6 +74,12 @@ class Template(unittest.TestCase):
     def test_it_has_the_zip_and_the_architecture(self):
         template = package.template_for("function-arm64.zip", "arm64")
         self.assertEqual(template.count("CodeUri: function-arm64.zip\n"), 2)
+        self.assertEqual(re.findall(r"(?:License|Readme)Url: (.+)", template), ["LICENSE", "SAR.md"])
+        self.assertRegex(template, r"  Architecture:\n    Type: String\n    Default: arm64\n")
+
+    def test_the_one_for_plain_cloudformation_has_the_key_and_the_architecture(self):
+        template = package.plain_template_for("function-arm64.zip", "arm64")
+        self.assertRegex(template, r"  CodeKey:\n    Type: String\n    Default: function-arm64.zip\n")
         self.assertRegex(template, r"  Architecture:\n    Type: String\n    Default: arm64\n")
 
     def test_an_unexpected_template_is_rejected(self):

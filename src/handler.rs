@@ -44,7 +44,7 @@ pub struct Handler {
 pub struct Function {
     /// The function name, a dimension of the metrics.
     pub name: String,
-    /// The log stream, which reasons refer to.
+    /// The log stream and its log group, such as `2026/11/23/[$LATEST]0123 in /aws/lambda/provider`, which reasons refer to.
     pub log_stream: String,
     /// Lambda's log level, such as `INFO`.
     pub log_level: String,

@@ -144,10 +144,16 @@ fn cloudformation(http: &Http, region: &str) -> CloudFormation {
 fn function() -> Function {
     Function {
         name: environment("AWS_LAMBDA_FUNCTION_NAME"),
-        log_stream: environment("AWS_LAMBDA_LOG_STREAM_NAME"),
+        log_stream: log_stream(),
         log_level: environment("AWS_LAMBDA_LOG_LEVEL"),
         check_function_arn: environment("CHECK_FUNCTION_ARN"),
     }
+}
+
+/// The log stream with its log group, which is not named after the function.
+fn log_stream() -> String {
+    let (stream, group) = (environment("AWS_LAMBDA_LOG_STREAM_NAME"), environment("AWS_LAMBDA_LOG_GROUP_NAME"));
+    if group.is_empty() { stream } else { format!("{stream} in {group}") }
 }
 
 fn clock() -> Clock {

@@ -75,7 +75,7 @@ const groups = [
 const reference = () => [
   `# API reference of ${assembly.name}`, '',
   'Generated from the doc comments in src/ by `npm run docs`. Names are those of TypeScript. In Python, the names of',
-  'properties and methods are in snake case: `endpointId` becomes `endpoint_id`.',
+  'properties and methods are in snake case: `vpcEndpointId` becomes `vpc_endpoint_id`.',
   ...groups.flatMap(([title, types]) => ['', `**${title}:** ${types.sort(byName).map((one) => link(one.name)).join(', ')}`]),
   ...groups.flatMap(([, types]) => types.sort(byName).flatMap((one) => [
     '', `## ${one.name}`, '', text(one.docs), ...render(one)])),

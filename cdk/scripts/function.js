@@ -1,5 +1,6 @@
-// Writes lib/function.json: the parts of ../template.yaml that the constructs need. This way, the function's settings,
-// and above all the permissions of its role, are defined in only one place.
+// Writes lib/function.json: the parts of ../template.yaml and of ../schema that the constructs need. This way, the
+// function's settings, the forms of its properties, and above all the permissions of its role, are defined in only one
+// place.
 'use strict';
 
 const fs = require('node:fs');
@@ -8,6 +9,7 @@ const { isDeepStrictEqual } = require('node:util');
 const yaml = require('yaml');
 
 const TEMPLATE = path.join(__dirname, '..', '..', 'template.yaml');
+const SCHEMA = path.join(__dirname, '..', '..', 'schema');
 const TARGET = path.join(__dirname, '..', 'lib', 'function.json');
 
 /** Converts the short forms of intrinsic functions in template.yaml to their long forms. */
@@ -19,20 +21,8 @@ const customTags = ['And', 'Condition', 'Equals', 'GetAtt', 'If', 'Join', 'Not',
   ];
 });
 
-/** The alarm properties that src/provider.ts sets. */
-const ALARM = {
-  AlarmActions: [{ Ref: 'AlarmTopicArn' }],
-  Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'Function' } }],
-  Statistic: 'Sum',
-  Period: 300,
-  EvaluationPeriods: 1,
-  ComparisonOperator: 'GreaterThanThreshold',
-  Threshold: 0,
-  TreatMissingData: 'notBreaching',
-};
-
-/** What StatusSchedule adds, which is not part of the constructs. */
-const STATUS = ['StatusRule', 'StatusPermission', 'StaleReferencesAlarm', 'OrphansAlarm', 'ReferenceSlotsAlarm'];
+/** The alarms of the provider function. */
+const ALARMS = ['EventAlarm', 'FunctionAlarm', 'StaleReferencesAlarm', 'OrphansAlarm', 'ReferenceSlotsAlarm'];
 
 /** Fails the build if the template contains something that the constructs do not support. */
 function expect(holds, what) {
@@ -59,11 +49,21 @@ function onlyKnownFunctions(value) {
   }
 }
 
-/** The properties in which the alarms differ. All others are the same for every alarm, here and in src/provider.ts. */
-function alarm(properties, where) {
-  const { AlarmDescription, Namespace, MetricName, ...rest } = properties;
-  expect(isDeepStrictEqual(rest, ALARM), `${where} differs from the other alarms in more than metric and description`);
-  return { description: AlarmDescription, namespace: Namespace, metricName: MetricName };
+/** The settings of an alarm of the provider function. Apps add OK actions themselves. */
+function alarm({ AlarmActions, OKActions, Dimensions, ...rest }, where) {
+  expect(isDeepStrictEqual(AlarmActions, [{ Ref: 'AlarmTopicArn' }]), `${where} has other actions`);
+  expect(isDeepStrictEqual(Dimensions, [{ Name: 'FunctionName', Value: { Ref: 'Function' } }]), `${where} has other dimensions`);
+  onlyKeys(rest, ['AlarmDescription', 'Namespace', 'MetricName', 'Statistic', 'Period', 'EvaluationPeriods',
+    'ComparisonOperator', 'Threshold', 'TreatMissingData'], where);
+  return rest;
+}
+
+/** The rule that asks the provider function for the status. */
+function status(properties) {
+  onlyKeys(properties, ['Description', 'ScheduleExpression', 'Targets'], 'StatusRule');
+  const [{ Id, Arn, Input, ...others }] = properties.Targets;
+  expect(properties.Targets.length === 1 && Object.keys(others).length === 0, 'StatusRule has other targets');
+  return { description: properties.Description, input: JSON.parse(Input) };
 }
 
 /** The settings of the check function. Its schedule is not part of the constructs. */
@@ -75,7 +75,7 @@ function check(Resources) {
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
     'VpcConfig', 'LoggingConfig'], 'CheckFunction');
   onlyKeys(func.VpcConfig, ['SubnetIds', 'SecurityGroupIds', 'Ipv6AllowedForDualStack'], 'CheckFunction.VpcConfig');
-  onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'CheckRole');
+  onlyKeys(role, ['Description', 'Path', 'PermissionsBoundary', 'AssumeRolePolicyDocument', 'Policies'], 'CheckRole');
   onlyKeys(config, ['FunctionName', 'Qualifier', 'MaximumRetryAttempts', 'MaximumEventAgeInSeconds', 'DestinationConfig'],
     'CheckInvokeConfig');
   expect(policy.PolicyDocument.Statement.length === 2, 'CheckRolePolicy has more than two statements');
@@ -95,29 +95,50 @@ function check(Resources) {
   };
 }
 
+const schema = (type) => JSON.parse(fs.readFileSync(path.join(SCHEMA, `Custom-${type}.json`), 'utf8'));
+
+/** What the values of the properties, or their items, look like. */
+function forms({ properties, readOnlyProperties }) {
+  const given = Object.entries(properties).filter(([name]) => !readOnlyProperties.includes(`/properties/${name}`));
+  return Object.fromEntries(given.map(([name, { items, pattern = items?.pattern, minimum, maximum }]) =>
+    [name, { pattern, minimum, maximum }]));
+}
+
+function tags({ definitions, properties }) {
+  const { Key, Value } = definitions.Tag.properties;
+  return {
+    max: properties.Tags.maxItems,
+    keyPattern: Key.pattern,
+    maxKeyLength: Key.maxLength,
+    maxValueLength: Value.maxLength,
+  };
+}
+
 function read() {
   const { Parameters, Resources } = yaml.parse(fs.readFileSync(TEMPLATE, 'utf8'), { customTags });
-  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'EventAlarm', 'FunctionAlarm', 'Endpoint', 'CheckFunction',
+  onlyKeys(Resources, ['Function', 'LogGroup', 'Role', 'Endpoint', 'CheckFunction',
     'CheckLogGroup', 'CheckRole', 'CheckRolePolicy', 'CheckInvokeConfig', 'CheckRule', 'CheckPermission', 'CheckAlarm',
-    ...STATUS], 'Resources');
+    'StatusRule', 'StatusPermission', ...ALARMS,
+    'InvokeConfig', 'DashboardOfProvider'], 'Resources');
   const func = Resources.Function.Properties;
   const role = Resources.Role.Properties;
   onlyKeys(func, ['Description', 'Runtime', 'Handler', 'CodeUri', 'Architectures', 'Timeout', 'MemorySize', 'Role',
-    'Tracing', 'EventInvokeConfig', 'LoggingConfig', 'Environment'], 'Function');
+    'ReservedConcurrentExecutions', 'Tracing', 'LoggingConfig', 'Environment'], 'Function');
   // Constructs of the check have a function of their own that answers.
   onlyKeys(func.Environment.Variables, ['CHECK_FUNCTION_ARN'], 'Function.Environment');
   expect(func.Runtime === 'provided.al2023', 'the runtime is not provided.al2023');
   expect(Parameters.Architecture.Default === 'x86_64', 'the default architecture is not x86_64');
   expect(Parameters.Tracing.Default === 'PassThrough', 'the function is traced by default');
-  onlyKeys(func.EventInvokeConfig, ['MaximumEventAgeInSeconds'], 'Function.EventInvokeConfig');
-  onlyKeys(func.LoggingConfig, ['LogFormat', 'LogGroup'], 'Function.LoggingConfig');
+  const config = Resources.InvokeConfig.Properties;
+  onlyKeys(config, ['FunctionName', 'Qualifier', 'MaximumEventAgeInSeconds', 'DestinationConfig'], 'InvokeConfig');
+  onlyKeys(func.LoggingConfig, ['LogFormat', 'ApplicationLogLevel', 'LogGroup'], 'Function.LoggingConfig');
   expect(func.LoggingConfig.LogFormat === 'JSON', 'the log format is not JSON');
-  onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays'], 'LogGroup');
-  onlyKeys(role, ['Description', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
+  onlyKeys(Resources.LogGroup.Properties, ['LogGroupName', 'RetentionInDays', 'KmsKeyId'], 'LogGroup');
+  onlyKeys(role, ['Description', 'Path', 'PermissionsBoundary', 'AssumeRolePolicyDocument', 'Policies'], 'Role');
   expect(JSON.stringify(role.AssumeRolePolicyDocument.Statement.map((one) => one.Principal))
     === '[{"Service":"lambda.amazonaws.com"}]', 'a principal other than Lambda can assume the role');
   // The CDK adds these policies itself, with tracing and with `cluster`.
-  const added = ['Tracing', 'ApiKey', 'ApiKeyKmsKey'];
+  const added = ['Tracing', 'OnFailureDestination', 'ApiKey', 'ApiKeyKmsKey'];
   const policies = role.Policies.filter((policy) => !added.includes(policy['Fn::If']?.[1].PolicyName));
   onlyKnownFunctions(policies);
   return {
@@ -127,10 +148,14 @@ function read() {
     memorySize: func.MemorySize,
     logRetention: Parameters.LogRetentionInDays.Default,
     roleDescription: role.Description,
-    maximumEventAge: func.EventInvokeConfig.MaximumEventAgeInSeconds,
+    maximumEventAge: config.MaximumEventAgeInSeconds,
     policies: Object.fromEntries(policies.map((policy) => [policy.PolicyName, policy.PolicyDocument])),
     check: check(Resources),
-    alarms: Object.fromEntries(['EventAlarm', 'FunctionAlarm'].map((id) => [id, alarm(Resources[id].Properties, id)])),
+    forms: forms(schema('TiDBCloudPrivateEndpoint')),
+    checkForms: forms(schema('TiDBCloudConnectionCheck')),
+    tags: tags(schema('TiDBCloudPrivateEndpoint')),
+    alarms: Object.fromEntries(ALARMS.map((id) => [id, alarm(Resources[id].Properties, id)])),
+    status: status(Resources.StatusRule.Properties),
   };
 }
 

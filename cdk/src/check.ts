@@ -1,14 +1,13 @@
-import { CustomResource, Duration, Fn, RemovalPolicy } from 'aws-cdk-lib';
+import { CustomResource, Duration, Fn, RemovalPolicy, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { SETTINGS, functionPackage, resolvedPolicies } from './settings';
+import { faultsOfCheck } from './faults';
+import { SETTINGS, explain, functionPackage, inlinePolicies } from './settings';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudConnectionCheck';
-/** The longest time for which a check starts new attempts, as in src/request/check.rs. */
-const MAX_TIMEOUT = 840;
 
 /** What happens when a connection check does not reach the database. */
 export enum OnFailure {
@@ -110,11 +109,16 @@ export class ConnectionCheckProvider extends Construct {
       new iam.Role(this, name, {
         description,
         assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
-        inlinePolicies: resolvedPolicies(policies, group),
+        inlinePolicies: inlinePolicies(policies, group),
       });
 
     this.logGroup = logGroup('LogGroup');
     const checkRole = role('Role', check.roleDescription, check.policies, this.logGroup);
+    explain(checkRole, {
+      of: 'Resource::*',
+      reason: 'Lambda requires these permissions for all resources, to connect the function to the subnets. The code of the '
+        + 'function is denied to use them.',
+    });
     const handler = new lambda.Function(this, 'Function', {
       ...common,
       description: check.description,
@@ -220,11 +224,11 @@ export interface ConnectionCheckProps {
   readonly host: string;
 
   /**
-   * The port to connect to, as a string, such as `port` of a `PrivateEndpoint`.
+   * The port to connect to: `port` of a `PrivateEndpoint`.
    *
-   * @default '4000'
+   * @default 4000
    */
-  readonly port?: string;
+  readonly port?: number;
 
   /**
    * The IP addresses of the endpoint's network interfaces. The name must resolve to no others.
@@ -271,10 +275,8 @@ export class ConnectionCheck extends Construct {
    */
   constructor(scope: Construct, id: string, props: ConnectionCheckProps) {
     super(scope, id);
-    const seconds = props.timeout?.toSeconds();
-    if (seconds !== undefined && !(seconds >= 1 && seconds <= MAX_TIMEOUT)) {
-      throw new Error(`${this.node.path}: timeout is ${seconds} seconds. Specify 1 to ${MAX_TIMEOUT} seconds.`);
-    }
+    const faults = faultsOfCheck(props);
+    if (faults.length > 0) throw new Error(`${this.node.path}: ${faults.join(' ')}`);
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: RESOURCE_TYPE,
       serviceToken: props.provider.serviceToken,
@@ -283,7 +285,7 @@ export class ConnectionCheck extends Construct {
         Host: props.host,
         Port: props.port,
         EndpointAddresses: props.endpointAddresses?.length ? props.endpointAddresses : undefined,
-        TimeoutSeconds: seconds,
+        TimeoutSeconds: props.timeout?.toSeconds(),
         OnFailure: props.onFailure,
         Trigger: props.trigger,
       },
@@ -292,7 +294,7 @@ export class ConnectionCheck extends Construct {
     this.resource.node.addDependency(props.provider);
   }
 
-  /** `true` if everything is in order; `false` only with `OnFailure.WARN` or in a rollback. */
+  /** The string `true` if everything is in order; `false` only with `OnFailure.WARN` or in a rollback. */
   public get reachable(): string { return this.resource.getAttString('Reachable'); }
 
   /** The result in words. */
@@ -301,8 +303,8 @@ export class ConnectionCheck extends Construct {
   /** The IP addresses that the name resolves to. */
   public get addresses(): string[] { return Fn.split(',', this.resource.getAttString('Addresses')); }
 
-  /** The longest time that an address took to accept the connection, in milliseconds, as a string. */
-  public get connectMilliseconds(): string { return this.resource.getAttString('ConnectMilliseconds'); }
+  /** The longest time that an address took to accept the connection, in milliseconds. */
+  public get connectMilliseconds(): number { return Token.asNumber(this.resource.getAtt('ConnectMilliseconds')); }
 
   /** `TLSv1.3` or `TLSv1.2`. */
   public get tlsVersion(): string { return this.resource.getAttString('TlsVersion'); }

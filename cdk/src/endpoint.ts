@@ -1,20 +1,17 @@
-import { isIP } from 'net';
 import {
-  CfnResource, CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Stack, TagManager, TagType, Token,
+  CfnResource, CustomResource, Duration, Fn, ITaggable, Lazy, RemovalPolicy, Resource, Stack, TagManager, TagType, Token,
 } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { CheckFromProps, ConnectionCheck, ConnectionCheckProvider } from './check';
+import { faultsBetween, faultsOf, faultsOfTags } from './faults';
+import { ownGroup } from './own-group';
 import { IPrivateEndpointProvider, PrivateEndpointProvider } from './provider';
 import { PrivateEndpointZone } from './zone';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudPrivateEndpoint';
 const DEFAULT_PORT = 4000;
-const SERVICE_NAME = /^(?:cn\.)?com\.amazonaws\.vpce\.([a-z0-9]+(?:-[a-z0-9]+){2,})\.vpce-svc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
-/** EC2 allows 50 tags. The provider needs the rest for its own. */
-const MAX_TAGS = 40;
-const OWN_TAGS = 'tidb-private-endpoint:';
 
 /** Where the provider looks for an existing endpoint to reuse. */
 export enum ReuseScope {
@@ -110,8 +107,7 @@ export interface PrivateEndpointProps {
   readonly allowedCidrs?: string[];
 
   /**
-   * The security groups from which to allow connections. Cannot be combined with `securityGroups`. Such a security group
-   * cannot be deleted while other stacks share the endpoint.
+   * The security groups from which to allow connections. Cannot be combined with `securityGroups`.
    *
    * @default - see `securityGroups`
    */
@@ -189,20 +185,120 @@ export interface PrivateEndpointProps {
 }
 
 /**
- * Private connectivity from a VPC to TiDB Cloud: an AWS PrivateLink endpoint that is created on demand, shared by all
- * stacks that use it, and deleted together with its last user.
- *
- * Its attributes are string tokens that resolve at deployment. Those that do not apply are empty.
+ * A private endpoint for TiDB Cloud: a `PrivateEndpoint`, or one that another app created.
  */
-export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITaggable {
+export interface IPrivateEndpoint extends ec2.IInterfaceVpcEndpoint {
+  /** The host name to connect to. */
+  readonly host: string;
+
+  /** The port to connect to. */
+  readonly port: number;
+
+  /** `HOST:PORT`. */
+  readonly socketAddress: string;
+
+  /** Returns the port as a string, for example for an environment variable. */
+  portAsString(): string;
+}
+
+/**
+ * A reference to a VPC endpoint, in the form that recent versions of aws-cdk-lib expect.
+ */
+export interface VpcEndpointReference {
+  /** The ID of the endpoint. */
+  readonly vpcEndpointId: string;
+}
+
+/**
+ * Attributes of an endpoint that another app created, for `PrivateEndpoint.fromPrivateEndpointAttributes`.
+ */
+export interface PrivateEndpointAttributes {
+  /** The ID of the endpoint: `!Ref` or `EndpointId` of the resource. */
+  readonly vpcEndpointId: string;
+
+  /** The host name to connect to: `Host` of the resource. */
+  readonly host: string;
+
+  /**
+   * The port to connect to.
+   *
+   * @default 4000
+   */
+  readonly port?: number;
+
+  /**
+   * The security groups of the endpoint, to which `connections` adds rules. Specify the one that the provider manages
+   * (`OwnSecurityGroupId`) only for rules that no other stack adds, because EC2 rejects a duplicate.
+   *
+   * @default - `connections` adds no rules to the endpoint, nor rules of other security groups for it
+   */
+  readonly securityGroups?: ec2.ISecurityGroup[];
+}
+
+abstract class PrivateEndpointBase extends Resource implements IPrivateEndpoint {
+  /** The ID of the endpoint, `vpce-…`. TiDB Cloud's Authorized Networks rules also use it. */
+  public abstract readonly vpcEndpointId: string;
+
+  /**
+   * The host name to connect to: `privateDnsName` if there is one, otherwise `dnsName`. TLS verification requires the
+   * former.
+   */
+  public abstract readonly host: string;
+
+  /** The port to connect to. For an environment variable, use `portAsString`. */
+  public abstract readonly port: number;
+
   /**
    * Controls which clients can connect. The default port is `port`.
    *
    * With `securityGroups`, rules are added to those security groups. Otherwise, peers that you allow on the default
    * port are added to `allowedCidrs` and `allowedSecurityGroups`, and the provider creates each rule only once, no
-   * matter how many stacks request it. As soon as you allow a peer, the rest of the VPC can no longer connect, unless
-   * other stacks share the endpoint.
+   * matter how many stacks request it. As soon as you allow such a peer, the rest of the VPC can no longer connect, unless
+   * other stacks share the endpoint. Rules for clients in nested stacks, and those for other ports, are resources of the
+   * stack.
    */
+  public abstract readonly connections: ec2.Connections;
+
+  /** `HOST:PORT`. */
+  public get socketAddress(): string { return `${this.host}:${this.portAsString()}`; }
+
+  /** The ID of the endpoint, as recent versions of aws-cdk-lib refer to it. */
+  public get vpcEndpointRef(): VpcEndpointReference { return { vpcEndpointId: this.vpcEndpointId }; }
+
+  /** Returns the port as a string, for example for an environment variable. */
+  public portAsString(): string {
+    return Token.isUnresolved(this.port) ? Token.asString(this.port) : `${this.port}`;
+  }
+}
+
+/**
+ * Private connectivity from a VPC to TiDB Cloud: an AWS PrivateLink endpoint that is created on demand, shared by all
+ * stacks that use it, and deleted together with its last user.
+ *
+ * Its attributes are tokens that resolve at deployment. Those that do not apply are empty.
+ */
+export class PrivateEndpoint extends PrivateEndpointBase implements ITaggable {
+  /**
+   * Refers to an endpoint that another app created.
+   *
+   * @param scope the parent of the construct
+   * @param id the ID of the construct
+   * @param attrs what is known of the endpoint
+   */
+  public static fromPrivateEndpointAttributes(
+    scope: Construct, id: string, attrs: PrivateEndpointAttributes): IPrivateEndpoint {
+    class Import extends PrivateEndpointBase {
+      public readonly vpcEndpointId = attrs.vpcEndpointId;
+      public readonly host = attrs.host;
+      public readonly port = attrs.port ?? DEFAULT_PORT;
+      public readonly connections = new ec2.Connections({
+        securityGroups: attrs.securityGroups,
+        defaultPort: ec2.Port.tcp(this.port),
+      });
+    }
+    return new Import(scope, id);
+  }
+
   public readonly connections: ec2.Connections;
 
   /** The tags of the endpoint. */
@@ -214,8 +310,6 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   private readonly resource: CustomResource;
   private readonly vpc: ec2.IVpc;
   private readonly mayBeElsewhere: boolean;
-  private readonly allowedCidrs: string[];
-  private readonly allowedSecurityGroupIds: string[];
 
   /**
    * @param scope the parent of the construct
@@ -231,11 +325,14 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     this.vpc = props.vpc;
     this.mayBeElsewhere = props.reuseScope === ReuseScope.REGION;
     const groups = props.securityGroups ?? [];
-    this.allowedCidrs = [...props.allowedCidrs ?? []];
-    this.allowedSecurityGroupIds = (props.allowedSecurityGroups ?? []).map((group) => group.securityGroupId);
+    const allowed = {
+      port: ec2.Port.tcp(props.port ?? DEFAULT_PORT),
+      cidrs: [...props.allowedCidrs ?? []],
+      securityGroupIds: (props.allowedSecurityGroups ?? []).map((group) => group.securityGroupId),
+    };
     this.tags = new TagManager(TagType.STANDARD, RESOURCE_TYPE, props.tags && Object.entries(props.tags).map(
       ([key, value]) => ({ key, value })));
-    this.node.addValidation({ validate: () => this.faultsOfTags() });
+    this.node.addValidation({ validate: () => faultsOfTags(this.tags.tagValues()) });
 
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: RESOURCE_TYPE,
@@ -251,8 +348,8 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
         SubnetIds: props.subnets && props.vpc.selectSubnets({ ...props.subnets, onePerAz: true }).subnetIds,
         AvailabilityZoneIds: notEmpty(props.availabilityZoneIds),
         SecurityGroupIds: notEmpty(groups.map((group) => group.securityGroupId)),
-        AllowedCidrs: Lazy.list({ produce: () => this.allowedCidrs }, { omitEmpty: true }),
-        AllowedSecurityGroupIds: Lazy.list({ produce: () => this.allowedSecurityGroupIds }, { omitEmpty: true }),
+        AllowedCidrs: Lazy.list({ produce: () => allowed.cidrs }, { omitEmpty: true }),
+        AllowedSecurityGroupIds: Lazy.list({ produce: () => allowed.securityGroupIds }, { omitEmpty: true }),
         Port: props.port,
         PrivateDnsEnabled: props.privateDnsEnabled,
         IpAddressType: props.ipAddressType,
@@ -261,6 +358,8 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
         Trigger: props.trigger,
       },
     });
+    // What `applyRemovalPolicy` and escape hatches change.
+    this.node.defaultChild = this.resource.node.defaultChild;
 
     // The permission must exist before the provider reads the secret. A Delete does not read it.
     if (props.cluster && this.provider instanceof PrivateEndpointProvider) {
@@ -271,15 +370,13 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     // endpoint, and must not be deleted before it.
     if (!props.subnets) this.resource.node.addDependency(...subnetsMadeWith(props.vpc));
 
-    const defaultPort = ec2.Port.tcp(props.port ?? DEFAULT_PORT);
     this.connections = new ec2.Connections({
-      securityGroups: groups.length > 0 ? groups : [this.ownGroup(defaultPort)],
-      defaultPort,
+      securityGroups: groups.length > 0 ? groups : [ownGroup(this, this.ownSecurityGroupId, allowed)],
+      defaultPort: allowed.port,
     });
   }
 
-  /** The ID of the endpoint, `vpce-…`. TiDB Cloud's Authorized Networks rules also use it. */
-  public get endpointId(): string { return this.resource.getAttString('EndpointId'); }
+  public get vpcEndpointId(): string { return this.resource.getAttString('EndpointId'); }
 
   /** The regional DNS name of the endpoint, assigned by AWS. */
   public get dnsName(): string { return this.resource.getAttString('DnsName'); }
@@ -287,20 +384,15 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   /** The service's private DNS name, `gatewayNN-privatelink.REGION.prod.aws.tidbcloud.com`, if private DNS is on. */
   public get privateDnsName(): string { return this.resource.getAttString('PrivateDnsName'); }
 
-  /**
-   * The host name to connect to: `privateDnsName` if there is one, otherwise `dnsName`. TLS verification requires the
-   * former.
-   */
   public get host(): string { return this.resource.getAttString('Host'); }
 
-  /** The port to connect to, as a string, for example for an environment variable. */
-  public get port(): string { return this.resource.getAttString('Port'); }
+  public get port(): number { return this.number('Port'); }
 
   /** The zonal DNS names of the endpoint. */
   public get zonalDnsNames(): string[] { return this.list('ZonalDnsNames'); }
 
   /** All DNS names of the endpoint as `HOSTED-ZONE-ID:NAME`, in the format of `AWS::EC2::VPCEndpoint`. */
-  public get dnsEntries(): string[] { return this.list('DnsEntries'); }
+  public get vpcEndpointDnsEntries(): string[] { return this.list('DnsEntries'); }
 
   /** The ID of the hosted zone of `dnsName`, for alias records. */
   public get hostedZoneId(): string { return this.resource.getAttString('HostedZoneId'); }
@@ -318,25 +410,28 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
   public get availabilityZoneIds(): string[] { return this.list('AvailabilityZoneIds'); }
 
   /** The IDs of the endpoint's network interfaces. */
-  public get networkInterfaceIds(): string[] { return this.list('NetworkInterfaceIds'); }
+  public get vpcEndpointNetworkInterfaceIds(): string[] { return this.list('NetworkInterfaceIds'); }
 
   /** The IDs of the security groups of those interfaces. */
   public get securityGroupIds(): string[] { return this.list('SecurityGroupIds'); }
+
+  /** The ID of the security group that the provider manages. Empty if the endpoint does not have it. */
+  public get ownSecurityGroupId(): string { return this.resource.getAttString('OwnSecurityGroupId'); }
 
   /** `ipv4`, `dualstack`, or `ipv6`. */
   public get ipAddressType(): string { return this.resource.getAttString('IpAddressType'); }
 
   /** The time when the endpoint was created. */
-  public get creationTimestamp(): string { return this.resource.getAttString('CreationTimestamp'); }
+  public get vpcEndpointCreationTimestamp(): string { return this.resource.getAttString('CreationTimestamp'); }
 
-  /** `true` if the endpoint was not created for this resource. */
+  /** The string `true` if the endpoint was not created for this resource, otherwise `false`. */
   public get reused(): string { return this.resource.getAttString('Reused'); }
 
   /** `Owned` if the provider created the endpoint, in any stack; otherwise `Foreign`. */
   public get ownership(): string { return this.resource.getAttString('Ownership'); }
 
   /** The number of other references on the endpoint. */
-  public get sharedWith(): string { return this.resource.getAttString('SharedWith'); }
+  public get sharedWith(): number { return this.number('SharedWith'); }
 
   /** Findings that do not prevent the endpoint from working, one sentence each. Empty if there are none. */
   public get warnings(): string { return this.resource.getAttString('Warnings'); }
@@ -355,9 +450,6 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
 
   /** The command for the `mariadb` client, with TLS verification. Append your user name unless `userName` is in it. */
   public get mariaDbCommand(): string { return this.resource.getAttString('MariaDbCommand'); }
-
-  /** The ID of the security group that the provider manages. Empty if the endpoint does not have it. */
-  public get ownSecurityGroupId(): string { return this.resource.getAttString('OwnSecurityGroupId'); }
 
   /**
    * Makes the stack turn green only if a client in these subnets gets an answer from the database through the endpoint.
@@ -390,46 +482,13 @@ export class PrivateEndpoint extends Construct implements ec2.IConnectable, ITag
     return Fn.split(',', this.resource.getAttString(attribute));
   }
 
-  /**
-   * The security group that the provider creates if none is specified.
-   *
-   * EC2 rejects a duplicate rule, and this security group is shared with the other stacks that use the endpoint and
-   * with the provider, which adds rules itself. A rule for the default port must therefore not be a resource of this
-   * stack. The provider creates it instead, because it can tell existing rules from missing ones.
-   */
-  private ownGroup(defaultPort: ec2.Port): ec2.ISecurityGroup {
-    const group = ec2.SecurityGroup.fromSecurityGroupId(this, 'SecurityGroup', Fn.select(0, this.securityGroupIds));
-    const addResource = group.addIngressRule.bind(group);
-    group.addIngressRule = (peer, port, description, remoteRule) => {
-      const { cidrIp, cidrIpv6, sourceSecurityGroupId, ...rest } = peer.toIngressRuleConfig();
-      // If the CDK puts the rule into the peer's stack, that stack depends on this one, and the rule cannot be here.
-      const elsewhere = remoteRule && Construct.isConstruct(peer) && Stack.of(peer) !== Stack.of(this);
-      const block = cidrIp ?? cidrIpv6;
-      const [list, item] = block ? [this.allowedCidrs, block] : [this.allowedSecurityGroupIds, sourceSecurityGroupId];
-      const nameable = item && Object.keys(rest).length === 0 && !Token.isUnresolved(list);
-      if (`${port}` !== `${defaultPort}` || elsewhere || !nameable) {
-        addResource(peer, port, description, remoteRule);
-      } else if (!list.includes(item)) {
-        list.push(item);
-      }
-    };
-    return group;
+  private number(attribute: string): number {
+    return Token.asNumber(this.resource.getAtt(attribute));
   }
 
   private renderedTags() {
     const byKey = Object.entries(this.tags.tagValues()).sort(([a], [b]) => (a < b ? -1 : 1));
     return byKey.map(([Key, Value]) => ({ Key, Value }));
-  }
-
-  private faultsOfTags(): string[] {
-    const keys = Object.keys(this.tags.tagValues());
-    const reserved = keys.filter((key) => /^aws:/i.test(key) || key.startsWith(OWN_TAGS));
-    return [
-      ...reserved.map((key) => `The tag key '${key}' has a reserved prefix. Remove the tag, or use another key.`),
-      ...keys.length > MAX_TAGS
-        ? [`The endpoint has ${keys.length} tags, but at most ${MAX_TAGS} are allowed, because the provider adds a tag for `
-          + 'every stack that uses the endpoint. Remove some tags.'] : [],
-    ];
   }
 }
 
@@ -442,83 +501,4 @@ function subnetsMadeWith(vpc: ec2.IVpc): CfnResource[] {
 
 function notEmpty<T>(list: T[] | undefined): T[] | undefined {
   return list && list.length > 0 ? list : undefined;
-}
-
-/** The errors in the properties. Tokens are not checked here; the provider checks their values. */
-function faultsOf(props: PrivateEndpointProps, stack: Stack): string[] {
-  const faults: string[] = [];
-  const known = (list: string[] = []) => (Token.isUnresolved(list) ? [] : list.filter((item) => !Token.isUnresolved(item)));
-  const { serviceName, cluster } = props;
-  if ((serviceName === undefined) === (cluster === undefined)) {
-    faults.push('Specify either serviceName or cluster.');
-  }
-  if (serviceName !== undefined && !Token.isUnresolved(serviceName)) {
-    faults.push(...faultsOfServiceName(serviceName, stack));
-  }
-  if (cluster && !Token.isUnresolved(cluster.clusterId) && !/^\d{1,32}$/.test(cluster.clusterId)) {
-    faults.push(`cluster.clusterId is '${cluster.clusterId}', which is not a cluster ID. Specify an ID such as `
-      + '10581234567890123456.');
-  }
-  for (const zone of known(props.availabilityZoneIds)) {
-    if (!/^[a-z0-9-]+-az\d+$/.test(zone)) {
-      faults.push(`availabilityZoneIds contains '${zone}', which is not a zone ID. Specify IDs such as use1-az1, because `
-        + 'zone names such as us-east-1a differ between accounts.');
-    }
-  }
-  for (const block of known(props.allowedCidrs)) {
-    if (!isBlock(block)) {
-      faults.push(`allowedCidrs contains '${block}', which is not a CIDR block. Specify a block such as 10.0.0.0/16 or `
-        + '2001:db8::/56.');
-    }
-  }
-  for (const name of ['allowedCidrs', 'allowedSecurityGroups'] as const) {
-    if (props[name]?.length && props.securityGroups?.length) {
-      faults.push(`${name} applies only to the security group that the provider creates. With securityGroups, add the `
-        + 'rule to your own security group instead, for example with connections.allowDefaultPortFrom.');
-    }
-  }
-  const { port } = props;
-  if (port !== undefined && !Token.isUnresolved(port) && !(Number.isInteger(port) && port >= 1 && port <= 65535)) {
-    faults.push(`port is ${port}, which is not a port number. Specify an integer from 1 to 65535.`);
-  }
-  // These settings are known only if this app creates the VPC.
-  const { dnsSupportEnabled, dnsHostnamesEnabled } = props.vpc as Partial<ec2.Vpc>;
-  if (props.privateDnsEnabled !== false && (dnsSupportEnabled === false || dnsHostnamesEnabled === false)) {
-    faults.push('privateDnsEnabled requires DNS support and DNS hostnames, but the VPC turns them off with '
-      + 'enableDnsSupport or enableDnsHostnames. Turn both on, or set privateDnsEnabled to false.');
-  }
-  return faults;
-}
-
-function faultsOfServiceName(name: string, stack: Stack): string[] {
-  const [, region] = SERVICE_NAME.exec(name) ?? [];
-  if (region === undefined) {
-    let kind = '';
-    if (/^vpce-[0-9a-f]+$/.test(name)) kind = 'the ID of an endpoint, ';
-    if (name.endsWith('.tidbcloud.com')) kind = 'a host name, ';
-    return [`serviceName is '${name}', which is ${kind}not an endpoint service name. Copy the service name that `
-      + 'TiDB Cloud shows under Connect > Private Endpoint, such as '
-      + 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0.'];
-  }
-  if (!Token.isUnresolved(stack.region) && stack.region !== region) {
-    return [`The service ${name} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. TiDB Cloud `
-      + `does not offer cross-region private endpoints. Deploy the stack in ${region}, or use a service in `
-      + `${stack.region}.`];
-  }
-  return [];
-}
-
-/** The account and region are known only for a provider of this app. */
-function faultsBetween(stack: Stack, provider: IPrivateEndpointProvider): string[] {
-  const its = Stack.of(provider);
-  return (['account', 'region'] as const)
-    .filter((what) => ![stack[what], its[what]].some(Token.isUnresolved) && stack[what] !== its[what])
-    .map((what) => `The provider is in the ${what} ${its[what]}, but the stack ${stack.stackName} is in `
-      + `${stack[what]}. Use a provider in the account and region of the stack.`);
-}
-
-function isBlock(text: string): boolean {
-  const [address, bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  return rest.length === 0 && version !== 0 && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= (version === 4 ? 32 : 128);
 }

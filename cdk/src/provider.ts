@@ -1,12 +1,30 @@
-import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
-import { SETTINGS, functionPackage, resolvedPolicies } from './settings';
+import { faultOfServiceToken } from './faults';
+import { SETTINGS, Wildcards, explain, functionPackage, inlinePolicies, resolvedPolicies } from './settings';
+
+/** Why the role has wildcards; template.yaml explains each statement. */
+const WILDCARDS: Wildcards[] = [
+  {
+    of: 'Resource::*',
+    reason: 'Most Describe actions do not support resource-level permissions. The hosted zone that EC2 associates with the '
+      + 'VPC for private DNS belongs to AWS, and its ID is not known in advance.',
+  },
+  {
+    of: { regex: '/^Resource::arn:.*:ec2:.*$/g' },
+    reason: 'The IDs of endpoints and security groups are not known in advance. Conditions limit changes to those with the '
+      + "provider's owned tag.",
+  },
+];
+const TRACING: Wildcards = { of: 'Resource::*', reason: 'The actions of X-Ray do not support resource-level permissions.' };
 
 /** The construct ID of the provider that `getOrCreate` creates. */
 const SHARED_ID = 'TiDBCloudPrivateEndpointProvider';
@@ -40,18 +58,71 @@ export interface PrivateEndpointProviderProps {
   readonly architecture?: lambda.Architecture;
 
   /**
-   * How long to keep the function's logs.
+   * The role of the function, which Lambda must be able to assume. The permissions in template.yaml are added to it, unless
+   * it is an imported role that cannot be changed; such a role must already have them.
+   *
+   * @default - the provider creates a role
+   */
+  readonly role?: iam.IRole;
+
+  /**
+   * The permissions boundary of the role that the provider creates. Cannot be combined with `role`.
+   *
+   * @default - none
+   */
+  readonly permissionsBoundary?: iam.IManagedPolicy;
+
+  /**
+   * The log group of the function, for example one with a KMS key or one that is retained.
+   *
+   * @default - the provider creates a log group, which is deleted with it
+   */
+  readonly logGroup?: logs.ILogGroup;
+
+  /**
+   * How long to keep the function's logs. Cannot be combined with `logGroup`.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
 
   /**
-   * The SNS topic to notify when an event or the function fails.
+   * The lowest level of log lines to write. Metrics are written at every level.
+   *
+   * @default lambda.ApplicationLogLevel.INFO
+   */
+  readonly applicationLogLevel?: lambda.ApplicationLogLevel;
+
+  /**
+   * How many events the function may handle at the same time. Others wait for up to an hour, and so do their stacks.
+   *
+   * @default - no limit, and nothing is reserved
+   */
+  readonly reservedConcurrentExecutions?: number;
+
+  /**
+   * Where Lambda sends the record of an event that the function could not handle even when Lambda tried again. The record
+   * contains the event with its signed response URL, so restrict who can read it.
+   *
+   * @default - such an event is dropped, and its stack waits until it times out
+   */
+  readonly onFailure?: lambda.IDestination;
+
+  /**
+   * The SNS topic to notify when an event or the function fails, with `failureAlarm` and `errorAlarm`.
    *
    * @default - no alarms are created
    */
   readonly alarmTopic?: sns.ITopic;
+
+  /**
+   * How often the function looks for references of stacks that no longer exist, and for endpoints that nobody uses, such as
+   * `events.Schedule.rate(Duration.days(1))`. The results are metrics, such as `metric('StaleReferences')`, with alarms if
+   * there is an `alarmTopic`.
+   *
+   * @default - it does not look
+   */
+  readonly statusSchedule?: events.Schedule;
 
   /**
    * Whether X-Ray traces the function.
@@ -83,14 +154,14 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
 
   /**
    * Imports a provider that was deployed separately, for example with template.yaml. The stack of that template exports
-   * its service token as `STACK-ServiceToken`, for example `tidb-private-endpoint-ServiceToken`.
+   * its service token as `PREFIX-ServiceToken`, by default `tidb-private-endpoint-ServiceToken`.
    *
    * @param scope the parent of the construct
    * @param id the ID of the construct
    * @param serviceToken the ARN of the function, such as `Fn.importValue('tidb-private-endpoint-ServiceToken')`
    */
   public static fromServiceToken(scope: Construct, id: string, serviceToken: string): IPrivateEndpointProvider {
-    const fault = Token.isUnresolved(serviceToken) ? undefined : faultOfServiceToken(serviceToken, Stack.of(scope));
+    const fault = faultOfServiceToken(serviceToken, Stack.of(scope));
     if (fault) throw new Error(`${scope.node.path}/${id}: ${fault}`);
     class Import extends Construct implements IPrivateEndpointProvider {
       public readonly serviceToken = serviceToken;
@@ -110,6 +181,21 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   /** The log group of the function. */
   public readonly logGroup: logs.ILogGroup;
 
+  /** With `alarmTopic`: the alarm for failed events. */
+  public readonly failureAlarm?: cloudwatch.Alarm;
+
+  /** With `alarmTopic`: the alarm for failed invocations: the function crashed or could not deliver a response. */
+  public readonly errorAlarm?: cloudwatch.Alarm;
+
+  /** With `alarmTopic` and `statusSchedule`: the alarm for references of stacks that no longer exist. */
+  public readonly staleReferencesAlarm?: cloudwatch.Alarm;
+
+  /** With `alarmTopic` and `statusSchedule`: the alarm for endpoints that nobody uses. */
+  public readonly orphansAlarm?: cloudwatch.Alarm;
+
+  /** With `alarmTopic` and `statusSchedule`: the alarm for an endpoint that has room for few more stacks. */
+  public readonly referenceSlotsAlarm?: cloudwatch.Alarm;
+
   /**
    * @param scope the parent of the construct
    * @param id the ID of the construct
@@ -118,17 +204,26 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   constructor(scope: Construct, id: string, props: PrivateEndpointProviderProps = {}) {
     super(scope, id);
     const { code, architecture } = functionPackage(this, props);
+    if (props.role && props.permissionsBoundary) {
+      throw new Error(`${this.node.path}: permissionsBoundary applies only to the role that the provider creates. Set the `
+        + 'boundary of role instead.');
+    }
+    if (props.logGroup && props.logRetention !== undefined) {
+      throw new Error(`${this.node.path}: logRetention applies only to the log group that the provider creates. Set the `
+        + 'retention of logGroup instead.');
+    }
 
-    this.logGroup = new logs.LogGroup(this, 'LogGroup', {
+    this.logGroup = props.logGroup ?? new logs.LogGroup(this, 'LogGroup', {
       retention: props.logRetention ?? SETTINGS.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     // The policies are inline policies of the role instead of separate resources, so that the permissions still exist
     // while an endpoint's Delete request runs.
-    this.role = new iam.Role(this, 'Role', {
+    this.role = props.role ?? new iam.Role(this, 'Role', {
       description: SETTINGS.roleDescription,
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
-      inlinePolicies: resolvedPolicies(SETTINGS.policies, this.logGroup),
+      permissionsBoundary: props.permissionsBoundary,
+      inlinePolicies: inlinePolicies(SETTINGS.policies, this.logGroup),
     });
     this.handler = new lambda.Function(this, 'Function', {
       description: SETTINGS.description,
@@ -141,44 +236,123 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       role: this.role,
       tracing: props.tracing,
       maxEventAge: Duration.seconds(SETTINGS.maximumEventAge),
+      onFailure: props.onFailure,
+      reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: props.applicationLogLevel,
       logGroup: this.logGroup,
     });
+    if (props.role) {
+      // The function, and thus the endpoint, depends on the role and its policy.
+      for (const { Statement } of Object.values(resolvedPolicies(SETTINGS.policies, this.logGroup))) {
+        for (const statement of Statement) props.role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
+      }
+    } else {
+      explain(this.role, ...WILDCARDS);
+      if (props.tracing) explain(this.role.node.tryFindChild('DefaultPolicy'), TRACING);
+    }
     this.serviceToken = this.handler.functionArn;
-    if (props.alarmTopic) this.alarm(new actions.SnsAction(props.alarmTopic));
-  }
-
-  /** Creates an alarm for failed events and one for failed invocations of the function. */
-  private alarm(action: cloudwatch.IAlarmAction) {
-    for (const [id, { description, namespace, metricName }] of Object.entries(SETTINGS.alarms)) {
-      const metric = new cloudwatch.Metric({
-        namespace,
-        metricName,
-        dimensionsMap: { FunctionName: this.handler.functionName },
-        statistic: cloudwatch.Stats.SUM,
-        period: Duration.minutes(5),
+    if (props.alarmTopic) {
+      const action = new actions.SnsAction(props.alarmTopic);
+      this.failureAlarm = this.alarm('EventAlarm', action);
+      this.errorAlarm = this.alarm('FunctionAlarm', action);
+      if (props.statusSchedule) {
+        this.staleReferencesAlarm = this.alarm('StaleReferencesAlarm', action);
+        this.orphansAlarm = this.alarm('OrphansAlarm', action);
+        this.referenceSlotsAlarm = this.alarm('ReferenceSlotsAlarm', action);
+      }
+    }
+    if (props.statusSchedule) {
+      new events.Rule(this, 'StatusRule', {
+        description: SETTINGS.status.description,
+        schedule: props.statusSchedule,
+        targets: [new targets.LambdaFunction(this.handler, { event: events.RuleTargetInput.fromObject(SETTINGS.status.input) })],
       });
-      new cloudwatch.Alarm(this, id, {
-        alarmDescription: description,
-        metric,
-        threshold: 0,
-        evaluationPeriods: 1,
-        comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-      }).addAlarmAction(action);
     }
   }
-}
 
-function faultOfServiceToken(serviceToken: string, stack: Stack): string | undefined {
-  const [, region] = /^arn:[^:]+:lambda:([^:]+):[^:]+:function:.+$/.exec(serviceToken) ?? [];
-  if (region === undefined) {
-    return `'${serviceToken}' is not the ARN of a Lambda function. To import an exported value, use `
-      + 'Fn.importValue(\'tidb-private-endpoint-ServiceToken\').';
+  /**
+   * A metric of the function in the namespace `TiDBPrivateEndpoint`.
+   *
+   * @param metricName the name of the metric
+   * @param props the statistic, the period, and others; the default is the sum in 5 minutes
+   */
+  public metric(metricName: string, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metricIn(SETTINGS.alarms.EventAlarm.Namespace, metricName, props);
   }
-  if (![region, stack.region].some(Token.isUnresolved) && region !== stack.region) {
-    return `The provider ${serviceToken} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. `
-      + 'Use a provider in the account and region of the stack.';
+
+  /**
+   * The number of failed events.
+   *
+   * @param props the statistic, the period, and others; the default is the sum in 5 minutes
+   */
+  public metricFailures(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Failures', props);
   }
-  return undefined;
+
+  /**
+   * The number of events with an outcome.
+   *
+   * @param outcome the outcome, such as `created`, `joined`, or `refused`
+   * @param props the statistic, the period, and others; the default is the sum in 5 minutes
+   */
+  public metricEvents(outcome: string, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Events', { ...props, dimensionsMap: { Outcome: outcome, ...props?.dimensionsMap } });
+  }
+
+  /**
+   * The milliseconds from the arrival of an event until CloudFormation accepted the response.
+   *
+   * @param props the statistic, the period, and others; the default is the average in 5 minutes
+   */
+  public metricDuration(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Duration', { statistic: cloudwatch.Stats.AVERAGE, ...props });
+  }
+
+  /**
+   * The number of calls to EC2, whose rate EC2 limits for each account.
+   *
+   * @param props the statistic, the period, and others; the default is the sum in 5 minutes
+   */
+  public metricEc2Calls(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.metric('Ec2Calls', props);
+  }
+
+  /**
+   * The number of invocations in which the function crashed or could not deliver a response.
+   *
+   * @param props the statistic, the period, and others; the default is the sum in 5 minutes
+   */
+  public metricErrors(props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return this.handler.metricErrors(props);
+  }
+
+  private metricIn(namespace: string, metricName: string, props?: cloudwatch.MetricOptions): cloudwatch.Metric {
+    return new cloudwatch.Metric({
+      namespace,
+      metricName,
+      statistic: cloudwatch.Stats.SUM,
+      period: Duration.minutes(5),
+      ...props,
+      dimensionsMap: { FunctionName: this.handler.functionName, ...props?.dimensionsMap },
+    }).attachTo(this);
+  }
+
+  /** Creates the alarm that template.yaml has under this logical ID. */
+  private alarm(id: string, action: cloudwatch.IAlarmAction): cloudwatch.Alarm {
+    const its = SETTINGS.alarms[id];
+    const alarm = new cloudwatch.Alarm(this, id, {
+      alarmDescription: its.AlarmDescription,
+      metric: this.metricIn(its.Namespace, its.MetricName, {
+        statistic: its.Statistic,
+        period: Duration.seconds(its.Period),
+      }),
+      threshold: its.Threshold,
+      evaluationPeriods: its.EvaluationPeriods,
+      comparisonOperator: its.ComparisonOperator,
+      treatMissingData: its.TreatMissingData,
+    });
+    alarm.addAlarmAction(action);
+    return alarm;
+  }
 }

@@ -1,13 +1,35 @@
 // What the constructs of this package have in common. Not part of its interface.
 import * as fs from 'fs';
 import * as path from 'path';
-import { Fn } from 'aws-cdk-lib';
+import { CfnResource, Fn } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 
-/** The settings from template.yaml, as written by scripts/function.js. */
+/** What values of a property, or items of it, look like. */
+interface Form {
+  /** A regular expression that also allows a blank value. */
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** The properties of an alarm, with the names and values of CloudFormation. */
+interface AlarmSettings {
+  readonly AlarmDescription: string;
+  readonly Namespace: string;
+  readonly MetricName: string;
+  readonly Statistic: string;
+  readonly Period: number;
+  readonly EvaluationPeriods: number;
+  readonly ComparisonOperator: cloudwatch.ComparisonOperator;
+  readonly Threshold: number;
+  readonly TreatMissingData: cloudwatch.TreatMissingData;
+}
+
+/** The settings from template.yaml and the linter schema, as written by scripts/function.js. */
 interface FunctionSettings {
   readonly description: string;
   readonly handler: string;
@@ -17,8 +39,19 @@ interface FunctionSettings {
   readonly roleDescription: string;
   readonly maximumEventAge: number;
   readonly policies: { readonly [name: string]: unknown };
-  readonly alarms: {
-    readonly [id: string]: { readonly description: string; readonly namespace: string; readonly metricName: string };
+  /** The alarms of the provider, by logical ID. */
+  readonly alarms: { readonly [id: string]: AlarmSettings };
+  /** The rule that asks the provider for the status. */
+  readonly status: { readonly description: string; readonly input: unknown };
+  /** Of the endpoint, by property. */
+  readonly forms: { readonly [property: string]: Form };
+  /** Of the check, by property. */
+  readonly checkForms: { readonly [property: string]: Form };
+  readonly tags: {
+    readonly max: number;
+    readonly keyPattern: string;
+    readonly maxKeyLength: number;
+    readonly maxValueLength: number;
   };
   /** The check function. */
   readonly check: {
@@ -35,14 +68,15 @@ interface FunctionSettings {
   };
 }
 
-/** What template.yaml says. */
+/** What template.yaml and the linter schema say. */
 export const SETTINGS: FunctionSettings = JSON.parse(fs.readFileSync(path.join(__dirname, 'function.json'), 'utf8'));
 
 /** The function in a released package. */
 const PACKAGED_CODE = path.join(__dirname, '..', 'assets', 'tidb-private-endpoint.zip');
 
-/** Policies from template.yaml, in which tokens replace the intrinsic functions. */
-export function resolvedPolicies(policies: { readonly [name: string]: unknown }, logGroup: logs.ILogGroup) {
+/** Policy documents from template.yaml, in which tokens replace the intrinsic functions. */
+export function resolvedPolicies(
+  policies: { readonly [name: string]: unknown }, logGroup: logs.ILogGroup): { [name: string]: any } {
   const resolved = (value: any): any => {
     if (Array.isArray(value)) return value.map(resolved);
     if (typeof value !== 'object' || value === null) return value;
@@ -50,8 +84,29 @@ export function resolvedPolicies(policies: { readonly [name: string]: unknown },
     if ('Fn::GetAtt' in value) return logGroup.logGroupArn;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
   };
-  return Object.fromEntries(Object.entries(policies).map(
-    ([name, document]) => [name, iam.PolicyDocument.fromJson(resolved(document))]));
+  return resolved(policies);
+}
+
+/** The same as inline policies of a role. */
+export function inlinePolicies(policies: { readonly [name: string]: unknown }, logGroup: logs.ILogGroup) {
+  return Object.fromEntries(Object.entries(resolvedPolicies(policies, logGroup)).map(
+    ([name, document]) => [name, iam.PolicyDocument.fromJson(document)]));
+}
+
+/** Wildcards in a policy, as cdk-nag names them, and why they are there. */
+export interface Wildcards {
+  readonly of: string | { readonly regex: string };
+  readonly reason: string;
+}
+
+/** Explains to cdk-nag why a role or policy has wildcards. Others remain findings. */
+export function explain(construct: IConstruct | undefined, ...wildcards: Wildcards[]) {
+  const resource = construct?.node.defaultChild;
+  if (resource && CfnResource.isCfnResource(resource)) {
+    resource.addMetadata('cdk_nag', {
+      rules_to_suppress: wildcards.map(({ of, reason }) => ({ id: 'AwsSolutions-IAM5', reason, applies_to: [of] })),
+    });
+  }
 }
 
 /** The code to deploy and its architecture. */

@@ -135,5 +135,10 @@ test('errors are reported at synthesis', () => {
   const other = endpointWith();
   assert.throws(() => other.endpoint.checkFrom({ securityGroups: [groupIn(other.stack)], timeout: Duration.minutes(15) }),
     /timeout is 900 seconds. Specify 1 to 840 seconds/);
+  const { vpc } = other;
+  const provider = new ConnectionCheckProvider(other.stack, 'Provider', { vpc, securityGroups: [groupIn(endpointWith().stack)] });
+  const wrong = { host: '10.0.1.25', port: 0, endpointAddresses: ['10.0.1.25', '10.0.1'] };
+  assert.throws(() => new ConnectionCheck(other.stack, 'Wrong', { provider, ...wrong }),
+    /Stack\/Wrong: host is '10\.0\.1\.25', which is not a host name.* port is 0, .*endpointAddresses contains '10\.0\.1', which/);
   assert.ok(stack);
 });

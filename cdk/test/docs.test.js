@@ -33,13 +33,33 @@ test('API.md matches the doc comments', () => {
   assert.equal(fs.readFileSync(path.join(HERE, 'API.md'), 'utf8'), reference(), 'run `npm run docs`');
 });
 
-test('the package is private as long as it has no repository URL', () => {
-  const { private: isPrivate, repository } = JSON.parse(fs.readFileSync(path.join(HERE, 'package.json'), 'utf8'));
-  assert.equal(new URL(repository.url).hostname.endsWith('.invalid'), isPrivate === true);
+test('the package is private as long as it has no addresses to publish to', () => {
+  const { private: isPrivate, repository, jsii } = JSON.parse(fs.readFileSync(path.join(HERE, 'package.json'), 'utf8'));
+  const { java, go } = jsii.targets;
+  const hosts = [new URL(repository.url).hostname, java.maven.groupId.split('.').reverse().join('.'), go.moduleName.split('/')[0]];
+  assert.deepEqual(hosts.map((host) => host.endsWith('.invalid')), hosts.map(() => isPrivate === true));
+});
+
+test('the documents have no links out of the package, where npm and PyPI could not follow them', () => {
+  for (const file of ['README.md', 'API.md']) {
+    const links = [...fs.readFileSync(path.join(HERE, file), 'utf8').matchAll(/\]\(([^)]+)\)/g)].map(([, target]) => target);
+    assert.ok(links.length > 3, file);
+    assert.deepEqual(links.filter((target) => !/^(#|https:)/.test(target)), [], file);
+  }
+});
+
+test('the examples and the Python tests use the same version of the CDK', () => {
+  const { dependencies } = JSON.parse(fs.readFileSync(path.join(HERE, '..', 'examples', 'cdk-typescript', 'package.json'), 'utf8'));
+  for (const file of ['../examples/cdk-python/requirements.txt', 'test/python/requirements.txt']) {
+    const text = fs.readFileSync(path.join(HERE, file), 'utf8');
+    for (const name of ['aws-cdk-lib', 'constructs']) {
+      assert.ok(text.split('\n').includes(`${name}==${dependencies[name]}`), `${file}: ${name} ${dependencies[name]}`);
+    }
+  }
 });
 
 test('the package contains no paths of the machine that built it', () => {
-  for (const file of ['.jsii', 'API.md', 'lib/check.js', 'lib/endpoint.js', 'lib/provider.js', 'lib/settings.js', 'lib/function.json']) {
+  for (const file of ['.jsii', 'API.md', ...fs.readdirSync(path.join(HERE, 'lib')).map((name) => `lib/${name}`)]) {
     assert.ok(!fs.readFileSync(path.join(HERE, file), 'utf8').includes(HERE), file);
   }
 });

@@ -4,9 +4,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
 const { Secret } = require('aws-cdk-lib/aws-secretsmanager');
-const { CfnParameter, Duration, RemovalPolicy, Tags, Token } = require('aws-cdk-lib');
+const { CfnParameter, Duration, Fn, RemovalPolicy, Tags, Token } = require('aws-cdk-lib');
+const route53 = require('aws-cdk-lib/aws-route53');
 const {
-  App, IpAddressType, PrivateEndpoint, PrivateEndpointProvider, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
+  App, IpAddressType, NestedStack, PrivateEndpoint, PrivateEndpointProvider,
+  PrivateEndpointTarget, ReuseScope, Stack, Template, SERVICE, TYPE, US_EAST_1, ec2, lambda, path,
   stackWithVpc, vpcOf, endpointIn, endpointWith,
 } = require('./world');
 
@@ -112,15 +114,19 @@ test('the attributes match those of the provider', () => {
     .map(([, name]) => name.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase()));
   assert.ok(table.includes('Host') && table.length >= 22, `read ${table}`);
   const { stack, endpoint } = endpointWith();
+  // As of the CDK's own endpoints.
+  const getter = (name) => (['EndpointId', 'DnsEntries', 'NetworkInterfaceIds', 'CreationTimestamp'].includes(name)
+    ? `vpcEndpoint${name.replace(/^Endpoint/, '')}` : name[0].toLowerCase() + name.slice(1));
   for (const name of table) {
-    const value = stack.resolve(endpoint[name[0].toLowerCase() + name.slice(1)]);
+    const value = stack.resolve(endpoint[getter(name)]);
     const attribute = { 'Fn::GetAtt': ['TiDB693B500B', name] };
     const expected = /(Ids|Names|Entries)$/.test(name) ? { 'Fn::Split': [',', attribute] } : attribute;
     assert.deepEqual(value, expected, name);
   }
   const getters = Object.getOwnPropertyNames(PrivateEndpoint.prototype)
     .filter((name) => Object.getOwnPropertyDescriptor(PrivateEndpoint.prototype, name).get);
-  assert.deepEqual(getters.map((name) => name[0].toUpperCase() + name.slice(1)).sort(), [...table].sort());
+  assert.deepEqual(getters.sort(), table.map(getter).sort());
+  assert.deepEqual([typeof endpoint.port, typeof endpoint.sharedWith], ['number', 'number']);
 });
 
 test('one subnet per zone is used from a selection', () => {
@@ -143,6 +149,10 @@ test('tags that the provider rejects are errors', () => {
   };
   assert.throws(tagged('tidb-private-endpoint:owned'), /\[Stack\/TiDB\] The tag key 'tidb-private-endpoint:owned' has a reserved prefix/);
   assert.throws(tagged('AWS:x'), /The tag key 'AWS:x' has a reserved prefix/);
+  assert.throws(tagged('x'.repeat(128)), /does not have 1 to 127 characters/);
+  const long = endpointWith({ tags: { team: 'x'.repeat(256) } });
+  assert.throws(() => long.stack.node.root.synth(), /The value of the tag 'team' has more than 255 characters/);
+  tagged('😀'.repeat(127), 'awsome', 'tidb-private-endpoint')();
   const many = Array.from({ length: 41 }, (_, index) => `k${index}`);
   assert.throws(tagged(...many), /has 41 tags, but at most 40/);
   tagged(...many.slice(1))();
@@ -184,9 +194,7 @@ test('without securityGroups, each peer is passed to the provider once', () => {
   template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
   template.hasResourceProperties('AWS::EC2::SecurityGroupEgress', {
     GroupId: stack.resolve(clients.securityGroupId), FromPort: 4001, ToPort: 4001,
-    DestinationSecurityGroupId: {
-      'Fn::Select': [0, { 'Fn::Split': [',', { 'Fn::GetAtt': ['TiDB693B500B', 'SecurityGroupIds'] }] }],
-    },
+    DestinationSecurityGroupId: { 'Fn::GetAtt': ['TiDB693B500B', 'OwnSecurityGroupId'] },
   });
 });
 
@@ -197,6 +205,10 @@ test('without securityGroups, rules that the provider does not manage become res
   const rules = Object.values(Template.fromStack(stack).findResources('AWS::EC2::SecurityGroupIngress'));
   assert.deepEqual(rules.map(({ Properties }) => [Properties.SourcePrefixListId, Properties.CidrIp, Properties.FromPort]),
     [['pl-1', undefined, 4000], [undefined, '0.0.0.0/0', 443]]);
+  // Never a security group of another team or of a foreign endpoint: that one is empty, and EC2 rejects the rule.
+  for (const { Properties } of rules) {
+    assert.deepEqual(Properties.GroupId, { 'Fn::GetAtt': ['TiDB693B500B', 'OwnSecurityGroupId'] });
+  }
   assert.equal(endpointIn(stack).Properties.AllowedCidrs, undefined);
 });
 
@@ -222,6 +234,91 @@ test('a client in a stack that uses the endpoint causes no circular dependency',
     { SourceSecurityGroupId: orders.resolve(clients.securityGroupId), FromPort: 4000 });
 });
 
+/** A stack with a nested stack that has a function that uses the endpoint. */
+function withNestedClient(allowAllOutbound, connect) {
+  const { stack, vpc } = stackWithVpc();
+  const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  const nested = new NestedStack(new NestedStack(stack, 'Middle'), 'Nested');
+  const client = new lambda.Function(nested, 'Client', {
+    runtime: lambda.Runtime.NODEJS_20_X,
+    handler: 'index.handler',
+    code: lambda.Code.fromInline('exports.handler = async () => {};'),
+    vpc,
+    allowAllOutbound,
+    environment: { HOST: endpoint.host },
+  });
+  connect(endpoint, client);
+  // Rejects circular dependencies.
+  return { stack, nested, template: Template.fromStack(stack), inner: Template.fromStack(nested) };
+}
+
+test('a client in a nested stack that uses the endpoint causes no circular dependency', () => {
+  for (const allowAllOutbound of [true, false]) {
+    const { stack, template } = withNestedClient(allowAllOutbound,
+      (endpoint, client) => endpoint.connections.allowDefaultPortFrom(client));
+    assert.equal(endpointIn(stack).Properties.AllowedSecurityGroupIds, undefined);
+    const [rule] = Object.values(template.findResources('AWS::EC2::SecurityGroupIngress'));
+    assert.deepEqual(rule.Properties.GroupId, { 'Fn::GetAtt': ['TiDB693B500B', 'OwnSecurityGroupId'] });
+    assert.match(rule.Properties.SourceSecurityGroupId['Fn::GetAtt'][1], /^Outputs\..*ClientSecurityGroup.*GroupId$/);
+    template.resourceCountIs('AWS::EC2::SecurityGroupEgress', allowAllOutbound ? 0 : 1);
+  }
+});
+
+test('a client in a nested stack can also allow itself', () => {
+  const { stack, inner } = withNestedClient(false, (endpoint, client) => client.connections.allowToDefaultPort(endpoint));
+  assert.equal(endpointIn(stack).Properties.AllowedSecurityGroupIds, undefined);
+  inner.resourceCountIs('AWS::EC2::SecurityGroupIngress', 1);
+  inner.resourceCountIs('AWS::EC2::SecurityGroupEgress', 1);
+});
+
+test('a known security group is passed to the provider from any stack, and one of a nested endpoint\'s parent', () => {
+  const { stack, vpc } = stackWithVpc();
+  const nested = new NestedStack(stack, 'Nested');
+  const outer = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
+  outer.connections.allowDefaultPortFrom(group(nested, 'Known', 'sg-k'));
+  const inner = new PrivateEndpoint(nested, 'TiDB', { vpc, serviceName: SERVICE });
+  inner.connections.allowDefaultPortFrom(new ec2.SecurityGroup(stack, 'Clients', { vpc }));
+  assert.deepEqual(endpointIn(stack).Properties.AllowedSecurityGroupIds, ['sg-k']);
+  assert.equal(endpointIn(nested).Properties.AllowedSecurityGroupIds.length, 1);
+});
+
+test('an endpoint of another app can be imported', () => {
+  const { stack, vpc } = stackWithVpc();
+  const known = { vpcEndpointId: 'vpce-0123456789abcdef0', host: 'gateway01.example.com' };
+  const endpoint = PrivateEndpoint.fromPrivateEndpointAttributes(stack, 'TiDB', known);
+  assert.deepEqual([endpoint.vpcEndpointId, endpoint.host, endpoint.port, endpoint.portAsString(), endpoint.socketAddress],
+    [known.vpcEndpointId, known.host, 4000, '4000', 'gateway01.example.com:4000']);
+  assert.equal(endpoint.vpcEndpointRef.vpcEndpointId, known.vpcEndpointId);
+  const clients = new ec2.SecurityGroup(stack, 'Clients', { vpc, allowAllOutbound: false });
+  // Without a security group, this adds nothing.
+  clients.connections.allowToDefaultPort(endpoint);
+  const other = PrivateEndpoint.fromPrivateEndpointAttributes(stack, 'Other',
+    { ...known, port: Token.asNumber(Fn.importValue('port')), securityGroups: [group(stack, 'Theirs', 'sg-t')] });
+  clients.connections.allowToDefaultPort(other);
+  assert.deepEqual(stack.resolve(other.portAsString()), { 'Fn::ImportValue': 'port' });
+  const template = Template.fromStack(stack);
+  template.hasResourceProperties('AWS::EC2::SecurityGroupIngress', { GroupId: 'sg-t' });
+  template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 1);
+  template.resourceCountIs(TYPE, 0);
+});
+
+test('an alias record can have it as its target', () => {
+  const { stack, vpc, endpoint } = endpointWith();
+  const zone = new route53.PrivateHostedZone(stack, 'Zone', { zoneName: 'db.internal', vpc });
+  new route53.ARecord(stack, 'Record', { zone, target: route53.RecordTarget.fromAlias(new PrivateEndpointTarget(endpoint)) });
+  const attribute = (name) => ({ 'Fn::GetAtt': ['TiDB693B500B', name] });
+  Template.fromStack(stack).hasResourceProperties('AWS::Route53::RecordSet', {
+    AliasTarget: { HostedZoneId: attribute('HostedZoneId'), DNSName: attribute('DnsName') },
+  });
+});
+
+test('removal policies and escape hatches work as with other resources', () => {
+  const { endpoint, resource } = endpointWith();
+  endpoint.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  endpoint.node.defaultChild.addPropertyOverride('Trigger', '7');
+  assert.deepEqual([resource().DeletionPolicy, resource().Properties.Trigger], ['Retain', '7']);
+});
+
 test('a VPC, an endpoint, and a function that uses it can be in one stack', () => {
   const stack = new Stack(new App(), 'Stack');
   const vpc = new ec2.Vpc(stack, 'Vpc');
@@ -232,7 +329,7 @@ test('a VPC, an endpoint, and a function that uses it can be in one stack', () =
     code: lambda.Code.fromInline('exports.handler = async () => {};'),
     vpc,
     allowAllOutbound: false,
-    environment: { HOST: endpoint.host, PORT: endpoint.port },
+    environment: { HOST: endpoint.host, PORT: endpoint.portAsString() },
   });
   client.connections.allowToDefaultPort(endpoint);
   const template = Template.fromStack(stack); // rejects circular dependencies
@@ -275,6 +372,12 @@ for (const [name, props, expected] of [
   ['a zone name', () => ({ availabilityZoneIds: ['us-east-1a'] }), /'us-east-1a', which is not a zone ID\. Specify IDs such as use1-az1/],
   ['an address without a prefix length', () => ({ allowedCidrs: ['10.0.0.0'] }), /'10\.0\.0\.0', which is not a CIDR block/],
   ['a prefix length that is too long', () => ({ allowedCidrs: ['10.0.0.0/33'] }), /which is not a CIDR block/],
+  ['an address with a leading zero', () => ({ allowedCidrs: ['010.0.0.0/8'] }), /which is not a CIDR block/],
+  ['host bits', () => ({ allowedCidrs: ['10.0.0.1/8'] }),
+    /'10\.0\.0\.1\/8', which is not the first address of the block\. Set the last 24 bits of the address to zero/],
+  ['host bits of an IPv6 block', () => ({ allowedCidrs: ['2001:db8::1:0:0/56'] }), /Set the last 72 bits/],
+  ['host bits in an embedded IPv4 address', () => ({ allowedCidrs: ['::ffff:10.0.0.1/104'] }), /Set the last 24 bits/],
+  ['an empty service name', () => ({ serviceName: '' }), /serviceName is '', which is not an endpoint service name/],
   ['port 0', () => ({ port: 0 }), /port is 0/],
   ['a fractional port', () => ({ port: 4000.5 }), /port is 4000\.5/],
 ]) {
@@ -327,6 +430,29 @@ test('empty lists are omitted', () => {
 });
 
 test('attributes can be used as strings', () => {
-  const { endpoint } = endpointWith();
-  assert.ok(Token.isUnresolved(`${endpoint.host}:${endpoint.port}`));
+  const { stack, endpoint } = endpointWith();
+  const [host, port] = ['Host', 'Port'].map((name) => ({ 'Fn::GetAtt': ['TiDB693B500B', name] }));
+  assert.deepEqual(stack.resolve(endpoint.socketAddress), { 'Fn::Join': ['', [host, ':', port]] });
+  assert.deepEqual(stack.resolve(endpoint.portAsString()), port);
+});
+
+/** `tests/e2e/lint_check.py` and the function's own tests judge the same blocks and tags. */
+test('CIDR blocks and tags are judged as the provider judges them', () => {
+  const { [TYPE]: { valid, accepted, refused } } = JSON.parse(
+    fs.readFileSync(path.join(__dirname, '..', '..', 'tests', 'properties.json'), 'utf8'));
+  assert.equal(valid.ServiceName, SERVICE);
+  const judge = ({ AllowedCidrs, Tags: tags }) => {
+    const { stack } = endpointWith({
+      allowedCidrs: AllowedCidrs, tags: tags && Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])),
+    });
+    stack.node.root.synth();
+  };
+  const only = (change, allows) => Object.entries(change).every(([name, value]) => allows(name, value));
+  const blocks = (name, value) => name === 'AllowedCidrs' && Array.isArray(value) && !value.includes('');
+  const tags = (name, value) => name === 'Tags' && Array.isArray(value) && new Set(value.map((one) => one.Key)).size === value.length
+    && value.every((one) => typeof one === 'object' && Object.keys(one).length === 2);
+  const ours = (cases) => cases.filter((change) => only(change, (...one) => blocks(...one) || tags(...one)));
+  for (const change of ours(accepted)) judge(change);
+  assert.ok(ours(refused).length > 10);
+  for (const change of ours(refused)) assert.throws(() => judge(change), JSON.stringify(change));
 });

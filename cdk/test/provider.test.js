@@ -3,8 +3,14 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
-const { Fn, Stage } = require('aws-cdk-lib');
+const { Duration, Fn, Stage } = require('aws-cdk-lib');
+const { Schedule } = require('aws-cdk-lib/aws-events');
+const { SnsAction } = require('aws-cdk-lib/aws-cloudwatch-actions');
+const iam = require('aws-cdk-lib/aws-iam');
+const { SqsDestination } = require('aws-cdk-lib/aws-lambda-destinations');
+const logs = require('aws-cdk-lib/aws-logs');
 const sns = require('aws-cdk-lib/aws-sns');
+const sqs = require('aws-cdk-lib/aws-sqs');
 const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
 const {
   App, NestedStack, PrivateEndpoint, PrivateEndpointProvider, Stack, Template, SERVICE, PLACEHOLDER, TYPE, lambda, path,
@@ -43,7 +49,8 @@ function provider(props, context = {}) {
 }
 
 test('the role has exactly the permissions in template.yaml', () => {
-  const theirs = providerTemplate().Resources.Role.Properties;
+  // With the CDK, the app decides about path and permissions boundary.
+  const { Path, PermissionsBoundary, ...theirs } = providerTemplate().Resources.Role.Properties;
   // The CDK adds its own policy for tracing.
   theirs.Policies = theirs.Policies.filter((policy) => !('Fn::If' in policy));
   assert.ok(JSON.stringify(theirs).includes('ec2:CreateVpcEndpoint'));
@@ -71,7 +78,8 @@ test('the function has the settings in template.yaml', () => {
   const { id, ...group } = only(template, 'AWS::Logs::LogGroup');
   assert.deepEqual(ours.LoggingConfig.LogGroup, { Ref: id });
   assert.equal(group.Properties.RetentionInDays, Parameters.LogRetentionInDays.Default);
-  assert.equal(group.DeletionPolicy, Resources.LogGroup.DeletionPolicy);
+  // As everything that the construct creates; in template.yaml, the log outlives the stack.
+  assert.equal(group.DeletionPolicy, 'Delete');
 });
 
 test('the zip file in the package is deployed', () => {
@@ -82,25 +90,134 @@ test('the zip file in the package is deployed', () => {
 });
 
 test('a failed invocation is retried for as long as in template.yaml', () => {
-  const theirs = providerTemplate().Resources.Function.Properties.EventInvokeConfig;
+  const theirs = providerTemplate().Resources.InvokeConfig.Properties;
   const { id, ...config } = only(provider().template, 'AWS::Lambda::EventInvokeConfig');
   assert.equal(config.Properties.MaximumEventAgeInSeconds, theirs.MaximumEventAgeInSeconds);
   assert.ok(!('MaximumRetryAttempts' in config.Properties));
 });
 
-test('with a topic, the alarms match template.yaml; without one, there are none', () => {
-  provider().template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
+/** The alarms of a provider, with the names in template.yaml, and those of the template. Apps add OK actions themselves. */
+function alarms(props) {
   const { stack } = stackWithVpc();
   const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
-  new PrivateEndpointProvider(stack, 'Provider', { alarmTopic });
+  new PrivateEndpointProvider(stack, 'Provider', { alarmTopic, ...props });
   const template = Template.fromStack(stack);
   const func = only(template, 'AWS::Lambda::Function').id;
-  const { Resources } = providerTemplate();
-  const theirs = [Resources.EventAlarm, Resources.FunctionAlarm].map(({ Properties }) => ({
-    ...Properties, AlarmActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
-  }));
+  const theirs = Object.entries(providerTemplate().Resources)
+    .filter(([id, { Type }]) => Type === 'AWS::CloudWatch::Alarm' && id !== 'CheckAlarm')
+    .map(([, { Properties: { OKActions, ...rest } }]) => ({
+      ...rest, AlarmActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
+    }));
   const ours = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
-  assert.deepEqual(normal(ours), normal(theirs));
+  return { ours: normal(ours), theirs: normal(theirs), template, func };
+}
+
+test('with a topic, the alarms match template.yaml; without one, there are none', () => {
+  const { ours, theirs } = alarms({});
+  assert.deepEqual(ours, theirs.filter((one) => ['Failures', 'Errors'].includes(one.MetricName)));
+  assert.equal(ours.length, 2);
+  provider({ statusSchedule: Schedule.rate(Duration.days(1)) }).template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
+});
+
+test('with a schedule of the status, the function is asked as in template.yaml, and there are all alarms', () => {
+  const { ours, theirs, template, func } = alarms({ statusSchedule: Schedule.rate(Duration.days(1)) });
+  assert.deepEqual(ours, theirs);
+  const { id, Properties } = only(template, 'AWS::Events::Rule');
+  const expected = providerTemplate().Resources.StatusRule.Properties;
+  assert.deepEqual([Properties.Description, Properties.ScheduleExpression], [expected.Description, 'rate(1 day)']);
+  const [target] = Properties.Targets;
+  assert.deepEqual(JSON.parse(target.Input), JSON.parse(expected.Targets[0].Input));
+  assert.deepEqual(target.Arn, { 'Fn::GetAtt': [func, 'Arn'] });
+  assert.deepEqual(only(template, 'AWS::Lambda::Permission').Properties.SourceArn, { 'Fn::GetAtt': [id, 'Arn'] });
+  provider().template.resourceCountIs('AWS::Events::Rule', 0);
+});
+
+test('the alarms and metrics can be used', () => {
+  const { stack } = stackWithVpc();
+  const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
+  const ours = new PrivateEndpointProvider(stack, 'Provider', { alarmTopic });
+  for (const alarm of [ours.failureAlarm, ours.errorAlarm]) alarm.addOkAction(new SnsAction(alarmTopic));
+  Template.fromStack(stack).allResourcesProperties('AWS::CloudWatch::Alarm', { OKActions: [alarmTopic.topicArn] });
+  const shown = (metric) => [metric.namespace, metric.metricName, metric.statistic, metric.dimensions.Outcome];
+  assert.deepEqual([
+    ours.metricFailures(), ours.metricEvents('created', { statistic: 'SampleCount' }), ours.metricDuration(),
+    ours.metricEc2Calls(), ours.metricErrors(),
+  ].map(shown), [
+    ['TiDBPrivateEndpoint', 'Failures', 'Sum', undefined],
+    ['TiDBPrivateEndpoint', 'Events', 'SampleCount', 'created'],
+    ['TiDBPrivateEndpoint', 'Duration', 'Average', undefined],
+    ['TiDBPrivateEndpoint', 'Ec2Calls', 'Sum', undefined],
+    ['AWS/Lambda', 'Errors', 'Sum', undefined],
+  ]);
+  assert.deepEqual(stack.resolve(ours.metricFailures().dimensions.FunctionName), { Ref: stack.getLogicalId(ours.handler.node.defaultChild) });
+  const { made } = provider();
+  assert.deepEqual([made.failureAlarm, made.errorAlarm], [undefined, undefined]);
+});
+
+test('the metrics are those in the documentation', () => {
+  const docs = fs.readFileSync(path.join(__dirname, '..', '..', 'docs', 'operations.md'), 'utf8');
+  const [, table] = /## Monitoring\n(.*?)\n## /s.exec(docs);
+  const { made } = provider();
+  for (const [, name] of table.matchAll(/^\| `(\w+)` \|/gm)) assert.equal(made[`metric${name}`]('x').metricName, name);
+});
+
+test('a role of the app gets the permissions before the function is used, and keeps them until it is deleted', () => {
+  const { stack } = stackWithVpc();
+  const role = new iam.Role(stack, 'Own', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+  const made = new PrivateEndpointProvider(stack, 'Provider', { role });
+  const template = Template.fromStack(stack);
+  assert.equal(made.role, role);
+  const policy = only(template, 'AWS::IAM::Policy');
+  const theirs = providerTemplate().Resources.Role.Properties.Policies.filter((one) => !('Fn::If' in one));
+  assert.deepEqual(normal(policy.Properties.PolicyDocument.Statement),
+    normal(theirs.flatMap((one) => one.PolicyDocument.Statement)));
+  assert.ok(only(template, 'AWS::Lambda::Function').DependsOn.includes(policy.id));
+  assert.equal(only(template, 'AWS::IAM::Role').Properties.Policies, undefined);
+});
+
+test('an imported role gets them, too', () => {
+  const { stack } = stackWithVpc();
+  const role = iam.Role.fromRoleName(stack, 'Own', 'tidb');
+  new PrivateEndpointProvider(stack, 'Provider', { role });
+  const template = Template.fromStack(stack);
+  const policy = only(template, 'AWS::IAM::Policy');
+  assert.deepEqual(policy.Properties.Roles, ['tidb']);
+  assert.ok(only(template, 'AWS::Lambda::Function').DependsOn.includes(policy.id));
+});
+
+test('an existing role is not changed if it cannot be', () => {
+  const { stack } = stackWithVpc();
+  const arn = 'arn:aws:iam::123456789012:role/platform/tidb';
+  const role = iam.Role.fromRoleArn(stack, 'Own', arn, { mutable: false });
+  new PrivateEndpointProvider(stack, 'Provider', { role });
+  const template = Template.fromStack(stack);
+  assert.equal(only(template, 'AWS::Lambda::Function').Properties.Role, arn);
+  for (const type of ['AWS::IAM::Role', 'AWS::IAM::Policy']) template.resourceCountIs(type, 0);
+});
+
+test('what a platform team requires can be specified', () => {
+  const { stack } = stackWithVpc();
+  const queue = new sqs.Queue(stack, 'Dead');
+  const logGroup = logs.LogGroup.fromLogGroupName(stack, 'Logs', 'platform/tidb');
+  const made = new PrivateEndpointProvider(stack, 'Provider', {
+    logGroup,
+    onFailure: new SqsDestination(queue),
+    applicationLogLevel: lambda.ApplicationLogLevel.DEBUG,
+    permissionsBoundary: iam.ManagedPolicy.fromManagedPolicyName(stack, 'Boundary', 'developers'),
+    reservedConcurrentExecutions: 5,
+  });
+  assert.equal(made.logGroup, logGroup);
+  const template = Template.fromStack(stack);
+  const { Properties } = only(template, 'AWS::Lambda::Function');
+  assert.equal(Properties.ReservedConcurrentExecutions, 5);
+  assert.deepEqual(Properties.LoggingConfig, { LogFormat: 'JSON', LogGroup: 'platform/tidb', ApplicationLogLevel: 'DEBUG' });
+  template.resourceCountIs('AWS::Logs::LogGroup', 0);
+  assert.match(JSON.stringify(only(template, 'AWS::IAM::Role').Properties.PermissionsBoundary), /policy\/developers/);
+  assert.deepEqual(only(template, 'AWS::Lambda::EventInvokeConfig').Properties.DestinationConfig,
+    { OnFailure: { Destination: stack.resolve(queue.queueArn) } });
+  assert.throws(() => provider({ logGroup, logRetention: 7 }), /logRetention applies only to the log group that the provider creates/);
+  assert.throws(() => provider({ role: made.role, permissionsBoundary: iam.ManagedPolicy.fromAwsManagedPolicyName('x') }),
+    /permissionsBoundary applies only to the role that the provider creates/);
 });
 
 test('the function is traced only on request', () => {
@@ -193,6 +310,8 @@ test('an invalid service token is rejected', () => {
   const of = (token) => () => PrivateEndpointProvider.fromServiceToken(stack, 'Provider', token);
   assert.throws(of('tidb-private-endpoint-ServiceToken'), /is not the ARN of a Lambda function.*Fn\.importValue/);
   assert.throws(of('arn:aws:lambda:eu-west-1:123456789012:function:f'), /is in eu-west-1, but the stack Stack is in us-east-1/);
+  assert.throws(of('arn:aws:lambda:us-east-1:999999999999:function:f'),
+    /is in 999999999999, but the stack Stack is in 123456789012/);
   of('arn:aws:lambda:us-east-1:123456789012:function:f')();
 });
 

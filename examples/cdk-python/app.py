@@ -20,7 +20,7 @@ class Application(Stack):
         # You can use the attributes wherever strings are accepted: environment variables, parameters, outputs.
         ssm.StringParameter(self, "JdbcUrl", parameter_name=f"/{id}/jdbc-url", string_value=tidb.jdbc_url)
         CfnOutput(self, "Host", value=tidb.host)
-        CfnOutput(self, "EndpointId", value=tidb.endpoint_id)
+        CfnOutput(self, "EndpointId", value=tidb.vpc_endpoint_id)
         CfnOutput(self, "Reused", value=tidb.reused)
 
 

@@ -27,7 +27,7 @@ class Application extends Stack {
     // You can use the attributes wherever strings are accepted: environment variables, parameters, outputs.
     new ssm.StringParameter(this, 'JdbcUrl', { parameterName: `/${id}/jdbc-url`, stringValue: tidb.jdbcUrl });
     new CfnOutput(this, 'Host', { value: tidb.host });
-    new CfnOutput(this, 'EndpointId', { value: tidb.endpointId });
+    new CfnOutput(this, 'EndpointId', { value: tidb.vpcEndpointId });
     new CfnOutput(this, 'Reused', { value: tidb.reused });
   }
 }

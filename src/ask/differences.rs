@@ -42,7 +42,7 @@ fn differences_of(
         found.push(format!("{name} requests private DNS, which is off."));
     }
     match &wanted.place {
-        // Which zones the service supports is not read, and an endpoint is always somewhere.
+        // Which zones the service supports is not read; and a resource of another VPC requests none.
         Place::EveryZone | Place::Anywhere => {}
         Place::Zones(wanted) => {
             let there: Option<Vec<&ZoneId>> = endpoint.subnet_ids.iter().map(|id| zones.get(id)).collect();

@@ -14,9 +14,9 @@ const DEFAULT_TIMEOUT: u16 = 120;
 /// Leaves a minute of Lambda's 15 for the last attempt.
 pub const MAX_TIMEOUT: u16 = 840;
 /// The longest DNS name, in characters.
-const MAX_HOST: usize = 253;
+pub const MAX_HOST: usize = 253;
 
-const HOST: Property = Property {
+pub const HOST: Property = Property {
     name: "Host",
     shape: Shape::String(Pattern {
         // The last label has a letter first, so that an IPv4 address is not a name: a certificate is for names.
@@ -25,7 +25,7 @@ const HOST: Property = Property {
     }),
 };
 const PORT: Property = Property { name: "Port", shape: Shape::Integer(1, u16::MAX) };
-const ENDPOINT_ADDRESSES: Property = Property {
+pub const ENDPOINT_ADDRESSES: Property = Property {
     name: "EndpointAddresses",
     shape: Shape::List(Pattern { regex: "[0-9A-Fa-f.:]+", what: "an IP address such as 10.0.1.25 or 2001:db8::25" }),
 };

@@ -146,6 +146,32 @@ pub const PROPERTIES: [Property; 15] = [
     TRIGGER,
 ];
 
+/// A property that cannot be given together with another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Exclusion {
+    pub property: Property,
+    pub with: Property,
+    /// What is wrong, and what to do instead.
+    pub why: &'static str,
+}
+
+const ONLY_WITH_OWN_GROUP: &str = "applies only to the security group that the provider creates; with SecurityGroupIds, add \
+                                   the rule to your own security group";
+
+pub const EXCLUSIONS: [Exclusion; 3] = [
+    Exclusion {
+        property: CLUSTER_ID,
+        with: SERVICE_NAME,
+        why: "cannot be combined with ServiceName; specify one of the two",
+    },
+    Exclusion { property: ALLOWED_CIDRS, with: GROUP_IDS, why: ONLY_WITH_OWN_GROUP },
+    Exclusion { property: ALLOWED_GROUP_IDS, with: GROUP_IDS, why: ONLY_WITH_OWN_GROUP },
+];
+/// An API key without a cluster.
+pub const KEY_WITHOUT_CLUSTER: &str = "has no effect with ServiceName; remove it";
+/// No VPC, and no other scope.
+pub const VPC_IS_MISSING: &str = "is missing; it is optional only if ReuseScope is Region";
+
 /// Properties of every custom resource, which CloudFormation itself reads.
 pub const CLOUDFORMATION_PROPERTIES: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 

@@ -138,17 +138,18 @@ impl<'a> Reader<'a> {
         let mut tags = Tags::new();
         let items = match self.get(TAGS) {
             None => return tags,
-            Some(Value::Array(items)) => items,
+            Some(Value::Array(items)) => items.iter().filter(|item| !is_blank(item)),
             Some(other) => {
                 self.fault(TAGS.name, format!("must be a list of Key and Value pairs, not {}", kind(other)));
                 return tags;
             }
         };
         for item in items {
-            let part = |name: &str| item.get(name).and_then(string_of);
-            let only_these = item.as_object().is_some_and(|map| map.keys().all(|key| key == "Key" || key == "Value"));
-            let (Some(key), Some(value), true) = (part("Key"), part("Value"), only_these) else {
-                self.fault(TAGS.name, "must be a list of pairs such as {\"Key\": \"team\", \"Value\": \"data\"}");
+            let Some((key, value)) = pair(item) else {
+                self.fault(
+                    TAGS.name,
+                    "must be a list of pairs such as {\"Key\": \"team\", \"Value\": \"data\"} or team=data",
+                );
                 continue;
             };
             let shown = shorten(&key);
@@ -171,6 +172,17 @@ impl<'a> Reader<'a> {
         }
         tags
     }
+}
+
+/// A tag: an object with exactly these two fields, or `KEY=VALUE`, because a template's parameter can only be a list of
+/// strings.
+fn pair(item: &Value) -> Option<(String, String)> {
+    if let Value::String(text) = item {
+        return text.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
+    }
+    let fields = item.as_object()?;
+    let part = |name: &str| fields.get(name).and_then(string_of);
+    part("Key").zip(part("Value")).filter(|_| fields.len() == 2)
 }
 
 /// Whether a string fits the shape of a property, or of an item of it; else what it is not.

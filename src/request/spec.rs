@@ -2,8 +2,9 @@
 
 pub use super::property::ReuseScope;
 use super::property::{
-    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, API_KEY_SECRET, CLUSTER_ID, GROUP_IDS, IP_ADDRESS_TYPE, PORT, PRIVATE_DNS,
-    PROPERTIES, REUSE_SCOPE, SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID, ZONE_IDS,
+    ALLOWED_CIDRS, ALLOWED_GROUP_IDS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, Exclusion, GROUP_IDS, IP_ADDRESS_TYPE,
+    KEY_WITHOUT_CLUSTER, PORT, PRIVATE_DNS, PROPERTIES, REUSE_SCOPE, SERVICE_NAME, SUBNET_IDS, TRIGGER, VPC_ID,
+    VPC_IS_MISSING, ZONE_IDS,
 };
 use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
@@ -211,41 +212,36 @@ fn read_cluster(reader: &mut Reader) -> Option<ClusterRef> {
 
 /// What one property says about another.
 fn relations(reader: &mut Reader, reuse_scope: ReuseScope) {
-    let is_given = |property| reader.is_given(property);
-    match (is_given(SERVICE_NAME), is_given(CLUSTER_ID), is_given(API_KEY_SECRET)) {
+    match (reader.is_given(SERVICE_NAME), reader.is_given(CLUSTER_ID), reader.is_given(API_KEY_SECRET)) {
         (false, false, _) => reader.fault(
             SERVICE_NAME.name,
             "is missing; copy it from TiDB Cloud (Connect > Private Endpoint), for example \
              com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0, or specify ClusterId and ApiKeySecret instead",
         ),
-        (true, true, _) => {
-            reader.fault(CLUSTER_ID.name, "cannot be combined with ServiceName; specify one of the two");
-        }
         (false, true, false) => reader.fault(
             API_KEY_SECRET.name,
             "is missing; with ClusterId, specify the secret in Secrets Manager that contains the API key of TiDB Cloud",
         ),
-        (true, false, true) => reader.fault(API_KEY_SECRET.name, "has no effect with ServiceName; remove it"),
-        (true, false, false) | (false, true, true) => {}
+        (true, false, true) => reader.fault(API_KEY_SECRET.name, KEY_WITHOUT_CLUSTER),
+        (true, true, _) | (true, false, false) | (false, true, true) => {}
     }
     if !reader.is_given(VPC_ID) && reuse_scope == ReuseScope::Vpc {
-        reader.fault(VPC_ID.name, "is missing; it is optional only if ReuseScope is Region");
+        reader.fault(VPC_ID.name, VPC_IS_MISSING);
     }
-    for property in [ALLOWED_CIDRS, ALLOWED_GROUP_IDS] {
-        if reader.is_given(property) && reader.is_given(GROUP_IDS) {
-            reader.fault(
-                property.name,
-                "applies only to the security group that the provider creates; with SecurityGroupIds, add the rule to \
-                 your own security group",
-            );
+    for Exclusion { property, with, why } in EXCLUSIONS {
+        if reader.is_given(property) && reader.is_given(with) {
+            reader.fault(property.name, why);
         }
     }
 }
 
 fn cidr(text: &str) -> Result<IpNet, String> {
-    match text.parse::<IpNet>() {
-        Ok(block) if block == block.trunc() => Ok(block),
-        Ok(block) => Err(format!("not the first address of the block; specify {}", block.trunc())),
-        Err(_) => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
+    // Unlike that of blocks, the parser of addresses rejects leading zeros, which others read as octal.
+    let block =
+        text.split_once('/').and_then(|(address, bits)| IpNet::new(address.parse().ok()?, bits.parse().ok()?).ok());
+    match block {
+        Some(block) if block == block.trunc() => Ok(block),
+        Some(block) => Err(format!("not the first address of the block; specify {}", block.trunc())),
+        None => Err("not a CIDR block such as 10.0.0.0/16 or 2001:db8::/56".to_owned()),
     }
 }

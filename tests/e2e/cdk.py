@@ -9,11 +9,11 @@ import shutil
 import subprocess
 
 from engine import HERE, ROOT, RUN
-from scene import ACCOUNT, REGION
+from scene import ACCOUNT, REGION, SERVICE
 
 CDK = ROOT / "cdk"
 TYPESCRIPT, PYTHON = RUN / "cdk-typescript", RUN / "cdk-python"
-README, CHECKED = RUN / "cdk-readme", RUN / "cdk-checked"
+README, CHECKED, NESTED = RUN / "cdk-readme", RUN / "cdk-checked", RUN / "cdk-nested"
 
 
 def synthesize(function, **context):
@@ -46,6 +46,13 @@ def synthesize_readme(vpc, names):
     program.write_text(code + "}\n")
     call(CDK, "node", "scripts/example.js", README, f"app={program}", f"vpcId={vpc.id}",
          f"subnetId={vpc.subnets['use1-az1']}")
+
+
+def synthesize_nested(vpc):
+    """Writes the cloud assembly NESTED with a client in a nested stack. Call `synthesize` first."""
+    shutil.rmtree(NESTED, ignore_errors=True)
+    call(CDK, "node", HERE / "nested.js", NESTED, vpc.id, vpc.subnets["use1-az1"], SERVICE,
+         NODE_PATH=str(CDK / "node_modules"))
 
 
 def synthesize_check(vpc, port):

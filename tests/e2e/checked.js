@@ -15,7 +15,7 @@ const provider = new ConnectionCheckProvider(stack, 'Provider', {
   subnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
   securityGroups: [ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', groupId)],
 });
-const check = new ConnectionCheck(stack, 'Check', { provider, host: 'localhost', port, timeout: Duration.seconds(1) });
+const check = new ConnectionCheck(stack, 'Check', { provider, host: 'localhost', port: Number(port), timeout: Duration.seconds(1) });
 new CfnOutput(stack, 'Reachable', { value: check.reachable });
 new CfnOutput(stack, 'Report', { value: check.report });
 stack.node.root.synth();

@@ -16,6 +16,7 @@ import traceback
 from samtranslator.yaml_helper import yaml_parse
 
 import examples
+import organization
 import strict
 from engine import BOOTSTRAP, ROOT, Engine, holders, http
 from scene import (ACCOUNT, API_KEY, CLUSTER, CLUSTER_ELSEWHERE, CLUSTER_TOO, OTHER_PRIVATE_NAME, OTHER_SERVICE,
@@ -26,7 +27,6 @@ from stacks import TEMPLATE, Cloud, provider_zip, zipped
 
 PROVIDER = "tidb-private-endpoint"
 TOKEN = f"{PROVIDER}-ServiceToken"
-LOG_GROUP = f"/aws/lambda/{PROVIDER}"
 ATTRIBUTES = (
     "EndpointId DnsName PrivateDnsName Host Port ZonalDnsNames DnsEntries HostedZoneId VpcId ServiceName SubnetIds "
     "AvailabilityZoneIds NetworkInterfaceIds SecurityGroupIds IpAddressType CreationTimestamp Reused Ownership SharedWith "
@@ -35,7 +35,6 @@ ATTRIBUTES = (
 #: The parameters of the provider, which turn on all optional features of the function.
 WATCHED = {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms", "StatusSchedule": "rate(1 day)", "Tracing": "Active"}
 CHECK_TOKEN = f"{PROVIDER}-CheckServiceToken"
-CHECK_LOG_GROUP = f"/aws/lambda/{PROVIDER}-check"
 CHECK_ATTRIBUTES = ("Reachable Report Addresses ConnectMilliseconds TlsVersion CertificateIssuer CertificateExpires "
                     "ServerVersion").split()
 #: A stack that does not exist, for testing responses.
@@ -134,7 +133,7 @@ class Run:
     """The scenarios and their shared state."""
 
     def __init__(self, engine, checks):
-        self.engine, self.check, self.equal = engine, checks.check, checks.equal
+        self.engine, self.check, self.equal, self.together = engine, checks.check, checks.equal, together
         self.cloud = Cloud(engine.aws, engine.ec2)
         self.function = provider_zip()
         self.template = self.cloud.package(TEMPLATE, self.function)
@@ -177,6 +176,7 @@ class Run:
         self.deployed("provider: the stack with the functions and an endpoint is created", self.stack, self.template,
                       VpcId=self.vpc.id, ServiceName=SERVICE, CheckSchedule="rate(5 minutes)", **self.checked)
         outputs, (endpoint,), (group,) = self.stack.outputs, self.endpoints(self.vpc), self.cloud.own_groups(self.vpc)
+        self.log_group, self.check_log_group = outputs["LogGroupName"], outputs["CheckLogGroupName"]
         self.equal("provider: an output has the endpoint ID", outputs["EndpointId"], endpoint["id"])
         self.equal("provider: the host is the private DNS name", outputs["EndpointHost"], PRIVATE_NAME)
         self.check("provider: the DNS name is that of the endpoint", outputs["EndpointDnsName"].startswith(endpoint["id"]),
@@ -271,7 +271,8 @@ class Run:
         """A provider is deleted while a stack uses it, so that stack can only be deleted without its resource. Another provider
         finds the reference, and releases it."""
         vpc, stack, retired = Vpc("invoices"), self.cloud.stack("invoices"), self.cloud.stack("retired-provider")
-        self.deployed("force-deleted: a second provider is deployed", retired, self.template)
+        self.deployed("force-deleted: a second provider is deployed", retired, self.template,
+                      ExportPrefix=retired.name)
         # The token is not imported: CloudFormation would not delete the provider.
         template = application(wanted(vpc))
         template["Resources"]["TiDB"]["Properties"]["ServiceToken"] = retired.outputs["ServiceToken"]
@@ -296,7 +297,7 @@ class Run:
         target = self.target("StatusRule")
         self.equal("status schedule: it invokes the provider", target["Arn"], self.cloud.exports()[TOKEN])
         answer = self.cloud.ask(target["Arn"], target["Input"])
-        lines = [json.loads(line) for line in self.cloud.log_lines(LOG_GROUP)]
+        lines = [json.loads(line) for line in self.cloud.log_lines(self.log_group)]
         (metrics,) = [line for line in lines if "StaleReferences" in line and "_aws" in line]
         self.equal("status schedule: the metrics are the numbers of the status",
                    {name: metrics[name] for name in answer["Counts"]}, answer["Counts"])
@@ -348,7 +349,7 @@ class Run:
         self.deployed("cluster: one in another Region is rejected", stack, of(CLUSTER_ELSEWHERE), "UPDATE_ROLLBACK_COMPLETE")
         self.check("cluster: the reason names both Regions",
                    "is in eu-central-1, but the provider runs in us-east-1" in stack.reason, stack.reason)
-        said = json.dumps(self.exchanges(stack)) + "".join(self.cloud.log_lines(LOG_GROUP) or [])
+        said = json.dumps(self.exchanges(stack)) + "".join(self.cloud.log_lines(self.log_group) or [])
         self.equal("cluster: no event, response, or log line contains the key",
                    [part for part in API_KEY.values() if part in said], [])
         asked = len(self.engine.calls_to_tidb_cloud())
@@ -552,7 +553,7 @@ class Run:
         report = json.loads(answer["Payload"].read())
         self.equal("schedule: the report says that the name does not resolve here",
                    (report["Reachable"], report["FailedLayer"]), (False, "Name"))
-        lines = [json.loads(line) for line in self.cloud.log_lines(CHECK_LOG_GROUP)]
+        lines = [json.loads(line) for line in self.cloud.log_lines(self.check_log_group)]
         self.equal("schedule: the metric Reachable is 0", [line["Reachable"] for line in lines if "_aws" in line], [0])
 
     def checks(self):
@@ -614,7 +615,8 @@ class Run:
                 part.replace("Timeout: 900", "Timeout: 2", 1) if number else part
                 for number, part in enumerate(template.split("Handler: check")))
             self.deployed(f"check function {name}: the provider is created", provider, template,
-                          CheckSubnetIds=vpc.subnets["use1-az1"], CheckSecurityGroupIds=vpc.group)
+                          ExportPrefix=provider.name, CheckSubnetIds=vpc.subnets["use1-az1"],
+                          CheckSecurityGroupIds=vpc.group)
             self.deployed(f"check function {name}: the stack rolls back", stack,
                           connection(silent, export=f"{provider.name}-CheckServiceToken"), "ROLLBACK_COMPLETE")
             self.check(f"check function {name}: the reason says so", says in stack.reason, stack.reason)
@@ -684,12 +686,12 @@ class Run:
         tokens = token, self.cloud.exports()[CHECK_TOKEN]  # It also answers for the check function.
         exchanges = [one for one in self.engine.report()["exchanges"]
                      if one["event"].get("ResourceProperties", {}).get("ServiceToken") in tokens]
-        lines = self.cloud.log_lines(CHECK_LOG_GROUP)
+        lines = self.cloud.log_lines(self.check_log_group)
         self.check("logs: the check function's log is JSON, without response URLs or credentials",
                    lines and all(line.startswith("{") for line in lines)
                    and not any(secret.lower() in line.lower() for line in lines
                                for secret in ("X-Amz-", strict.URL_PREFIX, strict.CREDENTIAL_MARK)), lines)
-        self.logs_of("logs", LOG_GROUP, self.stack.physical_id("Function"), exchanges)
+        self.logs_of("logs", self.log_group, self.stack.physical_id("Function"), exchanges)
 
     def logs_of(self, name, group, function, exchanges):
         """Checks the log of a provider function that received exactly these events."""
@@ -816,9 +818,8 @@ def stories(run, checks):
     attempt(checks, [run.provider_changes, run.share, run.attributes_and_tags, run.cluster, run.failed_update, run.other_service,
                      run.other_vpc, run.foreign, run.own_group, run.closed, run.region, run.rollback,
                      run.bad_properties, run.dns_hostnames, run.checks, run.check_function_fails, run.stale, run.force_deleted,
-                     lambda: examples.cloudformation(run),
-                     lambda: examples.hub_and_spoke(run),
-                     lambda: examples.sam(run)])
+                     lambda: examples.cloudformation(run), lambda: examples.hub_and_spoke(run),
+                     lambda: examples.sam(run), lambda: organization.platform(run)])
 
 
 def constructs(run, checks):

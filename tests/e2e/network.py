@@ -5,8 +5,10 @@ be deleted; and it has no peering connections in templates.
 """
 
 import os
+import time
 
 import boto3
+from botocore.exceptions import ClientError
 
 #: The access key of CloudFormation, which distinguishes its calls from those of the function.
 ACCESS_KEY = "cloudformation"
@@ -29,6 +31,26 @@ def redirect(handlers):
         subnet = ec2.create_subnet(VpcId=VpcId, CidrBlock=CidrBlock, AvailabilityZoneId=AvailabilityZoneId,
                                    **tagged("subnet", **tags))["Subnet"]
         return subnet["SubnetId"], {"SubnetId": subnet["SubnetId"], "AvailabilityZone": subnet["AvailabilityZone"]}
+
+    def delete_group(group):
+        # EC2 does not find a new security group at first, but a test can delete a stack as soon as it is created.
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return ec2.delete_security_group(GroupId=group)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "InvalidGroup.NotFound" or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+    def rule(GroupId, SourceSecurityGroupId, IpProtocol, FromPort, ToPort, Description=""):
+        source = {"GroupId": SourceSecurityGroupId, "Description": Description}
+        return {"GroupId": GroupId, "IpPermissions": [{
+            "IpProtocol": IpProtocol, "FromPort": int(FromPort), "ToPort": int(ToPort), "UserIdGroupPairs": [source]}]}
+
+    def make_rule(properties):
+        rules = ec2.authorize_security_group_ingress(**rule(**properties))["SecurityGroupRules"]
+        return rules[0]["SecurityGroupRuleId"], {}
 
     def make_group(logical_id, GroupDescription, VpcId, SecurityGroupEgress=(), **tags):
         # The CDK writes down what EC2 does anyway.
@@ -96,7 +118,12 @@ def redirect(handlers):
         "AWS::EC2::SecurityGroup": {
             "update": not_played,
             "create": lambda logical_id, properties, stack: make_group(f"{stack}-{logical_id}", **properties),
-            "delete": lambda group, properties: ec2.delete_security_group(GroupId=group),
+            "delete": lambda group, properties: delete_group(group),
+        },
+        "AWS::EC2::SecurityGroupIngress": {
+            "update": not_played,
+            "create": lambda logical_id, properties, stack: make_rule(properties),
+            "delete": lambda rule_id, properties: ec2.revoke_security_group_ingress(**rule(**properties)),
         },
     })
 

@@ -6,7 +6,7 @@ ACCOUNT = "123456789012"
 ZONES = {"us-east-1a": "use1-az4", "us-east-1b": "use1-az1", "us-east-1c": "use1-az2"}
 STORIES = ("provider", "share", "service", "from", "to", "tags", "rollback", "update", "foreign", "no-dns-hostnames",
            "own-group", "closed", "near", "far", "sam", "cdk", "clients", "cluster",
-           "stale", "invoices")
+           "stale", "invoices", "platform", "moving")
 
 SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
 OTHER_SERVICE = f"com.amazonaws.vpce.{REGION}.vpce-svc-0fedcba9876543210"

@@ -1,5 +1,6 @@
 """Deploys and inspects CloudFormation stacks and their security groups with boto3."""
 
+import hashlib
 import io
 import json
 import re
@@ -15,6 +16,8 @@ from scene import REGION
 
 BUCKET = "deployment"
 TEMPLATE = ROOT / "template.yaml"
+PLAIN_TEMPLATE, ROLES_TEMPLATE = ROOT / "template.cloudformation.yaml", ROOT / "template.roles.yaml"
+TEMPLATE_BODY_MAX = 51_200
 POLL_SECONDS = 0.05
 #: Several times as long as the slowest operation takes.
 PATIENCE_SECONDS = 300
@@ -42,13 +45,13 @@ class Stack:
     def __init__(self, cloud, name):
         self.cloud, self.name, self.id = cloud, name, None
 
-    def deploy(self, template, **parameters):
+    def deploy(self, template, capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"), **parameters):
         """Creates or updates the stack, as `sam deploy` does. Returns the stack in its final `status`."""
         given = dict(
+            self.cloud.template(template if isinstance(template, str) else json.dumps(template)),
             StackName=self.name,
-            TemplateBody=template if isinstance(template, str) else json.dumps(template),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Capabilities=list(capabilities),
         )
         if self.id is None:
             self.id = self.cloud.cloudformation.create_stack(**given)["StackId"]
@@ -114,6 +117,7 @@ class Cloud:
         self.functions, self.parameters, self.secrets = client("lambda"), client("ssm"), client("secretsmanager")
         self.cloudwatch, self.events, self.ec2 = client("cloudwatch"), client("events"), client("ec2", ec2)
         self.names = client("route53")
+        self.iam, self.sqs = client("iam"), client("sqs")
 
     def package(self, template, archive):
         """Uploads a function and returns a template that references it, as `sam build` and `sam package` do."""
@@ -127,6 +131,14 @@ class Cloud:
     def upload(self, bucket, key, body):
         self.s3.create_bucket(Bucket=bucket)
         self.s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def template(self, text):
+        """A template as CloudFormation accepts it: a long one has to be in a bucket, where the SAM CLI puts every one."""
+        if len(text.encode()) <= TEMPLATE_BODY_MAX:
+            return {"TemplateBody": text}
+        key = f"{hashlib.sha256(text.encode()).hexdigest()}.template"
+        self.upload(BUCKET, key, text.encode())
+        return {"TemplateURL": f"{self.s3.meta.endpoint_url}/{BUCKET}/{key}"}
 
     def stack(self, name):
         return Stack(self, name)

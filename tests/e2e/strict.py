@@ -9,9 +9,9 @@ process, intercepts each event on its way to the function, and accepts a respons
 * The body has at most 4,096 bytes and repeats the StackId, RequestId, and LogicalResourceId of the event.
 * Each event gets exactly one response.
 
-It also adds what ministack lacks: the Delete request that follows a failed Create request, the log level that Lambda sets
-for JSON logs, and recognizable credentials, so that a test can search for them in the logs. Network resources in templates
-are created in the simulated EC2; see network.py.
+It also adds what ministack lacks: the Delete request that follows a failed Create request, the rejection of a changed
+ServiceToken, the log level and log group that Lambda sets, and recognizable credentials, so that a test can search for them
+in the logs. Network resources in templates are created in the simulated EC2; see network.py.
 
 ministack also invokes the function of a custom resource only synchronously, and knows no destination on success. Here, as
 on AWS, the record of such an invocation goes to the destinations of the function's EventInvokeConfig, and the event must
@@ -178,7 +178,9 @@ def lambda_environment(config):
     """The environment variables that Lambda sets and ministack does not."""
     logging = config.get("LoggingConfig") or {}
     level = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO")}
+    group = logging.get("LogGroup")
     return {
+        **({"AWS_LAMBDA_LOG_GROUP_NAME": group} if group else {}),
         "AWS_ACCESS_KEY_ID": "ASIA" + CREDENTIAL_MARK,
         "AWS_SECRET_ACCESS_KEY": "secret" + CREDENTIAL_MARK,
         "AWS_SESSION_TOKEN": "session" + CREDENTIAL_MARK,
@@ -227,10 +229,17 @@ def watch(base_url):
     ledger = Ledger(custom_resource.deliver_response)
     invoke, execute = custom_resource.invoke_custom_resource, lambda_svc._execute_function_with_config_scope
     current = threading.local()  # The invoke, URL, and execute functions of an event run in the same thread.
+    rejected = {}  # The service tokens that resources were not allowed to change to.
 
     def watched_invoke(request_type, logical_id, props, stack_name, stack_id, resource_type, physical_id=None,
                        old_props=None):
         current.ids = (stack_id, logical_id)
+        if request_type == "Update" and (old_props or {}).get("ServiceToken") != props["ServiceToken"]:
+            # The rollback of a rejected update sends no event either.
+            if rejected.pop(current.ids, None) == old_props["ServiceToken"]:
+                return physical_id, {}
+            rejected[current.ids] = props["ServiceToken"]
+            raise RuntimeError("Modifying service token is not allowed.")
         try:
             return invoke(request_type, logical_id, props, stack_name, stack_id, resource_type, physical_id, old_props)
         except (RuntimeError, TimeoutError):

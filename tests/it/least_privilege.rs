@@ -62,7 +62,8 @@ async fn runs() -> &'static [Run] {
     RUNS.get_or_init(run_all).await
 }
 
-/// The statements that are about EC2, and not about the logs and traces of Lambda, or the stacks that `ask` is about.
+/// The statements that are about EC2, and not about the logs, traces, and failed events of Lambda, or the stacks that `ask`
+/// is about.
 fn statements(documents: &[Value]) -> Vec<(usize, usize)> {
     let all = documents.iter().enumerate().flat_map(|(d, document)| {
         let count = document["Statement"].as_array().unwrap().len();
@@ -70,7 +71,7 @@ fn statements(documents: &[Value]) -> Vec<(usize, usize)> {
     });
     let of_ec2 = |(d, s): &(usize, usize)| {
         let actions = documents[*d]["Statement"][*s]["Action"].to_string();
-        ["logs:", "xray:", "cloudformation:"].iter().all(|service| !actions.contains(&format!("\"{service}")))
+        ["logs:", "xray:", "sqs:", "cloudformation:"].iter().all(|service| !actions.contains(&format!("\"{service}")))
     };
     all.filter(of_ec2).collect()
 }

@@ -64,8 +64,8 @@ fn each_in_a_process_of_its_own() {
         "log::every_line_contains_its_context_and_what_happened",
         "log::no_line_contains_a_secret",
         "log::each_warning_is_a_line_of_level_warn",
-        "log::what_stays_after_a_delete_is_a_line_of_level_warn",
         "ask::watch::the_scheduled_status_writes_its_numbers_as_metrics",
+        "log::what_stays_after_a_delete_is_a_line_of_level_warn",
         "metrics::each_delivery_has_one_line_at_every_log_level",
         "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {

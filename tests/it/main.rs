@@ -28,6 +28,7 @@ mod histories;
 mod late;
 mod least_privilege;
 mod lifecycle;
+mod linter;
 mod log;
 mod metrics;
 mod networking;

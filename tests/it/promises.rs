@@ -97,14 +97,16 @@ fn the_documentation_has_every_metric_and_every_outcome() {
 fn the_documentation_has_the_settings_of_the_function() {
     let (operations, template) = (file("docs/operations.md"), file("template.yaml"));
     let settings = first_cells(&operations, "## Settings");
-    let (_, group) = template.split_once("{ default: Provider function }").unwrap();
-    let group = group.split(['[', ']']).nth(1).unwrap();
-    assert_eq!(settings.join(", "), group);
+    let groups = ["Provider function", "Logs and monitoring", "IAM roles"].map(|label| {
+        let (_, group) = template.split_once(&format!("{{ default: {label} }}")).unwrap();
+        group.split(['[', ']']).nth(1).unwrap()
+    });
+    assert_eq!(settings.join(", "), groups.join(", "));
     for name in settings {
         let (_, parameter) = template.split_once(&format!("\n  {name}:\n    Type:")).unwrap();
         let (_, default) = parameter.split_once("    Default: ").unwrap();
-        let default = default.lines().next().unwrap();
-        let default = if default == "''" { "none" } else { default };
+        let default = default.lines().next().unwrap().trim_matches('\'');
+        let default = if default.is_empty() { "none" } else { default };
         assert!(operations.contains(&format!("| `{name}` | {default} |")), "the default of {name} is {default}");
     }
 }

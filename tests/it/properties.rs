@@ -37,7 +37,7 @@ fn every_property_is_read_from_strings_or_typed_values() {
         "SubnetIds": format!("{SUBNET_AZ1}, {SUBNET_AZ2}"), "AvailabilityZoneIds": "use1-az1,usw2-lax1-az1",
         "AllowedCidrs": ["10.0.0.0/8", " 2001:db8::/32 "], "AllowedSecurityGroupIds": [GROUP],
         "Port": " 3306", "PrivateDnsEnabled": "False", "IpAddressType": "dualstack", "ReuseScope": "Region",
-        "Tags": [{ "Key": "team", "Value": "web" }, { "Key": "cost-centre", "Value": "7" }],
+        "Tags": ["team=web", "", " cost-centre = 7 "],
     });
     let from_typed = EndpointSpec::read(&with(minimal(), typed)).unwrap();
     assert_eq!(EndpointSpec::read(&with(minimal(), strings)).unwrap(), from_typed);
@@ -90,6 +90,9 @@ fn every_kind_of_fault_has_a_sentence() {
     fault(&json!({ "ReuseScope": "Account" }), "ReuseScope", "none of Vpc, Region");
     fault(&json!({ "Tags": { "team": "web" } }), "Tags", "must be a list of Key and Value pairs");
     fault(&json!({ "Tags": [{ "Key": "team" }] }), "Tags", "pairs such as");
+    fault(&json!({ "Tags": [{ "Key": "team", "Value": "web", "Scope": "all" }] }), "Tags", "pairs such as");
+    fault(&json!({ "Tags": ["team"] }), "Tags", "or team=data");
+    fault(&json!({ "Tags": ["team=web=1", "aws:team="] }), "Tags", "'aws:team', which has a reserved prefix");
     fault(&json!({ "Tags": [{ "Key": "aws:team", "Value": "" }] }), "Tags", "reserved");
     fault(&json!({ "Tags": [{ "Key": "tidb-private-endpoint:owned", "Value": "" }] }), "Tags", "reserved");
     fault(&json!({ "Tags": [{ "Key": "a", "Value": "1" }, { "Key": "a", "Value": "2" }] }), "Tags", "more than once");

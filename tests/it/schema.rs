@@ -7,8 +7,10 @@ use crate::tables::{self, PropertyRow};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use std::fs;
+use tidb_private_endpoint::model::tags;
 use tidb_private_endpoint::request::property::{
-    MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, PROPERTIES, Pattern, Property, Shape,
+    ALLOWED_CIDRS, API_KEY_SECRET, CLUSTER_ID, EXCLUSIONS, KEY_WITHOUT_CLUSTER, MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS,
+    PROPERTIES, Pattern, Property, REUSE_SCOPE, ReuseScope, SERVICE_NAME, Shape, VPC_ID, VPC_IS_MISSING,
 };
 use tidb_private_endpoint::request::spec::EndpointSpec;
 
@@ -23,6 +25,11 @@ fn pattern(pattern: Pattern) -> String {
     format!("^({})?$", pattern.regex)
 }
 
+/// What a tag key must not begin with, as a lookahead.
+fn not_reserved(before: &str) -> String {
+    format!("(?!{before}([aA][wW][sS]:|{}))", tags::PREFIX)
+}
+
 /// The schema of one property, without its description.
 pub(crate) fn shape(shape: Shape) -> Value {
     match shape {
@@ -34,13 +41,58 @@ pub(crate) fn shape(shape: Shape) -> Value {
         Shape::List(form) => {
             json!({ "type": ["array", "string"], "items": { "type": "string", "pattern": pattern(form) } })
         }
-        Shape::Tags => json!({ "type": "array", "maxItems": MAX_TAGS, "items": { "$ref": "#/definitions/Tag" } }),
+        // `uniqueKeys` is cfn-lint's.
+        Shape::Tags => json!({
+            "type": "array",
+            "maxItems": MAX_TAGS,
+            "uniqueKeys": ["Key"],
+            // A parameter can only be a list of strings.
+            "items": {
+                "if": { "type": "string" },
+                "then": { "pattern": format!("^({}[^=]+=.*)?$", not_reserved(" *")) },
+                "else": { "$ref": "#/definitions/Tag" },
+            },
+        }),
     }
 }
 
 pub(crate) fn described(mut schema: Value, description: &str) -> Value {
     schema["description"] = json!(description.replace('`', ""));
     schema
+}
+
+/// What one property says about another. A description is what a linter should say. A template may have two properties that
+/// exclude each other if one of them is an empty parameter.
+fn conditions() -> Vec<Value> {
+    let is_given = |property: Property| json!({ "required": [property.name] });
+    let is_blank = |property: Property| json!({ "properties": { property.name: { "maxLength": 0, "items": { "maxLength": 0 } } } });
+    let is_region = json!({
+        "required": [REUSE_SCOPE.name],
+        "properties": { REUSE_SCOPE.name: { "enum": [ReuseScope::Region.as_str()] } },
+    });
+    let says = |property: Property, what: &str, any_of: &[Value]| json!({ "description": format!("{} {what}", property.name), "anyOf": any_of });
+    let cluster = json!({ "required": [CLUSTER_ID.name, API_KEY_SECRET.name] });
+    let required = [
+        says(VPC_ID, VPC_IS_MISSING, &[is_given(VPC_ID), is_region]),
+        says(SERVICE_NAME, "is missing; specify it, or ClusterId and ApiKeySecret", &[is_given(SERVICE_NAME), cluster]),
+        says(
+            API_KEY_SECRET,
+            KEY_WITHOUT_CLUSTER,
+            &[is_blank(API_KEY_SECRET), is_blank(SERVICE_NAME), is_given(CLUSTER_ID)],
+        ),
+    ];
+    let exclusions = EXCLUSIONS.map(|one| says(one.property, one.why, &[is_blank(one.property), is_blank(one.with)]));
+    required.into_iter().chain(exclusions).collect()
+}
+
+/// Items with a format of cfn-lint, for what no regular expression tells, such as whether host bits are set. Other linters
+/// ignore these formats.
+pub(crate) fn of_formats(items: &Value, what: &str, formats: [&str; 2]) -> Value {
+    let mut items = items.clone();
+    let [first, second] = formats;
+    items["description"] = json!(what);
+    items["anyOf"] = json!([{ "maxLength": 0 }, { "format": first }, { "format": second }]);
+    items
 }
 
 fn schema() -> Value {
@@ -74,6 +126,9 @@ fn schema() -> Value {
     let required = rows.iter().filter(|row| row.required == "yes").map(|row| row.name.as_str());
     let required: Vec<&str> = ["ServiceToken"].into_iter().chain(required).collect();
     let attributes: Vec<&str> = both.iter().chain(&read_only).map(|(name, _)| name.as_str()).collect();
+    let blocks = &mut properties[ALLOWED_CIDRS.name]["items"];
+    let what = "a CIDR block whose address is its first one, such as 10.0.0.0/16 or 2001:db8::/56";
+    *blocks = of_formats(blocks, what, ["ipv4-network", "ipv6-network"]);
     json!({
         "typeName": "Custom::TiDBCloudPrivateEndpoint",
         "description": "An interface endpoint for TiDB Cloud in a VPC, shared between stacks",
@@ -81,7 +136,12 @@ fn schema() -> Value {
             "Tag": {
                 "type": "object",
                 "properties": {
-                    "Key": { "type": "string", "minLength": 1, "maxLength": MAX_TAG_KEY },
+                    "Key": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": MAX_TAG_KEY,
+                        "pattern": format!("^{}", not_reserved("")),
+                    },
                     "Value": { "type": "string", "maxLength": MAX_TAG_VALUE },
                 },
                 "required": ["Key", "Value"],
@@ -96,11 +156,7 @@ fn schema() -> Value {
         "properties": properties,
         "additionalProperties": false,
         "required": required,
-        // A template may have both `ServiceName` and `ClusterId` if one of them is an empty parameter.
-        "allOf": [
-            { "anyOf": [{ "required": ["VpcId"] }, { "required": ["ReuseScope"] }] },
-            { "anyOf": [{ "required": ["ServiceName"] }, { "required": ["ClusterId", "ApiKeySecret"] }] },
-        ],
+        "allOf": conditions(),
         "createOnlyProperties": updated("replacement"),
         "conditionalCreateOnlyProperties": CONDITIONAL.map(updated).concat(),
         "readOnlyProperties": read_only.iter().map(|(name, _)| pointer(name)).collect::<Vec<_>>(),

@@ -11,8 +11,12 @@ import unittest
 
 import aws_cdk
 import cdk_tidb_private_endpoint as library
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Template
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -78,6 +82,25 @@ class Package(unittest.TestCase):
                                 cluster=library.Cluster(cluster_id="10581234567890123456", api_key=key))
         Template.from_stack(stack).has_resource_properties("Custom::TiDBCloudPrivateEndpoint", {
             "ClusterId": "10581234567890123456", "ApiKeySecret": arn})
+
+    def test_endpoints_and_providers_can_be_used_as_the_cdk_expects(self):
+        stack = aws_cdk.Stack(aws_cdk.App(), "Stack")
+        vpc = ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id=VPC, availability_zones=["us-east-1a"])
+        imported = library.PrivateEndpoint.from_private_endpoint_attributes(
+            stack, "Imported", vpc_endpoint_id="vpce-0123456789abcdef0", host="tidb.internal")
+        self.assertEqual((imported.socket_address, imported.port_as_string()), ("tidb.internal:4000", "4000"))
+        provider = library.PrivateEndpointProvider(
+            stack, "Provider", alarm_topic=sns.Topic(stack, "Topic"), reserved_concurrent_executions=5,
+            application_log_level=lambda_.ApplicationLogLevel.WARN)
+        provider.failure_alarm.add_ok_action(actions.SnsAction(sns.Topic(stack, "Fine")))
+        self.assertEqual(provider.metric_events("joined").metric_name, "Events")
+        endpoint = library.PrivateEndpoint(stack, "TiDB", vpc=vpc, service_name=SERVICE, provider=provider)
+        zone = route53.PrivateHostedZone(stack, "Zone", zone_name="db.internal", vpc=vpc)
+        route53.ARecord(stack, "Record", zone=zone,
+                        target=route53.RecordTarget.from_alias(library.PrivateEndpointTarget(endpoint)))
+        template = Template.from_stack(stack)
+        dns_name = stack.resolve(endpoint.dns_name)
+        template.has_resource_properties("AWS::Route53::RecordSet", {"AliasTarget": {"DNSName": dns_name}})
 
     def test_every_attribute_has_a_python_name(self):
         source = (HERE.parent.parent / "src" / "endpoint.ts").read_text()

@@ -1,13 +1,13 @@
 //! The check's documents, schema, and settings, compared with the code.
 
 use super::*;
-use crate::schema::{described, shape};
+use crate::schema::{described, of_formats, shape};
 use crate::tables::{file, first_cells, fits, rows};
 use serde_json::Map;
 use std::fs;
 use tidb_private_endpoint::answer::check::CheckAttributes;
 use tidb_private_endpoint::check::Layer;
-use tidb_private_endpoint::request::check::{CHECK_PROPERTIES, MAX_TIMEOUT};
+use tidb_private_endpoint::request::check::{CHECK_PROPERTIES, ENDPOINT_ADDRESSES, HOST, MAX_HOST, MAX_TIMEOUT};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/Custom-TiDBCloudConnectionCheck.json");
 const GUIDE: &str = "docs/connection-check.md";
@@ -108,6 +108,9 @@ fn schema() -> Value {
         let default = if required == "no" { format!("; if not given: {default}") } else { String::new() };
         properties.insert(property.name.to_owned(), described(shape(property.shape), &format!("{meaning}{default}")));
     }
+    properties[HOST.name]["maxLength"] = json!(MAX_HOST);
+    let addresses = &mut properties[ENDPOINT_ADDRESSES.name]["items"];
+    *addresses = of_formats(addresses, "an IP address such as 10.0.1.25 or 2001:db8::25", ["ipv4", "ipv6"]);
     let attributes: Vec<(String, String)> = rows(&guide, "## Attributes")
         .into_iter()
         .map(|row| (row[0].trim_matches('`').to_owned(), row[1].clone()))

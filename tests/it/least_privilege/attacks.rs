@@ -231,7 +231,7 @@ fn no_resource_is_wider_than_necessary() {
         assert!(actions.iter().all(fits), "{}", sid(statement));
     }
     for grant in policy(&documents).grants().iter().filter(|grant| grant.resource != "*") {
-        let fits = ["ec2", "logs", "secretsmanager", "kms"]
+        let fits = ["ec2", "logs", "sqs", "secretsmanager", "kms", "cloudformation"]
             .iter()
             .any(|service| grant.resource.starts_with(&format!("arn:aws:{service}:{REGION}:{ACCOUNT}:")));
         assert!(fits && !grant.action.contains('*'), "{grant:?}");

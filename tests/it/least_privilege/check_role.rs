@@ -21,7 +21,10 @@ fn resources() -> Value {
 fn the_role_of_the_check_allows_network_interfaces_logs_and_the_way_back() {
     let resources = resources();
     let role = &resources["CheckRole"]["Properties"];
-    assert_eq!(resources["CheckFunction"]["Properties"]["Role"], json!({ "!GetAtt": "CheckRole.Arn" }));
+    assert_eq!(
+        resources["CheckFunction"]["Properties"]["Role"],
+        json!({ "!If": ["HasCheckRole", { "!GetAtt": "CheckRole.Arn" }, { "!Ref": "CheckRoleArn" }] })
+    );
     let inline: Vec<&Value> = role["Policies"].as_array().unwrap().iter().collect();
     let separate: Vec<&Value> = resources
         .as_object()
@@ -59,9 +62,13 @@ fn the_role_of_the_check_allows_network_interfaces_logs_and_the_way_back() {
 #[test]
 fn every_end_of_the_check_function_reaches_the_provider() {
     let resources = resources();
-    let config = &resources["CheckInvokeConfig"];
-    assert_eq!(config["DependsOn"], "CheckRolePolicy", "Lambda checks the permission when the destinations are set");
-    let properties = &config["Properties"];
+    let properties = &resources["CheckInvokeConfig"]["Properties"];
+    let after_the_policy = json!({ "!If": ["HasCheckRole", { "!Ref": "CheckRolePolicy" }, ""] });
+    assert_eq!(
+        properties["FunctionName"],
+        json!({ "!Select": ["0", [{ "!Ref": "CheckFunction" }, after_the_policy]] }),
+        "Lambda checks the permission when the destinations are set"
+    );
     let provider = json!({ "Destination": { "!GetAtt": "Function.Arn" } });
     assert_eq!(properties["DestinationConfig"], json!({ "OnSuccess": provider, "OnFailure": provider }));
     assert_eq!((&properties["Qualifier"], &properties["MaximumRetryAttempts"]), (&json!("$LATEST"), &json!("0")));

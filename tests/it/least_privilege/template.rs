@@ -15,17 +15,24 @@ pub(super) fn file(path: &str) -> String {
 /// The customer managed key of the secret.
 pub(super) const KMS_KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-4000-8000-123456789012";
 
+/// The queue for failed events.
+const QUEUE: &str = "arn:aws:sqs:us-east-1:123456789012:failed-events";
+
 /// The policy documents of the role.
 pub(super) fn policies() -> Vec<Value> {
     let template = read(&file("template.yaml"));
     let resources = &template["Resources"];
     let function = resources["Function"]["Properties"].as_object().unwrap();
-    assert_eq!(function["Role"], json!({ "!GetAtt": "Role.Arn" }), "the function has this role");
+    let own_role = json!({ "!If": ["HasRole", { "!GetAtt": "Role.Arn" }, { "!Ref": "RoleArn" }] });
+    assert_eq!(function["Role"], own_role, "unless another one is specified, the function has this role");
     assert!(!function.contains_key("Policies"), "AWS SAM adds no policies");
     let role = resources["Role"]["Properties"].as_object().unwrap();
     let others: Vec<&String> = role
         .keys()
-        .filter(|key| !["Description", "AssumeRolePolicyDocument", "Policies"].contains(&key.as_str()))
+        .filter(|key| {
+            !["Description", "Path", "PermissionsBoundary", "AssumeRolePolicyDocument", "Policies"]
+                .contains(&key.as_str())
+        })
         .collect();
     assert_eq!(others, [""; 0], "all permissions of the role are in Policies");
     let policies = role["Policies"].as_array().unwrap();
@@ -45,10 +52,19 @@ fn conditional() -> Vec<(String, String)> {
 
 #[test]
 fn without_its_parameters_the_role_can_read_no_secret() {
-    let policies = [("Tracing", "IsTraced"), ("ApiKey", "HasApiKey"), ("ApiKeyKmsKey", "HasApiKeyKmsKey")];
+    let policies = [
+        ("Tracing", "IsTraced"),
+        ("OnFailureDestination", "HasOnFailureDestination"),
+        ("ApiKey", "HasApiKey"),
+        ("ApiKeyKmsKey", "HasApiKeyKmsKey"),
+    ];
     assert_eq!(conditional(), policies.map(|(policy, condition)| (policy.to_owned(), condition.to_owned())));
     let template = read(&file("template.yaml"));
-    for (condition, parameter) in [("HasApiKey", "ApiKeySecretArn"), ("HasApiKeyKmsKey", "ApiKeyKmsKeyArn")] {
+    for (condition, parameter) in [
+        ("HasOnFailureDestination", "OnFailureDestinationArn"),
+        ("HasApiKey", "ApiKeySecretArn"),
+        ("HasApiKeyKmsKey", "ApiKeyKmsKeyArn"),
+    ] {
         let given = json!({ "!Not": [{ "!Equals": [{ "!Ref": parameter }, ""] }] });
         assert_eq!(template["Conditions"][condition], given, "{condition}");
         assert_eq!(template["Parameters"][parameter]["Default"], "", "{parameter}");
@@ -68,6 +84,7 @@ fn resolve(value: &Value) -> Value {
                 }
                 Some(("!Ref", Value::String(name))) if name == "ApiKeySecretArn" => json!(API_KEY_SECRET_ARN),
                 Some(("!Ref", Value::String(name))) if name == "ApiKeyKmsKeyArn" => json!(KMS_KEY),
+                Some(("!Ref", Value::String(name))) if name == "OnFailureDestinationArn" => json!(QUEUE),
                 Some((name, argument)) => panic!("{name} of {argument} is not supported here"),
             }
         }
