@@ -115,6 +115,13 @@ async fn every_fault_of_the_way_has_its_sentence() {
         let report = once(&Net::new(&[]).with(A, place)).await;
         assert!(failed(&report, Layer::Tcp).starts_with(says), "{}", report.report);
     }
+    // In another VPC than the endpoint's, what is missing is a route more often than a rule.
+    let report = once(&Net::new(&[]).with(A, Place::Drops)).await;
+    for words in
+        ["the endpoint's security group", "route tables of both subnets lead to the other VPC", "that it exists"]
+    {
+        assert!(failed(&report, Layer::Tcp).contains(words), "{}", report.report);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,6 +129,9 @@ async fn every_fault_of_the_name_has_its_sentence() {
     let net = || Net::new(&[(A, Fault::None)]);
     let report = once(&net().resolving(vec![Err(ErrorKind::Other)])).await;
     assert!(failed(&report, Layer::Name).starts_with(&format!("{HOST} does not resolve here (Name not known). ")));
+    for words in ["a private hosted zone with exactly this name", "leads to an endpoint that exists"] {
+        assert!(failed(&report, Layer::Name).contains(words), "{}", report.report);
+    }
     let report = once(&net().resolving(vec![Ok(Vec::new())])).await;
     assert!(failed(&report, Layer::Name).starts_with(&format!("{HOST} does not resolve here (it has no addresses). ")));
     let mut slow = net();

@@ -22,17 +22,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         failures: 1,
         ..base(name, stacks)
     };
+    let hub_first = |name| scenario(name, &both, vec![vec![delete(&[0])], vec![delete(&every(5, 60))]]);
     vec![
         scenario(
             "a spoke joins while the hub releases",
             &both[..1],
             vec![vec![delete(&[0])], vec![create(&every(5, 70))]],
         ),
-        scenario(
-            "the hub releases first, and the spoke after it",
-            &both,
-            vec![vec![delete(&[0])], vec![delete(&every(5, 60))]],
-        ),
+        hub_first("the hub releases first, and the spoke after it"),
+        Scenario { delays: vec![0], ..hub_first("the hub releases first, and the spoke after it, with fast calls") },
         scenario(
             "a spoke releases while the hub changes its rule",
             &both,
