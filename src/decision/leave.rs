@@ -209,9 +209,10 @@ impl<'a> Leave<'a> {
         let zone = |id: &SubnetId| self.view.facts.zone_of(id);
         let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
         let used = |who: String| format!("used by {who}");
-        let nobody = || match self.view.journal.narrowing_refused() {
-            true => "EC2 has refused to take it away".to_owned(),
-            false => "there was not enough time to take it away".to_owned(),
+        let is_refused = self.view.journal.narrowing_refused();
+        let nobody = || {
+            let why = if is_refused { "EC2 has refused to" } else { "there was not enough time to" };
+            format!("{why} take it away")
         };
         let only =
             |count: usize| others.names().filter(|_| count == 1).map(|who| format!("the only one; used by {who}"));
