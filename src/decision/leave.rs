@@ -205,28 +205,22 @@ impl<'a> Leave<'a> {
 
     /// What this resource has named and the endpoint keeps, so that its stack cannot delete it; with the reasons.
     pub(super) fn kept(&self) -> Option<Warning> {
-        let (others, before) = (self.others()?, self.before());
+        let (others, before, endpoint) = (self.others()?, self.before(), self.endpoint);
         let zone = |id: &SubnetId| self.view.facts.zone_of(id);
-        let subnets = self.endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
-        let used = |who: String| format!("used by {who}");
+        let who_in = |id: &SubnetId| others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true));
         let is_refused = self.view.journal.narrowing_refused();
-        let nobody = || {
-            let why = if is_refused { "EC2 has refused to" } else { "there was not enough time to" };
-            format!("{why} take it away")
+        let why = |who: Option<String>, is_last: bool| match who {
+            Some(who) => format!("used by {who}"),
+            None if is_refused => "EC2 has refused to take it away".to_owned(),
+            None if is_last => format!("there is no other; used by {}", others.names().unwrap_or_default()),
+            None => "there was not enough time to take it away".to_owned(),
         };
-        let only =
-            |count: usize| others.names().filter(|_| count == 1).map(|who| format!("the only one; used by {who}"));
-        let subnets = subnets.map(|id| {
-            let who = others.who_names(id, zone(id)).or_else(|| others.who_wants_zone(zone(id), true)).map(used);
-            let why = who.or_else(|| only(self.endpoint.subnet_ids.len())).unwrap_or_else(nobody);
-            format!("{id} ({why})")
-        });
-        let groups = self.endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));
-        let groups = groups.map(|id| {
-            let why =
-                others.who_uses(id).map(used).or_else(|| only(self.endpoint.group_ids.len())).unwrap_or_else(nobody);
-            format!("{id} ({why})")
-        });
+        let last_subnets = endpoint.subnet_ids.iter().all(|id| who_in(id).is_none());
+        let subnets = endpoint.subnet_ids.iter().filter(|id| before.iter().any(|own| own.lists_subnet(id)));
+        let subnets = subnets.map(|id| format!("{id} ({})", why(who_in(id), last_subnets)));
+        let last_groups = endpoint.group_ids.iter().all(|id| others.who_uses(id).is_none());
+        let groups = endpoint.group_ids.iter().filter(|id| before.iter().any(|own| own.has_group(id)));
+        let groups = groups.map(|id| format!("{id} ({})", why(others.who_uses(id), last_groups)));
         let kept = join(subnets.chain(groups), ", ");
         (!kept.is_empty()).then(|| Warning::KeptByOthers { endpoint: self.endpoint.id.clone(), kept })
     }

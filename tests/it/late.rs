@@ -170,3 +170,33 @@ async fn a_create_that_is_throttled_does_not_ask_often() {
     let attempts = cloud.count("CreateVpcEndpoint");
     assert!(cloud.stacks.calls() <= attempts + 1, "{} questions, {attempts} attempts", cloud.stacks.calls());
 }
+
+/// A Create that EC2 throttles has its security group already. Its Delete comes, and neither leaves anything.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_create_and_its_delete_leave_no_security_group() {
+    for delete_after in [4, 20, 40, 55] {
+        let cloud = Cloud::new();
+        let (sim, until) = (cloud.sim.clone(), cloud.sim.now() + SignedDuration::from_secs(60));
+        cloud.sim.on_call(move |call| {
+            if call.action == "CreateVpcEndpoint" && sim.now() < until {
+                Verdict::throttled()
+            } else {
+                Verdict::Proceed
+            }
+        });
+        let (stack, managed) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
+        let create = stack.event("Create", &managed);
+        stack.follow(&create, None);
+        let (created, ()) = tokio::join!(cloud.deliver(&create), async {
+            cloud.pass(delete_after).await;
+            let delete = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &managed);
+            stack.follow(&delete, None);
+            cloud.deliver(&delete).await.succeeded();
+            stack.follow(&delete, Some(true));
+        });
+        created.failed();
+        let left: Vec<_> = cloud.sim.groups().into_iter().filter(|g| g.name.starts_with("tidb-private-")).collect();
+        assert_eq!(left.len(), 0, "{delete_after} s: {left:#?}");
+        cloud.assert_clean();
+    }
+}
