@@ -23,6 +23,10 @@ const WILDCARDS: Wildcards[] = [
     reason: 'The IDs of endpoints and security groups are not known in advance. Conditions limit changes to those with the '
       + "provider's owned tag.",
   },
+  {
+    of: { regex: '/^Resource::arn:.*:cloudformation:.*$/g' },
+    reason: 'The provider asks about the stack of any event that comes late, and only for the status of its resource.',
+  },
 ];
 const TRACING: Wildcards = { of: 'Resource::*', reason: 'The actions of X-Ray do not support resource-level permissions.' };
 
