@@ -1,7 +1,6 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
 //! with a resource.
 
-use super::protocol::{CLOCK_SKEW, after};
 use super::tags::{HOLDER_NAME_LIMIT, Holder};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -60,11 +59,11 @@ pub struct ResourceStatus {
 }
 
 impl ResourceStatus {
-    /// Whether CloudFormation no longer waits for an event to create or update the resource, which it sent at a moment. An
-    /// older status is none that followed the event, and one of an unknown kind proves nothing.
+    /// Whether CloudFormation no longer waits for an event to create or update the resource, which it sent at a moment. A
+    /// status from before is none that followed the event, and one of an unknown kind proves nothing.
     pub fn has_ended(&self, sent: Timestamp) -> bool {
         let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| self.status.ends_with(ending));
-        (is_final || self.status.starts_with("DELETE_")) && after(self.since, CLOCK_SKEW) >= sent
+        (is_final || self.status.starts_with("DELETE_")) && self.since >= sent
     }
 }
 

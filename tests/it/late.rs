@@ -139,7 +139,7 @@ async fn an_answer_that_proves_nothing_stops_nothing() {
         ("no answer", |cloud, _| cloud.stacks.fail([StacksFault::Hang; 3])),
         ("half an answer", |cloud, _| cloud.stacks.fail([StacksFault::CutOff; 3])),
         ("a status from before the event", |cloud, stack| {
-            cloud.stacks.set_resource(&stack.arn, "TiDB", "DELETE_COMPLETE", "2026-11-23T08:58:00.000Z");
+            cloud.stacks.set_resource(&stack.arn, "TiDB", "DELETE_COMPLETE", "2026-11-23T08:59:59.999Z");
         }),
         ("a status that nobody knows", |_, stack| stack.set_status("RESTORE_PENDING")),
     ];
