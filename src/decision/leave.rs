@@ -20,7 +20,7 @@ use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{SubnetId, join};
 use crate::model::security_group::{SecurityGroup, managed_group_name};
 use crate::model::tags::{Claim, REF, Reference, Tags};
-use crate::model::wanted::Wanted;
+use crate::model::wanted::{Place, Wanted};
 use crate::request::Request;
 use crate::request::spec::EndpointSpec;
 use jiff::SignedDuration;
@@ -73,8 +73,8 @@ impl<'a> Leave<'a> {
     }
 
     /// The other holders, unless what the resource has brought is of no concern: the endpoint is not the provider's to
-    /// change, it is lost, it is in another VPC and the resource
-    /// has requested nothing of it, or nobody else holds it and it is deleted as a whole.
+    /// change, it is lost, it is in another VPC and the resource has requested nothing of it, or nobody else holds it and it
+    /// is deleted as a whole.
     fn others(&self) -> Option<Others> {
         let is_unknown = || is_elsewhere(self.request, self.endpoint) && self.before().is_empty();
         let is_concerned = self.endpoint.is_owned() && self.endpoint.state.is_usable() && !is_unknown();
@@ -85,9 +85,17 @@ impl<'a> Leave<'a> {
         let before = requested_before(self.request, self.record(), self.endpoint).into_iter();
         if is_elsewhere(self.request, self.endpoint) {
             let shown = self.endpoint.tags.get(&self.claim.holder.ref_key()).map(|value| Reference::parse(value));
-            return before.chain(shown.and_then(|reference| reference.wanted())).collect();
+            let known: Vec<Wanted> = before.chain(shown.and_then(|reference| reference.wanted())).collect();
+            return if known.is_empty() { self.may_have_requested().into_iter().collect() } else { known };
         }
         before.chain(self.request.spec().map(EndpointSpec::wanted)).collect()
+    }
+
+    /// What the reference on an endpoint of another VPC may have recorded, if a delivery that crashed has removed it. Without
+    /// sources, these were the blocks of the resource's VPC.
+    fn may_have_requested(&self) -> Option<Wanted> {
+        let wanted = self.request.before()?.wanted.clone().filter(Wanted::uses_managed_group)?;
+        Some(Wanted { place: Place::Anywhere, ..wanted })
     }
 
     pub(super) fn surplus(&self) -> Unless<Surplus> {
@@ -162,8 +170,10 @@ impl<'a> Leave<'a> {
     /// The removal of the rules of the provider's security group that nobody requests anymore.
     fn rules(&self, before: &[Wanted]) -> Unless<Option<Action>> {
         let Some(others) = self.others() else { return Ok(None) };
-        let may_leave_rules =
-            |own: &Wanted| own.uses_managed_group() && !others.cover(|other| own.sources_are_within(other));
+        let is_unknown = |own: &Wanted| own.sources.is_empty() && is_elsewhere(self.request, self.endpoint);
+        let may_leave_rules = |own: &Wanted| {
+            own.uses_managed_group() && (is_unknown(own) || !others.cover(|other| own.sources_are_within(other)))
+        };
         if before.iter().any(may_leave_rules) { self.unrequested_rules() } else { Ok(None) }
     }
 
