@@ -221,7 +221,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "a Create does not check that its mark is still there",
-        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, in steps of 5 s",
+        found_in: "a Delete overtakes a Create that waits for a name, and for EC2, without CloudFormation's answer, in steps of 5 s",
         marks: |mut marks, request| {
             if let Verb::Create(_) = request.verb {
                 let name = mark_name(&request.holder, &request.mark());
