@@ -71,7 +71,7 @@ impl Reconciler<'_> {
         let sent = self.state.journal.sent();
         let (Some(resource), true) = (&self.request.resource, is_late(sent, self.clock.now())) else { return Ok(()) };
         let answer = Box::pin(self.clients.cloudformation.resource(resource, self.clock)).await;
-        check_awaited(answer.ok().as_ref(), sent).map_err(Failure::Refused)
+        check_awaited(self.request, answer.ok().as_ref(), sent).map_err(Failure::Refused)
     }
 
     /// One attempt. The key is read once; and a session, with its nonce, serves for all attempts that follow.

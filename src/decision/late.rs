@@ -4,8 +4,8 @@
 //! CloudFormation may have deleted the resource, and nobody would ever delete what is created then. So an event that is no
 //! longer prompt asks CloudFormation before it creates anything that could lead nowhere.
 //!
-//! The answer may show what was true up to `L` before, and the call that follows takes effect up to `2 C` after it. A Delete
-//! of a resource whose Create may still be running looks for longer than that.
+//! The call that follows the answer takes effect up to `2 C` after it. A Delete of a resource whose Create may still be
+//! running looks for longer than that.
 
 use super::action::{Action, TagAction};
 use super::mark::UNMARKED;
@@ -13,6 +13,7 @@ use super::provision::Provision;
 use super::refusal::Refusal;
 use super::view::{Unless, View};
 use crate::model::stacks::ResourceStatus;
+use crate::request::{Request, Verb};
 use jiff::Timestamp;
 
 /// Whether so much time has passed since CloudFormation sent an event that it may not wait for it anymore.
@@ -24,8 +25,9 @@ pub fn is_late(sent: Timestamp, now: Timestamp) -> bool {
 ///
 /// # Errors
 /// [`Refusal::NotAwaited`].
-pub fn check_awaited(status: Option<&ResourceStatus>, sent: Timestamp) -> Result<(), Refusal> {
-    match status.filter(|status| status.has_ended(sent)) {
+pub fn check_awaited(request: &Request, status: Option<&ResourceStatus>, sent: Timestamp) -> Result<(), Refusal> {
+    let is_update = matches!(request.verb, Verb::Update { .. });
+    match status.filter(|status| status.has_ended(sent, is_update)) {
         Some(ended) => Err(Refusal::NotAwaited { status: ended.status.clone() }),
         None => Ok(()),
     }
@@ -40,7 +42,7 @@ impl Provision<'_> {
             Action::CreateEndpoint(_) | Action::CreateGroup(_) | Action::Mark(_) | Action::Tag(_, TagAction::Join(_))
         );
         if creates && is_late(journal.sent(), observed.at) {
-            check_awaited(facts.operation()?, journal.sent())?;
+            check_awaited(self.request, facts.operation()?, journal.sent())?;
         }
         Ok(())
     }

@@ -60,8 +60,12 @@ pub struct ResourceStatus {
 
 impl ResourceStatus {
     /// Whether CloudFormation no longer waits for an event to create or update the resource, which it sent at a moment. A
-    /// status from before is none that followed the event, and one of an unknown kind proves nothing.
-    pub fn has_ended(&self, sent: Timestamp) -> bool {
+    /// status from before is none that followed the event, and no update ends in one of a creation. One of an unknown kind
+    /// proves nothing.
+    pub fn has_ended(&self, sent: Timestamp, is_update: bool) -> bool {
+        if is_update && self.status.starts_with("CREATE_") {
+            return false;
+        }
         let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| self.status.ends_with(ending));
         (is_final || self.status.starts_with("DELETE_")) && self.since >= sent
     }

@@ -77,6 +77,20 @@ async fn an_update_that_is_delivered_again_after_its_delete_creates_nothing() {
     cloud.assert_clean();
 }
 
+/// It begins in the second in which the creation has ended, and that is still what CloudFormation says.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_creation_is_not_that_of_an_update() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    stack.set_status("CREATE_COMPLETE");
+    let moved = with(properties(), json!({ "ServiceName": SERVICE_2 }));
+    let update = stack.update_event(&id, &moved, &properties());
+    cloud.pass(60).await;
+    cloud.deliver(&update).await.succeeded();
+    assert!(cloud.stacks.calls() > 0);
+}
+
 /// The cluster has to be asked for before there is anything to look for, and a Create that asks for long leaves a mark.
 #[tokio::test(start_paused = true)]
 async fn a_late_create_with_a_cluster_leaves_no_mark() {
