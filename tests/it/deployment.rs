@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
-/// The most calls to EC2 that one delivery may need: 75 looks, as in the model, with the four calls of an Update. The rest is
-/// for facts and changes.
-const CALLS_MAX: usize = 75 * 4 + 40;
+/// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
+/// with four calls each time, and 20 times more while it takes something away itself. The rest is for what comes before and
+/// after.
+const CALLS_MAX: usize = 300;
 /// After how many seconds Lambda delivers the event of a killed function again.
 const REDELIVERY: u64 = 60;
 
