@@ -214,3 +214,27 @@ async fn a_throttled_create_and_its_delete_leave_no_security_group() {
         cloud.assert_clean();
     }
 }
+
+/// Nobody sends a Delete for what an Update has created before it was given up.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_given_up_takes_its_security_group_along() {
+    let cloud = Cloud::new();
+    let (stack, managed) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
+    let id = stack.create(&managed).await.succeeded().physical_id;
+    let groups = || cloud.sim.groups().into_iter().map(|group| group.name).collect::<Vec<_>>();
+    let before = groups();
+    let (sim, until) = (cloud.sim.clone(), cloud.sim.now() + SignedDuration::from_secs(60));
+    cloud.sim.on_call(move |call| {
+        if call.action == "CreateVpcEndpoint" && sim.now() < until { Verdict::throttled() } else { Verdict::Proceed }
+    });
+    let update = stack.update_event(&id, &with(managed.clone(), json!({ "ServiceName": SERVICE_2 })), &managed);
+    stack.follow(&update, None);
+    let (ended, ()) = tokio::join!(cloud.deliver(&update), async {
+        cloud.pass(10).await;
+        assert_ne!(groups(), before, "it has created a security group");
+        stack.set_status("UPDATE_FAILED");
+    });
+    let reason = ended.failed();
+    assert!(reason.contains("CloudFormation no longer waits for this request"), "{reason}");
+    assert_eq!(groups(), before);
+}
