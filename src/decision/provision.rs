@@ -40,16 +40,14 @@ impl Provision<'_> {
             Ok(Next::Act(action)) => self.check_awaited(&action).map(|()| Next::Act(action)),
             decided => decided,
         };
+        // No Delete follows that would remove what this event has left.
         if let Err(Interrupt::Refuse(refusal)) = &decided {
-            match **refusal {
-                // No Delete follows that would remove what this event has left.
-                Refusal::NotAwaited { .. } => {
-                    let created = self.view.journal.has_created_group();
-                    clean_up(self.group_places().into_iter().filter(|_| created), None, self.view)?;
-                    self.remove_mark()?;
-                }
-                Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile => self.remove_mark()?,
-                _ => {}
+            let not_awaited = matches!(**refusal, Refusal::NotAwaited { .. });
+            if not_awaited && self.view.journal.has_created_group() {
+                clean_up(self.group_places(), None, self.view)?;
+            }
+            if not_awaited || matches!(**refusal, Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile) {
+                self.remove_mark()?;
             }
         }
         decided
