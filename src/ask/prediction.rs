@@ -154,20 +154,7 @@ impl World {
     }
 
     fn delete_group(&mut self, id: &GroupId) {
-        for value in self.facts.values_mut() {
-            match value {
-                FactValue::ManagedGroup(_, group) => drop(group.take_if(|group| group.id == *id)),
-                FactValue::Marks(groups) | FactValue::Groups(_, groups) => groups.retain(|group| group.id != *id),
-                FactValue::Service(_)
-                | FactValue::Vpc(..)
-                | FactValue::VpcDns(_)
-                | FactValue::Subnets(_)
-                | FactValue::ManagedGroups(..)
-                | FactValue::Way(..)
-                | FactValue::Neighbors(..)
-                | FactValue::Operation(_) => {}
-            }
-        }
+        self.retain_groups(|group| group.id != *id);
     }
 
     fn with_endpoint(&mut self, id: &EndpointId, change: impl FnOnce(&mut Endpoint)) {
@@ -177,10 +164,19 @@ impl World {
     }
 
     fn with_group(&mut self, id: &GroupId, change: impl Fn(&mut SecurityGroup)) {
+        self.retain_groups(|group| {
+            if group.id == *id {
+                change(group);
+            }
+            true
+        });
+    }
+
+    fn retain_groups(&mut self, keep: impl Fn(&mut SecurityGroup) -> bool) {
         for value in self.facts.values_mut() {
             match value {
-                FactValue::ManagedGroup(_, group) => group.iter_mut().filter(|group| group.id == *id).for_each(&change),
-                FactValue::Groups(_, groups) => groups.iter_mut().filter(|group| group.id == *id).for_each(&change),
+                FactValue::ManagedGroup(_, group) => drop(group.take_if(|group| !keep(group))),
+                FactValue::Marks(groups) | FactValue::Groups(_, groups) => groups.retain_mut(&keep),
                 FactValue::Service(_)
                 | FactValue::Vpc(..)
                 | FactValue::VpcDns(_)
@@ -188,7 +184,6 @@ impl World {
                 | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
                 | FactValue::Neighbors(..)
-                | FactValue::Marks(_)
                 | FactValue::Operation(_) => {}
             }
         }

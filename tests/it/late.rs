@@ -238,3 +238,29 @@ async fn an_update_that_is_given_up_takes_its_security_group_along() {
     assert!(reason.contains("CloudFormation no longer waits for this request"), "{reason}");
     assert_eq!(groups(), before);
 }
+
+/// The first delivery has left a mark and was killed. The second one is rejected before it has changed anything, so only how
+/// late it arrives tells that there may be something to clean up.
+#[tokio::test(start_paused = true)]
+async fn the_delete_of_a_create_that_failed_when_delivered_again_removes_the_mark_of_the_first_delivery() {
+    let cloud = Cloud::new();
+    let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(300_000));
+    cloud.sim.delete_endpoint(&id);
+    let stack = cloud.stack("orders");
+    let create = stack.event("Create", &properties());
+    let marks =
+        || cloud.sim.groups().into_iter().filter(|g| g.name.starts_with("tidb-private-endpoint-creating-")).count();
+    assert!(cloud.deliver_raw_for(&create, 20).await.is_none(), "it waits for the name, and is killed");
+    assert_eq!(marks(), 1);
+    cloud.pass(60).await;
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "CreateSecurityGroup" => Verdict::fail(400, "SecurityGroupLimitExceeded", "You have reached the limit."),
+        _ => Verdict::Proceed,
+    });
+    let failed = cloud.deliver(&create).await;
+    let physical_id = failed.physical_id.clone();
+    failed.failed();
+    stack.delete(&physical_id).await.succeeded();
+    assert_eq!(marks(), 0);
+}

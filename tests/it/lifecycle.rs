@@ -544,6 +544,21 @@ async fn a_join_is_five_calls() {
     }
 }
 
+/// What the look at the service shows is not asked for by its ID, too.
+#[tokio::test(start_paused = true)]
+async fn an_update_asks_for_its_endpoint_once() {
+    let cloud = Cloud::new();
+    let (stack, narrow) = (cloud.stack("orders"), with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] })));
+    let id = stack.create(&narrow).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    let before = cloud.sim.log().len();
+    stack.update(&id, &properties(), &narrow).await.succeeded();
+    let by_id = |call: &&ec2_sim::Call| call.params.get("Filter.1.Name").is_some_and(|name| name == "vpc-endpoint-id");
+    let log = cloud.sim.log();
+    assert_eq!(log[before..].iter().filter(by_id).count(), 1);
+    assert!(log[before..].iter().filter(|call| call.action == "DescribeVpcEndpoints").count() > 9, "it looks again");
+}
+
 /// Apart from the looks that the protocol requires.
 #[tokio::test(start_paused = true)]
 async fn a_delete_is_five_calls_and_its_looks() {

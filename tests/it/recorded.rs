@@ -294,3 +294,19 @@ async fn an_endpoint_in_an_unknown_state_that_it_had_before_the_update_is_not_wa
     assert!(created.failed().contains("partial"));
     assert_eq!(other.endpoint().state, State::Partial);
 }
+
+/// Several stacks write tags at the same time, and creating a security group writes some, too.
+#[tokio::test(start_paused = true)]
+async fn a_concurrent_tag_access_while_the_security_group_is_created_passes() {
+    let cloud = Cloud::new();
+    let mut times = 0;
+    cloud.sim.on_call(move |call| {
+        times += u32::from(call.action == "CreateSecurityGroup");
+        if call.action == "CreateSecurityGroup" && times == 1 {
+            Verdict::concurrent_tag_access()
+        } else {
+            Verdict::Proceed
+        }
+    });
+    cloud.stack("orders").create(&with(properties(), json!({ "SecurityGroupIds": null }))).await.succeeded();
+}

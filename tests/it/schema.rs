@@ -164,15 +164,20 @@ fn schema() -> Value {
     })
 }
 
-#[test]
-fn the_schema_is_up_to_date() {
-    let text = format!("{:#}\n", schema());
+/// A schema that is generated from the code is the one in its file.
+pub(crate) fn assert_up_to_date(file: &str, schema: &Value) {
+    let text = format!("{schema:#}\n");
     #[expect(clippy::disallowed_methods, reason = "run manually to update the file")]
     if std::env::var("UPDATE_SCHEMA").is_ok() {
-        fs::write(FILE, &text).unwrap();
+        fs::write(file, &text).unwrap();
     }
-    let file = fs::read_to_string(FILE).unwrap_or_default();
-    assert!(file == text, "if the change is intended, run `UPDATE_SCHEMA=1 cargo test --test it schema`");
+    let found = fs::read_to_string(file).unwrap_or_default();
+    assert!(found == text, "if the change is intended, run `UPDATE_SCHEMA=1 cargo test --test it schema`");
+}
+
+#[test]
+fn the_schema_is_up_to_date() {
+    assert_up_to_date(FILE, &schema());
 }
 
 #[test]

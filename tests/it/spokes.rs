@@ -399,3 +399,20 @@ async fn a_spoke_that_was_about_to_create_its_own_endpoint_leaves_no_security_gr
     let left = cloud.sim.groups().into_iter().filter(|group| group.vpc_id == SPOKE && group.name.contains("vpce-svc"));
     assert_eq!(left.count(), 0);
 }
+
+/// The function was killed when it had removed the reference, which alone says what the spoke had requested.
+#[tokio::test(start_paused = true)]
+async fn the_next_delivery_of_a_spokes_delete_takes_the_rules_along() {
+    for clients in [json!({}), json!({ "AllowedCidrs": ["10.3.1.0/24"] })] {
+        let cloud = Cloud::new();
+        let id = cloud.stack("hub").create(&hub()).await.succeeded().physical_id;
+        cloud.pass(60).await;
+        let (stack, properties) = (cloud.stack("spoke"), with(spoke(SPOKE), clients));
+        stack.create(&properties).await.succeeded();
+        assert_ne!(cloud.sources(), ["10.0.0.0/16:4000", "100.64.0.0/20:4000"]);
+        cloud.sim.remove_tag(&id, &stack.ref_key());
+        cloud.pass(60).await;
+        stack.leave(&id, &properties).await.succeeded();
+        assert!(cloud.sources_with(&[]), "what nobody requests is gone");
+    }
+}

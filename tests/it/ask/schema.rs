@@ -7,7 +7,6 @@ use crate::cloud::*;
 use crate::tables::{file, rows};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
-use std::fs;
 use tidb_private_endpoint::ask::question::{QUESTIONS, Question};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/ask.json");
@@ -129,13 +128,7 @@ fn schema() -> Value {
 
 #[test]
 fn the_schema_is_up_to_date() {
-    let text = format!("{:#}\n", schema());
-    #[expect(clippy::disallowed_methods, reason = "run manually to update the file")]
-    if std::env::var("UPDATE_SCHEMA").is_ok() {
-        fs::write(FILE, &text).unwrap();
-    }
-    let file = fs::read_to_string(FILE).unwrap_or_default();
-    assert!(file == text, "if the change is intended, run `UPDATE_SCHEMA=1 cargo test --test it schema`");
+    crate::schema::assert_up_to_date(FILE, &schema());
 }
 
 /// What is wrong with a value, as far as the schema's own keywords go.
