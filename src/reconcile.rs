@@ -164,7 +164,7 @@ impl Reconciler<'_> {
         Ok(observed)
     }
 
-    async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
+    pub(crate) async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
         let held = self.state.journal.service_held();
         let values =
             try_join_all(facts.iter().map(|fact| fetch(self.clients, self.clock, self.request, held, fact))).await?;

@@ -3,6 +3,7 @@
 
 use crate::answer::failure::Failure;
 use crate::decision::cluster::{early_mark, pause_after, served, unmarked_until};
+use crate::decision::facts::Fact;
 use crate::decision::late::{check_awaited, is_late};
 use crate::decision::refusal::Refusal;
 use crate::model::cluster::{ClusterRef, Served};
@@ -67,11 +68,15 @@ impl Reconciler<'_> {
     }
 
     /// A late event leaves no mark if nobody waits for it.
-    async fn check_awaited(&self) -> Result<(), Failure> {
+    async fn check_awaited(&mut self) -> Result<(), Failure> {
         let sent = self.state.journal.sent();
-        let (Some(resource), true) = (&self.request.resource, is_late(sent, self.clock.now())) else { return Ok(()) };
-        let answer = Box::pin(self.clients.cloudformation.resource(resource, self.clock)).await;
-        check_awaited(self.request, answer.ok().as_ref(), sent).map_err(Failure::Refused)
+        if !is_late(sent, self.clock.now()) {
+            return Ok(());
+        }
+        // Without an answer, the event continues.
+        let _ = Box::pin(self.read(&[Fact::Operation])).await;
+        let status = self.state.facts.operation().ok().flatten();
+        check_awaited(self.request, status, sent).map_err(Failure::Refused)
     }
 
     /// One attempt. The key is read once; and a session, with its nonce, serves for all attempts that follow.
