@@ -143,7 +143,7 @@ def run(engine):
         expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
 
-    # The local cloud cannot resolve TiDB Cloud's names, so the simulated gateways are called `localhost`.
+    # So that the terminal can check the same gateways, they are called `localhost`.
     checked, check = cloud.stack("checked"), (HERE / "check.yaml").read_text()
     port = engine.gateway({"wrong_name": "vpce-0123456789abcdef0.example.com"})
     with story.step("An endpoint that is available proves little. So the next stack also has a connection check, which the "

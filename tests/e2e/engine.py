@@ -2,7 +2,8 @@
 interface.
 
 template.yaml requires no changes for them. ministack passes its own environment to every function that it starts, including
-AWS_ENDPOINT_URL_EC2 and the other settings that the function reads for tests.
+AWS_ENDPOINT_URL_EC2 and the other settings that the function reads for tests. Functions with subnets also see the network as
+from there; see inside_vpc.py.
 
 `python engine.py SCRIPT` starts only ec2-sim and runs the Python script with its URL as the argument.
 """
@@ -19,6 +20,7 @@ import time
 import urllib.error
 import urllib.request
 
+from inside_vpc import InsideVpc, library
 from scene import ACCOUNT, CLUSTERS, REGION
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -155,7 +157,8 @@ class Engine(Simulator):
         self.authority.write_text(get_json(f"{self.ec2}/_sim/authority")["pem"])
         self.aws = self.start("ministack", [sys.executable, HERE / "strict.py"], "/_ministack/health",
                               MINISTACK_ACCOUNT_ID=ACCOUNT, MINISTACK_REGION=REGION, AWS_ENDPOINT_URL_EC2=self.ec2,
-                              SSL_CERT_FILE=str(self.authority), TIDB_CLOUD_API_URL=self.ec2)
+                              SSL_CERT_FILE=str(self.authority), TIDB_CLOUD_API_URL=self.ec2,
+                              INSIDE_VPC_LIBRARY=library(RUN), INSIDE_VPC_PORT=str(InsideVpc(self).port))
         for cluster in CLUSTERS:
             http("POST", f"{self.ec2}/_sim/cluster", json.dumps(cluster).encode())
 
@@ -167,6 +170,10 @@ class Engine(Simulator):
     def standing(self):
         """The current state of all endpoints that are not deleted, without read lag."""
         return [one for one in get_json(f"{self.ec2}/_sim/endpoints") if one["state"] != "deleted"]
+
+    def groups(self):
+        """The current state of all security groups, without read lag."""
+        return get_json(f"{self.ec2}/_sim/groups")
 
     def calls(self):
         return get_json(f"{self.ec2}/_sim/log")

@@ -1,7 +1,8 @@
 """Creates the VPCs, subnets, security groups, route tables, and peering connections in templates in the simulated EC2.
 
 ministack would create them in its own EC2, where the function could not find them, and where resources that are in use can
-be deleted; and it has no peering connections in templates.
+be deleted; and it has no peering connections in templates. It also ignores the VPCs of hosted zones and functions in
+templates, which are kept here.
 """
 
 import os
@@ -9,6 +10,7 @@ import time
 
 import boto3
 from botocore.exceptions import ClientError
+from ministack.services import lambda_svc, route53
 
 #: The access key of CloudFormation, which distinguishes its calls from those of the function.
 ACCESS_KEY = "cloudformation"
@@ -84,7 +86,21 @@ def redirect(handlers):
         association = ec2.associate_route_table(RouteTableId=RouteTableId, SubnetId=SubnetId)["AssociationId"]
         return association, {"Id": association}
 
+    zones, functions = handlers["AWS::Route53::HostedZone"], handlers["AWS::Lambda::Function"]
+
+    def make_zone(logical_id, properties, stack):
+        zone, attributes = zones["create"](logical_id, properties, stack)
+        route53._zones[zone].update(private="VPCs" in properties, vpcs=properties.get("VPCs", []))
+        return zone, attributes
+
+    def make_function(logical_id, properties, stack):
+        function, attributes = functions["create"](logical_id, properties, stack)
+        lambda_svc._functions[function]["config"]["VpcConfig"] = properties.get("VpcConfig", {})
+        return function, attributes
+
     handlers.update({
+        "AWS::Route53::HostedZone": {**zones, "create": make_zone},
+        "AWS::Lambda::Function": {**functions, "create": make_function},
         "AWS::EC2::RouteTable": {
             "update": not_played,
             "create": lambda logical_id, properties, stack: make_table(**properties),

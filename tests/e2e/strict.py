@@ -175,11 +175,14 @@ class Ledger:
 
 
 def lambda_environment(config):
-    """The environment variables that Lambda sets and ministack does not."""
+    """The environment variables that Lambda sets and ministack does not, and those of inside_vpc.c for a function with
+    subnets."""
     logging = config.get("LoggingConfig") or {}
     level = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", "INFO")}
     group = logging.get("LogGroup")
+    subnets = (config.get("VpcConfig") or {}).get("SubnetIds")
     return {
+        **({"LD_PRELOAD": os.environ["INSIDE_VPC_LIBRARY"], "INSIDE_VPC_SUBNET": subnets[0]} if subnets else {}),
         **({"AWS_LAMBDA_LOG_GROUP_NAME": group} if group else {}),
         "AWS_ACCESS_KEY_ID": "ASIA" + CREDENTIAL_MARK,
         "AWS_SECRET_ACCESS_KEY": "secret" + CREDENTIAL_MARK,
