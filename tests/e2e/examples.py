@@ -6,6 +6,8 @@ Each takes the run of e2e.py, which the scenarios share.
 import json
 import types
 
+from samtranslator.yaml_helper import yaml_parse
+
 import cdk
 import database
 from engine import ROOT, RUN, holders
@@ -13,6 +15,8 @@ from scene import HUB_PRIVATE_NAME, HUB_SERVICE, PRIVATE_NAME, SERVICE, Vpc
 from stacks import zipped
 
 EXAMPLES = ROOT / "examples"
+#: What the check says if a name does not resolve in a spoke.
+NO_ZONE = "check that a private hosted zone with exactly this name is associated with it"
 CREDENTIALS = {"username": "2aBcDeFgHiJkLmN.root", "password": "correct horse battery staple"}
 
 
@@ -52,47 +56,115 @@ def cloudformation(run):
 
 
 def hub_and_spoke(run):
-    """A hub with the endpoint, and two spokes that use it over peering connections.
-
-    The local Route 53 has zones and records, but does not associate zones with VPCs, and nothing here resolves names as a VPC
-    would. So the optional check is left out; the sentences of its layers are tested elsewhere."""
+    """A hub with the endpoint, and two spokes that use it over peering connections. The connection check in the first spoke
+    fails as long as the zone is missing. While the second spoke is deleted, other things break in the first one."""
     def template(name):
         return (EXAMPLES / "hub-and-spoke" / f"{name}.yaml").read_text()
 
-    hub, spokes = run.cloud.stack("hub"), {prefix: run.cloud.stack(f"spoke-{prefix[-1]}") for prefix in ("10.31", "10.32")}
+    def has_alias(stack):
+        alias = alias_record(run, stack)
+        run.check(f"hub and spoke: the zone of {stack.name} has an alias for the endpoint",
+                  alias["Name"] == f"{HUB_PRIVATE_NAME}." and alias["AliasTarget"]["DNSName"].startswith(endpoint["id"]), alias)
+
+    hub, first, second = (run.cloud.stack(name) for name in ("hub", "spoke-a", "spoke-b"))
     wanted = {"ServiceName": HUB_SERVICE, "ZoneIds": "use1-az1,use1-az4"}
     run.deployed("hub and spoke: the hub is created", hub, template("hub"), **wanted)
     vpc = types.SimpleNamespace(id=hub.outputs["VpcId"])
     (endpoint,) = run.endpoints(vpc)
-    for prefix, stack in spokes.items():
-        run.deployed(f"hub and spoke: {stack.name} is created", stack, template("spoke"), CidrPrefix=prefix, **wanted)
+    for stack, prefix, its in ((first, "10.31", without_zone(template("spoke"))), (second, "10.32", template("spoke"))):
+        run.deployed(f"hub and spoke: {stack.name} is created", stack, its, CidrPrefix=prefix, **wanted)
         outputs = stack.outputs
         run.equal(f"hub and spoke: {stack.name} uses the endpoint of the hub, by the same name",
                   (outputs["EndpointId"], outputs["Host"]), (endpoint["id"], HUB_PRIVATE_NAME))
         run.check(f"hub and spoke: only the zone remains to be created for {stack.name}",
                   outputs["Warnings"].count(". ") == 0 and "create a private hosted zone" in outputs["Warnings"],
                   outputs["Warnings"])
-        run.equal(f"hub and spoke: {stack.name} created no endpoint and no security group",
+        run.equal(f"hub and spoke: {stack.name} created no endpoint, and no security group for one",
                   (run.endpoints(types.SimpleNamespace(id=outputs["VpcId"])),
                    run.cloud.own_groups(types.SimpleNamespace(id=outputs["VpcId"]))), ([], []))
-        zone = stack.physical_id("Zone")
-        records = run.cloud.names.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-        aliases = [(one["Name"], one["AliasTarget"]["DNSName"]) for one in records if "AliasTarget" in one]
-        run.check(f"hub and spoke: the zone of {stack.name} has an alias for the endpoint",
-                  len(aliases) == 1 and aliases[0][0] == f"{HUB_PRIVATE_NAME}." and aliases[0][1].startswith(endpoint["id"]),
-                  aliases)
+    has_alias(second)
     (group,) = run.cloud.own_groups(vpc)
     run.equal("hub and spoke: the security group allows all three VPCs", sorted(group["allows"]),
               [f"TCP 4000 from 10.{number}.0.0/16" for number in (30, 31, 32)])
     run.equal("hub and spoke: the endpoint has three references", holders(run.endpoints(vpc)[0]),
-              ["hub/TiDB", "spoke-1/TiDB", "spoke-2/TiDB"])
-    first, second = spokes.values()
+              ["hub/TiDB", "spoke-a/TiDB", "spoke-b/TiDB"])
+
+    provider = run.cloud.stack("tidb-check-spoke-a")
+    run.deployed("hub and spoke: a provider with a check function in spoke-a is created", provider, run.template,
+                 ExportPrefix=provider.name, CheckSubnetIds=first.outputs["SubnetIds"],
+                 CheckSecurityGroupIds=first.outputs["SecurityGroupId"])
+    token = run.cloud.exports()[f"{provider.name}-CheckServiceToken"]
+    checked = {**wanted, "CidrPrefix": "10.31", "CheckServiceToken": token}
+    run.deployed("hub and spoke: no zone: the update with a check is rolled back", first, without_zone(template("spoke")),
+                 "UPDATE_ROLLBACK_COMPLETE", **checked)
+    run.check("hub and spoke: no zone: the reason has the layer and the zone",
+              "fails at the layer name" in first.reason and NO_ZONE in first.reason, first.reason)
+    run.deployed("hub and spoke: with zone and record, the check passes", first, template("spoke"), "UPDATE_COMPLETE", **checked)
+    has_alias(first)
+    addresses = sorted(interface["address"] for interface in endpoint["interfaces"])
+    run.check("hub and spoke: at the addresses of the endpoint in the hub",
+              all(address.startswith("10.30.") and address in first.outputs["Connection"] for address in addresses),
+              (addresses, first.outputs["Connection"]))
+
+    failures = run.together([
+        lambda: run.equal("hub and spoke: the second spoke is deleted", second.delete().status, "DELETE_COMPLETE"),
+        lambda: broken_spoke(run, hub, first, group["id"], token)])
+    run.equal("hub and spoke: meanwhile, the first spoke breaks and is mended", failures, [])
+    run.equal("hub and spoke: the rule of the second spoke is gone", sorted(run.cloud.own_groups(vpc)[0]["allows"]),
+              ["TCP 4000 from 10.30.0.0/16", "TCP 4000 from 10.31.0.0/16"])
+    run.deployed("hub and spoke: the check is removed from the first spoke", first, template("spoke"), "UPDATE_COMPLETE",
+                 **{**checked, "CheckServiceToken": ""})
+    run.equal("hub and spoke: its provider is deleted", provider.delete().status, "DELETE_COMPLETE")
     run.equal("hub and spoke: the first spoke is deleted", first.delete().status, "DELETE_COMPLETE")
-    run.equal("hub and spoke: its rule is gone", sorted(run.cloud.own_groups(vpc)[0]["allows"]),
-              ["TCP 4000 from 10.30.0.0/16", "TCP 4000 from 10.32.0.0/16"])
-    run.equal("hub and spoke: the second spoke is deleted", second.delete().status, "DELETE_COMPLETE")
     run.gone("hub and spoke: hub", hub, vpc)
     run.equal("hub and spoke: the VPC is deleted", run.cloud.left("vpc", vpc.id), [])
+
+
+def broken_spoke(run, hub, spoke, group, token):
+    """What the check function says about a spoke while one thing is missing that the spoke needs."""
+    ec2, alias = run.cloud.ec2, alias_record(run, spoke)
+    gone = {**alias, "AliasTarget": {**alias["AliasTarget"], "DNSName": "vpce-00000000000000000-gone.vpce.amazonaws.com."}}
+    route = {"RouteTableId": hub.outputs["RouteTableId"], "DestinationCidrBlock": "10.31.0.0/16"}
+    rule = {"GroupId": group, "IpProtocol": "tcp", "FromPort": 4000, "ToPort": 4000, "CidrIp": "10.31.0.0/16"}
+
+    def record(action, its):
+        run.cloud.names.change_resource_record_sets(HostedZoneId=spoke.physical_id("Zone"), ChangeBatch={
+            "Changes": [{"Action": action, "ResourceRecordSet": its}]})
+
+    def report():
+        asked = {"Check": {"Host": HUB_PRIVATE_NAME, "TimeoutSeconds": 1}}
+        return json.load(run.cloud.functions.invoke(FunctionName=token, Payload=json.dumps(asked))["Payload"])
+
+    for name, layer, says, damage, mend in (
+            ("no record", "Name", NO_ZONE, lambda: record("DELETE", alias), lambda: record("CREATE", alias)),
+            ("a record for an endpoint that is gone", "Name", "leads to an endpoint that exists",
+             lambda: record("UPSERT", gone), lambda: record("UPSERT", alias)),
+            ("no route back", "Tcp", "the route tables of both subnets", lambda: ec2.delete_route(**route),
+             lambda: ec2.create_route(**route, VpcPeeringConnectionId=spoke.physical_id("Peering"))),
+            ("no rule", "Tcp", "from the client in the endpoint's security group",
+             lambda: ec2.revoke_security_group_ingress(**rule), lambda: ec2.authorize_security_group_ingress(**rule))):
+        damage()
+        found = report()
+        run.check(f"hub and spoke: {name}: the report has the layer and the cause",
+                  found["FailedLayer"] == layer and says in found["Report"], found)
+        mend()
+    # The last rule is no longer the provider's own, so the spoke leaves it behind, half a minute faster.
+    run.equal("hub and spoke: after that, the check passes again", report()["Reachable"], True)
+
+
+def alias_record(run, stack):
+    records = run.cloud.names.list_resource_record_sets(HostedZoneId=stack.physical_id("Zone"))["ResourceRecordSets"]
+    (alias,) = [record for record in records if "AliasTarget" in record]
+    return alias
+
+
+def without_zone(text):
+    """The template of a spoke whose author has forgotten the zone, with a check that fails soon."""
+    template = yaml_parse(text)
+    resources = template["Resources"]
+    del resources["Zone"], resources["Record"], resources["Check"]["DependsOn"]
+    resources["Check"]["Properties"]["TimeoutSeconds"] = 1
+    return template
 
 
 def sam(run):
@@ -113,7 +185,7 @@ def sam(run):
     run.equal("SAM: the security group allows the VPC of the function", (endpoint["group_ids"], group["allows"]),
               ([group["id"]], [f"TCP 4000 from {vpc.cidr}"]))
 
-    # The private DNS name does not resolve here, so the function connects to a local database instead.
+    # The simulated gateways accept no logins, so the function connects to a local database instead.
     with database.Database(RUN, **CREDENTIALS) as stand_in:
         def answer(**more):
             functions.update_function_configuration(FunctionName=function, Environment={"Variables": {
