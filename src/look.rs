@@ -64,6 +64,11 @@ pub async fn fetch(
             let answer = cloudformation.resource(resource, clock).await;
             Ok(FactValue::Operation(answer.inspect_err(|error| warn!(step = "look", "{error}")).ok()))
         }
+        (Fact::Stack, ..) => {
+            let Some(resource) = &request.resource else { return Ok(FactValue::Stack(None)) };
+            let answer = cloudformation.stack(&resource.stack, clock).await;
+            Ok(FactValue::Stack(answer.inspect_err(|error| warn!(step = "look", "{error}")).ok()))
+        }
         // A request that names no VPC, or no service, has none.
         (Fact::Service, None, _) => Ok(FactValue::Service(None)),
         (Fact::VpcDns, _, None) => Ok(FactValue::VpcDns(None)),

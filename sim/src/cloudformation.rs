@@ -1,4 +1,4 @@
-//! A simulated CloudFormation, as far as `DescribeStacks` without a name and `DescribeStackResource` go: pages, errors, and
+//! A simulated CloudFormation, as far as `DescribeStacks` and `DescribeStackResource` go: pages, errors, and
 //! the permissions.
 //!
 //! The shapes are those of the CloudFormation API reference. A page has at most 100 stacks.
@@ -162,6 +162,13 @@ impl CloudFormation {
             };
             return Ok((200, resource(&stack, &logical_id, status, since)));
         }
+        if let Some(name) = value("StackName") {
+            let known: Vec<_> = state.stacks.iter().filter(|(arn, _)| *arn == name).cloned().collect();
+            return Ok(match known.as_slice() {
+                [] => (400, error("ValidationError", &format!("Stack with id {name} does not exist"))),
+                known => (200, page(known, 0)),
+            });
+        }
         match value("NextToken").map_or(Ok(0), |token| token.parse::<usize>()) {
             Ok(start) => Ok((200, page(&state.stacks, start))),
             Err(_) => Ok((400, error("ValidationError", "NextToken is not valid"))),
@@ -188,7 +195,7 @@ fn wrong_with(request: &HttpRequest) -> Option<String> {
         Some("the request has no date".to_owned())
     } else {
         let parameters: &[&str] = match (value("Action"), value("Version")) {
-            (Some(STACKS), Some(VERSION)) => &["Action", "Version", "NextToken"],
+            (Some(STACKS), Some(VERSION)) => &["Action", "Version", "NextToken", "StackName"],
             (Some(RESOURCE), Some(VERSION)) => &["Action", "Version", "StackName", "LogicalResourceId"],
             (action, version) => return Some(format!("the action is {action:?} of {version:?}")),
         };

@@ -31,7 +31,8 @@ impl World {
         let endpoints: BTreeMap<_, _> = endpoints.into_iter().map(|endpoint| (endpoint.id.clone(), endpoint)).collect();
         let subnets = endpoints.values().flat_map(|endpoint| endpoint.subnet_ids.clone()).collect();
         // What is planned is still to be sent.
-        let facts = BTreeMap::from([(Fact::Operation, FactValue::Operation(None))]);
+        let facts =
+            BTreeMap::from([(Fact::Operation, FactValue::Operation(None)), (Fact::Stack, FactValue::Stack(None))]);
         Self { endpoints, facts, subnets }
     }
 
@@ -184,7 +185,8 @@ impl World {
                 | FactValue::ManagedGroups(..)
                 | FactValue::Way(..)
                 | FactValue::Neighbors(..)
-                | FactValue::Operation(_) => {}
+                | FactValue::Operation(_)
+                | FactValue::Stack(_) => {}
             }
         }
     }

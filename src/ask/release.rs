@@ -77,8 +77,8 @@ pub fn request(
         .filter(|(key, value)| !key.starts_with(PREFIX) && !key.starts_with("aws:") && brought(key, value))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let before = Before { wanted, tags, named: Named::default(), anywhere: None };
-    Ok(Request::release(holder, id.clone(), mark, place, before))
+    let before = Before { wanted, tags, named: Named::default(), place, anywhere: None };
+    Ok(Request::release(holder, id.clone(), mark, before))
 }
 
 /// The answer.

@@ -7,7 +7,7 @@
 mod response;
 
 use crate::model::protocol::{CALL_LIMIT, after};
-use crate::model::stacks::{CloudFormationError, ResourceId, ResourceStatus, Stacks};
+use crate::model::stacks::{CloudFormationError, ResourceId, ResourceStatus, StackStatus, Stacks};
 use crate::runtime::clock::Clock;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -82,6 +82,15 @@ impl CloudFormation {
         let parameters = [("StackName", id.stack.as_str()), ("LogicalResourceId", &id.logical)];
         let (status, body) = self.call(RESOURCE, &parameters, clock).await?;
         response::resource(status, &body)
+    }
+
+    /// What CloudFormation is doing with a stack, given its ARN. Makes one call, which takes up to [`CALL_LIMIT`].
+    ///
+    /// # Errors
+    /// [`CloudFormationError`].
+    pub async fn stack(&self, id: &str, clock: &Clock) -> Result<StackStatus, CloudFormationError> {
+        let (status, body) = self.call(STACKS, &[("StackName", id)], clock).await?;
+        response::stack(status, &body)
     }
 
     async fn page_patiently(&self, token: Option<&str>, clock: &Clock) -> Result<Page, CloudFormationError> {

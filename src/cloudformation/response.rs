@@ -1,7 +1,7 @@
 //! What CloudFormation answers: XML, as the API reference shows it.
 
 use super::{RESOURCE, STACKS};
-use crate::model::stacks::{CloudFormationError, ResourceStatus};
+use crate::model::stacks::{CloudFormationError, ResourceStatus, StackStatus};
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
 /// A page of stacks.
@@ -50,6 +50,26 @@ pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, Cloud
             }
         }
         Ok(status.zip(since).map(|(status, since)| ResourceStatus { status, since }))
+    })
+}
+
+/// Reads the status of the only stack in a page.
+///
+/// # Errors
+/// The error that CloudFormation returned, or that the response cannot be read.
+pub(super) fn stack(status: u16, body: &[u8]) -> Result<StackStatus, CloudFormationError> {
+    read(STACKS, status, body, |mut result| {
+        let mut status = None;
+        while let Some(mut stacks) = result.next_tag() {
+            while let Some(mut member) = stacks.next_tag() {
+                while let Some(mut field) = member.next_tag() {
+                    if field.start_el().matches("StackStatus") {
+                        status = Some(StackStatus(try_data(&mut field)?.into_owned()));
+                    }
+                }
+            }
+        }
+        Ok(status)
     })
 }
 

@@ -80,7 +80,7 @@ pub fn unmarked_until(request: &Request, journal: &Journal) -> Option<Timestamp>
 /// The mark of a Create whose service is not known yet; `None` if it names no VPC to put it in.
 pub fn early_mark(request: &Request) -> Option<Action> {
     let spec = request.spec()?;
-    let (vpc_id, name) = (spec.vpc_id.clone()?, mark_name(&request.holder, &request.mark()));
+    let (vpc_id, name) = (spec.vpc_id.clone()?, mark_name(&request.holder, request.mark()));
     let mut tags = Tags::from([(NAME.to_owned(), name.clone())]);
     tags.extend(spec.tags.clone());
     tags.insert(OWNED.to_owned(), request.holder.hash.clone());

@@ -6,7 +6,7 @@ use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, Subnet, Vpc, VpcDns};
 use crate::model::route::Way;
 use crate::model::security_group::{SecurityGroup, is_mark};
-use crate::model::stacks::ResourceStatus;
+use crate::model::stacks::{ResourceStatus, StackStatus};
 use crate::model::tags::Holder;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,8 @@ pub enum Fact {
     Way(VpcId),
     /// What CloudFormation is doing with the resource.
     Operation,
+    /// What it is doing with the resource's stack.
+    Stack,
 }
 
 impl fmt::Display for Fact {
@@ -51,6 +53,7 @@ impl fmt::Display for Fact {
             Self::Neighbors(id) => write!(f, "the endpoints of {id}"),
             Self::Way(id) => write!(f, "the route tables to {id}"),
             Self::Operation => f.write_str("what CloudFormation is doing"),
+            Self::Stack => f.write_str("what CloudFormation is doing with the stack"),
         }
     }
 }
@@ -73,9 +76,11 @@ pub enum FactValue {
     Way(VpcId, Way),
     /// `None` if CloudFormation does not say.
     Operation(Option<ResourceStatus>),
+    /// `None` if CloudFormation does not say.
+    Stack(Option<StackStatus>),
 }
 
-/// What has been read so far. Service, VPC, subnets and given security groups are read once per event. The security group
+/// What has been read so far. Service, VPC, subnets, given security groups and the stack are read once per event. The security group
 /// that the provider manages, the endpoints of other services, and what CloudFormation is doing change during an event, and
 /// are known only beside the look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,6 +97,7 @@ pub struct Facts {
     neighbors: BTreeMap<VpcId, Vec<Endpoint>>,
     ways: BTreeMap<VpcId, Way>,
     operation: Option<Option<ResourceStatus>>,
+    stack: Option<Option<StackStatus>>,
 }
 
 /// Each getter returns the question itself as the error if the fact has not been read.
@@ -169,6 +175,10 @@ impl Facts {
         self.operation.as_ref().map(Option::as_ref).ok_or(Fact::Operation)
     }
 
+    pub fn stack(&self) -> Result<Option<&StackStatus>, Fact> {
+        self.stack.as_ref().map(Option::as_ref).ok_or(Fact::Stack)
+    }
+
     pub fn insert(&mut self, value: FactValue) {
         match value {
             FactValue::Service(service) => self.service = Some(service),
@@ -185,6 +195,7 @@ impl Facts {
             FactValue::Neighbors(vpc, endpoints) => drop(self.neighbors.insert(vpc, endpoints)),
             FactValue::Way(to, way) => drop(self.ways.insert(to, way)),
             FactValue::Operation(status) => self.operation = Some(status),
+            FactValue::Stack(status) => self.stack = Some(status),
         }
     }
 
@@ -202,6 +213,7 @@ impl Facts {
             Fact::Neighbors(vpc) => self.neighbors(vpc).err(),
             Fact::Way(to) => self.way(to).err(),
             Fact::Operation => self.operation().err(),
+            Fact::Stack => self.stack().err(),
         };
         facts.into_iter().filter_map(unread).collect()
     }

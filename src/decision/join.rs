@@ -8,7 +8,8 @@ use super::refusal::Refusal;
 use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
-use crate::model::tags::{Claim, Reference, TAG_LIMIT, counted};
+use crate::model::tags::{Claim, TAG_LIMIT, counted};
+use crate::request::Verb;
 
 impl Provision<'_> {
     /// What became of endpoints that have, or had, this resource's reference. A reference that is gone is never written
@@ -16,6 +17,9 @@ impl Provision<'_> {
     pub(super) fn check_held(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
         for (id, record) in journal.endpoints() {
+            if record.updated_again {
+                return Err(Refusal::UpdatedAgain { endpoint: id.clone() }.into());
+            }
             let Some(since) = record.referenced.filter(|_| record.is_held(observed.at) && !record.is_releasing())
             else {
                 continue;
@@ -56,7 +60,7 @@ impl Provision<'_> {
         if joins && self.spec.cluster.is_some() && self.has_waited() {
             self.keep_mark()?;
         }
-        if joins || is_held && self.requests_otherwise(endpoint)? {
+        if joins || is_held && self.has_to_write_again(endpoint)? {
             return Err(self.join(endpoint)?.into());
         }
         self.wait_for_announcements(endpoint)?;
@@ -66,21 +70,27 @@ impl Provision<'_> {
         Ok(())
     }
 
-    /// Whether the reference has another request than this one. What this event has written may not be shown yet.
-    fn requests_otherwise(&self, endpoint: &Endpoint) -> Unless<bool> {
-        let is_written = self.view.journal.endpoint(&endpoint.id).requested.is_some();
-        let shown = endpoint.tags.get(&self.request.holder.ref_key()).map(|value| Reference::parse(value).request);
-        if !endpoint.is_owned() || is_written {
+    /// Whether another event has written the reference. That is so at the start of every Update, and again if an Update that
+    /// was sent earlier still runs: it had a call in flight. What this event has written may not be shown yet.
+    ///
+    /// On a foreign endpoint, nothing is changed, so only an Update that comes back to it has to be seen by one that leaves.
+    fn has_to_write_again(&self, endpoint: &Endpoint) -> Unless<bool> {
+        let View { observed, journal, .. } = self.view;
+        let record = journal.endpoint(&endpoint.id);
+        let is_shown_late = record.requested.is_some_and(|when| observed.may_predate(when));
+        let moved = matches!(self.request.verb, Verb::Update { moved: true, .. });
+        let may_write = endpoint.is_owned() || moved && record.reference_denied.is_none();
+        if !may_write || is_shown_late {
             return Ok(false);
         }
         let (value, _) = self.reference(endpoint)?;
-        Ok(shown != Some(Reference::parse(&value).request))
+        Ok(endpoint.tags.get(&self.request.holder.ref_key()) != Some(&value))
     }
 
     /// The value of the reference, and whether all of the request fits.
     pub(super) fn reference(&self, endpoint: &Endpoint) -> Unless<(String, bool)> {
         let wanted = self.wanted(endpoint)?;
-        Ok(self.request.holder.ref_value(&self.request.mark(), wanted.as_ref()))
+        Ok(self.request.holder.ref_value(self.request.mark(), wanted.as_ref()))
     }
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {

@@ -68,6 +68,7 @@ impl Journal {
             }
             record.zone_pending = endpoint.is_zone_pending().then(|| record.zone_pending.unwrap_or(observed.at));
             record.owned |= endpoint.is_owned();
+            record.updated_again |= request.is_updated_again(&endpoint.id, &endpoint.tags);
             if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
                 let value = endpoint.tags.get(&request.holder.ref_key());

@@ -82,7 +82,7 @@ impl Provision<'_> {
     }
 
     fn mark_name(&self) -> String {
-        mark_name(&self.request.holder, &self.request.mark())
+        mark_name(&self.request.holder, self.request.mark())
     }
 
     fn create_mark(&self, vpc: &VpcId) -> Interrupt {

@@ -2,18 +2,18 @@
 
 use super::facts::GroupPlace;
 use super::gone::Gone;
-use super::leave::Leave;
 use super::managed_group::{ManagedGroup, clean_up};
+use super::mark::AFTER_MARK;
 use super::outcome::{Outcome, Ready};
 use super::poll::{LAG_POLL, POLL, pending_poll};
 use super::refusal::Refusal;
-use super::release::{Release, release};
 use super::view::{Home, Interrupt, Next, Reason, Unless, View, wait};
 use super::warning::Warning;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{EndpointId, VpcId};
+use crate::model::protocol::after;
 use crate::model::security_group::managed_group_name;
-use crate::model::tags::{Claim, is_held};
+use crate::model::stacks::StackStatus;
 use crate::request::spec::EndpointSpec;
 use crate::request::{Request, Verb};
 use jiff::SignedDuration;
@@ -40,15 +40,8 @@ impl Provision<'_> {
             Ok(Next::Act(action)) => self.check_awaited(&action).map(|()| Next::Act(action)),
             decided => decided,
         };
-        // No Delete follows that would remove what this event has left.
         if let Err(Interrupt::Refuse(refusal)) = &decided {
-            let not_awaited = matches!(**refusal, Refusal::NotAwaited { .. });
-            if not_awaited && self.view.journal.has_created_group() {
-                clean_up(self.group_places(), None, self.view)?;
-            }
-            if not_awaited || matches!(**refusal, Refusal::Overtaken { .. } | Refusal::DeletedMeanwhile) {
-                self.remove_mark()?;
-            }
+            self.clean_up_after(refusal)?;
         }
         decided
     }
@@ -132,9 +125,29 @@ impl Provision<'_> {
         if journal.may_hold_another(id, observed.at) {
             return lag();
         }
+        if is_update {
+            self.wait_for_canceled_update(id)?;
+        }
         // An Update may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.
         if is_update && observed.may_predate(journal.started()) {
             return lag();
+        }
+        Ok(())
+    }
+
+    /// An Update may roll back one that was canceled, and that may still run, with a call in flight: until the look that
+    /// preceded that call would have shown the reference of this one, and the call has ended. This one then corrects what it
+    /// has done.
+    fn wait_for_canceled_update(&self, id: &EndpointId) -> Unless<()> {
+        let View { observed, facts, journal } = self.view;
+        let written = journal.endpoint(id).requested.unwrap_or(journal.started());
+        let ends = after(written, AFTER_MARK);
+        let (left, margin) = (ends.duration_since(observed.at), SignedDuration::from_secs(10));
+        if left.is_positive()
+            && journal.has_time(observed.at, left + margin)
+            && facts.stack()?.is_some_and(StackStatus::is_update_rollback)
+        {
+            return Err(wait(Reason::CanceledUpdate(id.clone()), left).into());
         }
         Ok(())
     }
@@ -200,37 +213,12 @@ impl Provision<'_> {
     }
 
     /// Where a managed security group may be left that nothing needs anymore.
-    fn group_places(&self) -> Vec<GroupPlace> {
+    pub(super) fn group_places(&self) -> Vec<GroupPlace> {
         let journal = self.view.journal;
         let wanted = self.spec.vpc_id.iter().map(|vpc| (vpc.clone(), managed_group_name(&self.spec.service_name)));
         let may_be_left = matches!(self.request.verb, Verb::Update { .. }) || journal.has_created_group();
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         let left = journal.group_places().filter(|_| has_released);
         wanted.filter(|_| may_be_left).chain(left).collect()
-    }
-
-    /// Releases what this resource holds besides `target`: left by an Update that failed halfway, or by a Create that has
-    /// moved to an older endpoint. What is the physical id is released by the Delete that CloudFormation sends for it. An
-    /// endpoint that was created for this resource and that no resource holds has lost its reference to a delivery that
-    /// crashed before the deletion.
-    fn release_others(&self, target: &EndpointId) -> Unless<()> {
-        let View { observed, journal, .. } = self.view;
-        let holder = &self.request.holder;
-        for endpoint in &observed.endpoints {
-            let (id, record) = (&endpoint.id, journal.endpoint(&endpoint.id));
-            let kept = id == target || self.request.current() == Some(id);
-            // A release that this event has begun is followed to its end, so that the security group can be deleted, too.
-            let begun = record.is_releasing() || !record.standing_announcements().is_empty();
-            let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
-            let left_over = (holder.is_in(&endpoint.tags) || orphaned) && !record.seen_deleting();
-            if kept || !(begun || left_over) {
-                continue;
-            }
-            let claim = Claim { holder, mark: None };
-            if let Release::Next(next) = release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
-                return Err(next.into());
-            }
-        }
-        Ok(())
     }
 }

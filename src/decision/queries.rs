@@ -27,9 +27,9 @@ pub fn queries(request: &Request, journal: &Journal) -> Vec<EndpointQuery> {
         Verb::Update { .. } | Verb::Delete { of: Deleted::FailedCreate { nothing_created: true, .. }, .. } => {
             queries.extend(of_the_resource(&request.holder));
         }
-        Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, place, .. } => {
+        Verb::Delete { of: Deleted::FailedCreate { .. } | Deleted::RunningCreate, before } => {
             queries.extend(of_the_resource(&request.holder));
-            queries.extend(place.clone().map(|place| match place.service {
+            queries.extend(before.place.clone().map(|place| match place.service {
                 Some(service) => EndpointQuery::Service(service, Some(place.vpc)),
                 None => EndpointQuery::Vpc(place.vpc),
             }));

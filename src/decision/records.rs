@@ -34,6 +34,8 @@ pub struct EndpointRecord {
     pub request_attempted: Option<Timestamp>,
     /// The value of the resource's reference before this event wrote it.
     pub reference_before: Option<String>,
+    /// Whether a look has shown the reference of a later Update of the resource. A look after that may show it as it was before.
+    pub updated_again: bool,
     /// Whether a look after the reference was written has shown no announcement of another. Whoever announces later sees
     /// the reference in the last look.
     pub joined: bool,
@@ -179,9 +181,11 @@ impl EndpointRecord {
         self.announcements.iter().filter(|key| !self.announcements_removed.contains_key(*key)).cloned().collect()
     }
 
-    /// Notes that announcements may be gone from now on, so nothing may be done that needs them.
+    /// Notes that announcements may be gone from now on, so nothing may be done that needs them. One that has expired, and that
+    /// a newer one has replaced, is not needed.
     pub(super) fn withdraw(&mut self, keys: &[String], now: Timestamp) {
-        if keys.iter().any(|key| self.announcements.contains(key)) {
+        let is_needed = |key: &String| self.announced.is_none_or(|newest| key.ends_with(&newest.until.to_string()));
+        if keys.iter().any(|key| self.announcements.contains(key) && is_needed(key)) {
             self.announced = None;
             self.withdrawn = Some(now);
         }

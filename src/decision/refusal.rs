@@ -186,6 +186,13 @@ pub enum Refusal {
          the resource was deleted in the meantime. No action is needed."
     )]
     Overtaken { endpoint: EndpointId },
+    /// A later Update of this resource was sent while this one ran.
+    #[error(
+        "CloudFormation has sent another update of this resource, which uses the endpoint {endpoint}, while this one was \
+         running. This happens if the update of the stack is canceled or rolled back. No action is needed; the other update \
+         continues."
+    )]
+    UpdatedAgain { endpoint: EndpointId },
     /// The mark of a waiting Create was removed.
     #[error(
         "This resource was deleted while its Create waited, so nothing is created for it. No action is needed; to create \

@@ -76,6 +76,8 @@ pub enum Reason {
     Successor(EndpointId),
     /// Something still uses the security group that the provider manages.
     GroupInUse(GroupId),
+    /// The update that this one takes back may still be running.
+    CanceledUpdate(EndpointId),
     /// Another stack has created the security group of this name, and may be about to create the endpoint.
     OtherCreator(String),
 }
@@ -106,6 +108,9 @@ impl fmt::Display for Reason {
             Self::Freeing(id) => write!(f, "waiting for EC2 to free what this resource has brought to {id}"),
             Self::Successor(id) => write!(f, "waiting for another stack to attach its security groups to {id}"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
+            Self::CanceledUpdate(id) => {
+                write!(f, "waiting to see whether the update that is rolled back still changes {id}")
+            }
             Self::OtherCreator(group) => {
                 write!(f, "waiting for another stack, which created the security group {group}, to create the endpoint")
             }

@@ -71,6 +71,18 @@ impl ResourceStatus {
     }
 }
 
+/// What CloudFormation last did with a stack, or is doing, such as `UPDATE_ROLLBACK_IN_PROGRESS` (CloudFormation API
+/// reference, `Stack`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackStatus(pub String);
+
+impl StackStatus {
+    /// Whether CloudFormation takes an update of the stack back.
+    pub fn is_update_rollback(&self) -> bool {
+        self.0.starts_with("UPDATE_ROLLBACK_")
+    }
+}
+
 /// Why CloudFormation has not answered a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudFormationError {

@@ -95,15 +95,27 @@ impl Holder {
     }
 }
 
-/// Identifies the request that wrote a reference: 12 hex digits. What a failed Create has marked is released by its own
-/// Delete, and not by one that CloudFormation sends for an earlier attempt.
+/// Identifies the request that wrote a reference: 8 hex digits of the second in which CloudFormation sent it, and 12 that
+/// differ for every request. What a failed Create has marked is released by its own Delete, and not by one that
+/// CloudFormation sends for an earlier attempt. Of two updates that run at the same time, the one that was sent first stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(pub String);
 
 impl Mark {
-    /// Of the request with a digest that differs for every request.
-    pub fn of(digest: &str) -> Self {
-        Self(digest.chars().take(12).collect())
+    /// Of the request with a digest that differs for every request. `sent` is `None` if that is unknown.
+    pub fn of(digest: &str, sent: Option<Timestamp>) -> Self {
+        let second = sent.and_then(|sent| u32::try_from(sent.as_second()).ok()).unwrap_or_default();
+        Self(format!("{second:08x}{}", digest.chars().take(12).collect::<String>()))
+    }
+
+    /// Whether its request was sent later than the one with the other mark. False if that is not known of both.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        matches!((self.sent(), other.sent()), (Some(own), Some(others)) if own > others)
+    }
+
+    fn sent(&self) -> Option<u32> {
+        let second = self.0.get(..8).filter(|_| self.0.len() == 20)?;
+        u32::from_str_radix(second, 16).ok().filter(|second| *second > 0)
     }
 
     /// Whether this request wrote a reference with the value.

@@ -10,7 +10,7 @@ pub mod spec;
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::ids::{EndpointId, ServiceName, VpcId, hex_digest, join};
 use crate::model::stacks::ResourceId;
-use crate::model::tags::{Claim, Holder, Mark, Tags};
+use crate::model::tags::{Claim, Holder, Mark, Reference, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
 use spec::{Before, EndpointSpec, Place};
@@ -39,10 +39,7 @@ pub enum Verb {
     /// That the resource's reference is removed, and the endpoint too if no other resource needs it.
     Delete {
         of: Deleted,
-        /// VPC and service of the properties, if they can be read: where a security group may be left over when no
-        /// endpoint is.
-        place: Option<Place>,
-        /// What the properties asked for.
+        /// What the properties asked for. Where that was is where a security group may be left over when no endpoint is.
         before: Box<Before>,
     },
 }
@@ -89,6 +86,7 @@ pub struct Request {
     pub resource: Option<ResourceId>,
     /// Distinguishes this request from every other one of the same resource.
     token_seed: String,
+    mark: Mark,
 }
 
 /// Properties with faults, all of them.
@@ -113,7 +111,7 @@ impl Request {
     /// [`Invalid`] with all faults of the properties together.
     pub fn read(event: &Event) -> Result<Self, Invalid> {
         let ids = &event.reply_to;
-        let (holder, token_seed) = (Holder::new(&ids.stack_id, &ids.logical_id), token_seed(ids));
+        let (holder, token_seed, mark) = (Holder::new(&ids.stack_id, &ids.logical_id), token_seed(ids), mark(ids));
         let current = ids.physical_id.as_deref().and_then(EndpointId::from_physical_id);
         let verb = match &event.request_type {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
@@ -127,29 +125,30 @@ impl Request {
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
-                place: Place::read(&event.properties),
                 before: Box::new(Before::read(&event.properties)),
             },
         };
         let resource = ResourceId { stack: ids.stack_id.clone(), logical: ids.logical_id.clone() };
-        Ok(Self { holder, verb, resource: Some(resource), token_seed })
+        Ok(Self { holder, verb, resource: Some(resource), token_seed, mark })
     }
 
     /// A Delete of one reference whose resource is gone: nobody is left to send an event for it. What it asked for is in the
     /// reference.
-    pub fn release(holder: Holder, endpoint: EndpointId, mark: Mark, place: Option<Place>, before: Before) -> Self {
+    pub fn release(holder: Holder, endpoint: EndpointId, mark: Mark, before: Before) -> Self {
         let token_seed = hex_digest(&["release", endpoint.as_str(), &holder.hash]);
+        let own_mark = Mark::of(&token_seed, None);
         Self {
             holder,
-            verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), place, before: Box::new(before) },
+            verb: Verb::Delete { of: Deleted::Stale(endpoint, mark), before: Box::new(before) },
             resource: None,
             token_seed,
+            mark: own_mark,
         }
     }
 
     /// The mark of this request.
-    pub fn mark(&self) -> Mark {
-        Mark::of(&self.token_seed)
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Which reference on an endpoint counts as the resource's own. A Create takes no reference of an earlier request for
@@ -158,9 +157,18 @@ impl Request {
         let holder = &self.holder;
         match &self.verb {
             Verb::Update { current, .. } if current.as_ref() == Some(endpoint) => holder.is_in(tags),
-            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(&self.mark()) }.is_in(tags),
+            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(self.mark()) }.is_in(tags),
             Verb::Delete { of, .. } => Claim { holder, mark: of.mark() }.is_in(tags),
         }
+    }
+
+    /// Whether CloudFormation has sent another Update of the resource after this one, as the reference on its endpoint tells. It
+    /// does so without waiting for the response to this one if the stack's update is canceled, or another resource of the
+    /// stack fails: then the other one takes this one back (aws/aws-cdk, issue 31541).
+    pub fn is_updated_again(&self, endpoint: &EndpointId, tags: &Tags) -> bool {
+        let is_current = matches!(&self.verb, Verb::Update { current, .. } if current.as_ref() == Some(endpoint));
+        let value = tags.get(&self.holder.ref_key()).filter(|_| is_current);
+        value.is_some_and(|value| Mark(Reference::parse(value).mark.to_owned()).is_later_than(&self.mark))
     }
 
     /// The client token for the request's `attempt`-th endpoint. A redelivery has the same tokens, so EC2 does not create
@@ -204,7 +212,7 @@ impl Request {
     pub fn vpc(&self) -> Option<&VpcId> {
         match &self.verb {
             Verb::Create(spec) | Verb::Update { spec, .. } => spec.vpc_id.as_ref(),
-            Verb::Delete { place, .. } => place.as_ref().map(|place| &place.vpc),
+            Verb::Delete { before, .. } => before.place.as_ref().map(|place| &place.vpc),
         }
     }
 
@@ -212,7 +220,7 @@ impl Request {
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.verb {
             Verb::Create(spec) | Verb::Update { spec, .. } => Some(&spec.service_name),
-            Verb::Delete { place, .. } => place.as_ref().and_then(|place| place.service.as_ref()),
+            Verb::Delete { before, .. } => before.place.as_ref().and_then(|place| place.service.as_ref()),
         }
     }
 
@@ -226,12 +234,19 @@ impl Request {
     }
 }
 
+/// A Create that is sent again after a failure may have the same request ID (aws/aws-cdk, issue 35957), but never a URL that
+/// was signed at the same time. All deliveries of one event have the same URL.
 fn token_seed(ids: &ReplyTo) -> String {
-    hex_digest(&[&ids.stack_id, &ids.logical_id, &ids.request_id])
+    let signed = ids.response_url.signed_at().map(|at| at.to_string()).unwrap_or_default();
+    hex_digest(&[&ids.stack_id, &ids.logical_id, &ids.request_id, &signed])
+}
+
+fn mark(ids: &ReplyTo) -> Mark {
+    Mark::of(&token_seed(ids), ids.response_url.signed_at())
 }
 
 /// The physical id of a resource whose Create has failed.
 pub fn failed_create_id(ids: &ReplyTo, nothing_created: bool) -> String {
-    let (holder, mark) = (Holder::new(&ids.stack_id, &ids.logical_id), Mark::of(&token_seed(ids)));
+    let (holder, mark) = (Holder::new(&ids.stack_id, &ids.logical_id), mark(ids));
     format!("{}{}-{mark}", if nothing_created { NOTHING_CREATED } else { UNRESOLVED }, holder.hash)
 }

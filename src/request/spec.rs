@@ -172,6 +172,8 @@ pub struct Before {
     pub wanted: Option<Wanted>,
     pub tags: Tags,
     pub named: Named,
+    /// VPC and service.
+    pub place: Option<Place>,
     /// The service of a resource that may have had its endpoint in any VPC.
     pub anywhere: Option<ServiceName>,
 }
@@ -182,7 +184,7 @@ impl Before {
         let mut reader = Reader::new(raw);
         let is_anywhere = reader.scalar(REUSE_SCOPE).is_some_and(|word| word == ReuseScope::Region.as_str());
         let anywhere = reader.scalar(SERVICE_NAME).filter(|_| is_anywhere).map(ServiceName::from);
-        Self { wanted, tags: Reader::new(raw).tags(), named: Named::read(raw), anywhere }
+        Self { wanted, tags: Reader::new(raw).tags(), named: Named::read(raw), place: Place::read(raw), anywhere }
     }
 }
 

@@ -14,7 +14,7 @@ use tidb_private_endpoint::decision::journal::{Journal, Leftovers};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::decision::retry::Retries;
 use tidb_private_endpoint::model::ids::EndpointId;
-use tidb_private_endpoint::model::stacks::ResourceStatus;
+use tidb_private_endpoint::model::stacks::{ResourceStatus, StackStatus};
 use tidb_private_endpoint::model::tags::Holder;
 use tidb_private_endpoint::request::event::{ReplyTo, ResponseUrl};
 use tidb_private_endpoint::request::{Verb, failed_create_id};
@@ -81,7 +81,8 @@ pub(super) struct Planned {
     /// When it may begin, in seconds after the response to the operation before it.
     pub(super) after: Vec<Moment>,
     /// It does not wait for that response, and `after` counts from the start of the operation before it: CloudFormation
-    /// deletes a resource whose Create has not responded, under a physical ID that CloudFormation makes up.
+    /// deletes a resource whose Create has not responded, under a physical ID that CloudFormation makes up; and it takes back
+    /// an update that is canceled.
     pub(super) overtakes: bool,
     /// When the event is delivered a second time, in seconds after the first; empty if it is not.
     pub(super) duplicated_after: Vec<Moment>,
@@ -92,6 +93,8 @@ pub(super) struct Planned {
     pub(super) time: Moment,
     /// If it is a Create that fails, CloudFormation does not roll back, but continues with the plan.
     pub(super) rollback_disabled: bool,
+    /// It takes an update back.
+    pub(super) is_rollback: bool,
 }
 
 pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
@@ -103,6 +106,7 @@ pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
         again_after: Vec::new(),
         time: DEADLINE,
         rollback_disabled: false,
+        is_rollback: false,
     }
 }
 
@@ -115,6 +119,10 @@ pub(super) struct Stack {
     /// The number of operations so far. Identifies the current one, so that responses to earlier ones are ignored.
     pub(super) operations: u32,
     pub(super) spec: Option<Spec>,
+    /// Whether CloudFormation takes an update back.
+    pub(super) rolls_back: bool,
+    /// What the update before requests, if it has not responded.
+    pub(super) canceled: Option<Spec>,
     pub(super) physical_id: Option<String>,
     /// The endpoint of the last successful response.
     pub(super) promised: Option<EndpointId>,
@@ -146,6 +154,8 @@ impl Stack {
             next_event: None,
             operations: 0,
             spec: None,
+            rolls_back: false,
+            canceled: None,
             physical_id: None,
             promised: None,
             joined: BTreeSet::new(),
@@ -171,12 +181,18 @@ impl Stack {
     fn insert(&mut self, operation: Operation) {
         self.plan.push_front(plan(operation, &[0]));
     }
+
+    /// Inserts the update that takes one back.
+    fn roll_back(&mut self, to: Spec) {
+        self.plan.push_front(Planned { is_rollback: true, ..plan(Operation::Update(to), &[0]) });
+    }
 }
 
-/// Identifies an operation of a stack, and where its response goes.
+/// Identifies an operation of a stack, and where its response goes. The URL was signed in the order of the operations; when
+/// exactly makes no difference, and would make equal states different.
 fn reply_to(stack: usize, operation: u32) -> ReplyTo {
     ReplyTo {
-        response_url: ResponseUrl::new("https://example.com/"),
+        response_url: ResponseUrl::new(format!("https://example.com/?X-Amz-Date=20260101T0000{operation:02}Z")),
         stack_id: stack_id(stack),
         request_id: format!("{stack}-{operation}"),
         logical_id: "TiDB".to_owned(),
@@ -234,8 +250,10 @@ impl State {
             Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::CleanUpFailed => {}
         }
         let rolls_back = !planned.rollback_disabled;
+        stack.rolls_back = planned.is_rollback || planned.overtakes;
         let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations) };
-        let request = Rc::new(request(reply_to, &planned.operation, stack.spec));
+        let request = Rc::new(request(reply_to, &planned.operation, stack.canceled.or(stack.spec)));
+        stack.canceled = planned.operation.spec().filter(|_| stack.physical_id.is_some());
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
             stack: number,
@@ -278,6 +296,13 @@ impl State {
         FactValue::Operation((!self.is_unanswered).then_some(ResourceStatus { status, since }))
     }
 
+    /// What CloudFormation says about the stack of a delivery.
+    pub(super) fn stack_status(&self, number: usize) -> FactValue {
+        let rolls_back = self.stacks[self.deliveries[number].stack].rolls_back;
+        let status = if rolls_back { "UPDATE_ROLLBACK_IN_PROGRESS" } else { "UPDATE_IN_PROGRESS" };
+        FactValue::Stack((!self.is_unanswered).then(|| StackStatus(status.to_owned())))
+    }
+
     /// A delivery responds, and CloudFormation continues with the stack.
     pub(super) fn respond(&mut self, number: usize, result: &Result<Outcome, String>) -> Checked<()> {
         let now = self.now;
@@ -310,6 +335,7 @@ impl State {
             return Ok(());
         }
         self.stacks[stack].responded = true;
+        self.stacks[stack].canceled = None;
         let status = &mut self.stacks[stack].status;
         match (&delivery.operation, result.is_ok()) {
             (Operation::Create(_), true) => *status = "CREATE_COMPLETE",
@@ -380,9 +406,13 @@ impl State {
             (Operation::Update(spec) | Operation::UpdateAndRollBack(spec), Ok(_)) => {
                 (stack.promised, stack.spec) = (endpoint, Some(*spec));
                 stack.physical_id.clone_from(&physical_id);
+                // What was to overtake it did not.
+                if let Some(next) = stack.plan.front_mut() {
+                    next.overtakes = false;
+                }
                 let taken_back = matches!(operation, Operation::UpdateAndRollBack(_));
                 match (taken_back, old_spec) {
-                    (true, Some(old)) => stack.insert(Operation::Update(old)),
+                    (true, Some(old)) => stack.roll_back(old),
                     _ => {
                         if let Some(replaced) = old_id.filter(|old_id| Some(old_id) != physical_id.as_ref()) {
                             stack.insert(Operation::CleanUp(replaced));
@@ -391,7 +421,7 @@ impl State {
                 }
             }
             (Operation::Update(_) | Operation::UpdateAndRollBack(_), Err(_)) => match old_spec {
-                Some(old) => stack.insert(Operation::Update(old)),
+                Some(old) => stack.roll_back(old),
                 None => return Err(format!("{} has nothing to roll back to", name(number))),
             },
         }

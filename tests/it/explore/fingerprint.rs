@@ -34,6 +34,9 @@ const FREEING: i128 = 240_000;
 /// For how long an event to create or update is prompt, in milliseconds, and a little longer.
 const PROMPT: i128 = 16_000;
 
+/// For how long a rollback waits for the update that it takes back, in milliseconds, and a little longer.
+const ROLLBACK: i128 = 51_000;
+
 /// Which states are explored only once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Equivalence {
@@ -73,12 +76,12 @@ fn fingerprint_future(state: &State, next: Moment, hasher: &mut DefaultHasher) {
 fn fingerprint_stack(stack: &Stack, next: Moment, hasher: &mut DefaultHasher) {
     (stack.plan.len(), stack.operations, stack.responded, stack.deleted, stack.released).hash(hasher);
     for planned in &stack.plan {
-        (&planned.operation, planned.overtakes, planned.rollback_disabled).hash(hasher);
+        (&planned.operation, planned.overtakes, planned.rollback_disabled, planned.is_rollback).hash(hasher);
     }
     for at in stack.next_event.iter().flat_map(OpenMoment::candidates) {
         (at - next).hash(hasher);
     }
-    (stack.spec, &stack.physical_id, &stack.promised, &stack.joined).hash(hasher);
+    (stack.rolls_back, stack.spec, stack.canceled, &stack.physical_id, &stack.promised, &stack.joined).hash(hasher);
     ((stack.last_join.saturating_sub(next)).max(-LAG), stack.late_join, &stack.failed_id).hash(hasher);
     stack.status.hash(hasher);
 }
@@ -147,8 +150,24 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         Verb::Update { .. } => false,
         Verb::Delete { of, .. } => *of == Deleted::RunningCreate,
     };
+    // An update that is a rollback waits for the one that it takes back.
+    let is_update = matches!(delivery.request.verb, Verb::Update { .. });
+    let rollback = if state.stacks[delivery.stack].rolls_back { ROLLBACK } else { lag };
     let arrived_late = journal.started().duration_since(journal.sent()) > CALL_LIMIT + CALL_LIMIT;
-    (ago(&journal.started(), if patient { in_flight } else { lag }), arrived_late).hash(hasher);
+    (
+        ago(
+            &journal.started(),
+            if patient {
+                in_flight
+            } else if is_update {
+                rollback
+            } else {
+                lag
+            },
+        ),
+        arrived_late,
+    )
+        .hash(hasher);
     if patient && creation.mark_attempted.is_none() {
         ago(&journal.sent(), in_flight).hash(hasher);
     } else if delivery.request.spec().is_some() {
@@ -182,8 +201,8 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, FREEING), m.attempts)).hash(hasher);
         (
             record.tagged,
-            record.joined,
-            record.requested.is_some(),
+            (record.joined, record.updated_again),
+            record.requested.map(|when| if is_update { ago(&when, rollback) } else { 0 }),
             fresh(record.request_attempted),
             &record.reference_before,
             record.announced_by_other,

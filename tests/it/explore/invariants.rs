@@ -4,7 +4,7 @@ use super::cloudformation::{Clients, Operation, Spec, Stack, holder, name};
 use super::ec2::LAG;
 use super::endpoint::{Body, Lifecycle, Record};
 use super::provider::{GROUPS, SUBNETS, block, service};
-use super::state::{Checked, LEAVING, REFERENCE, State};
+use super::state::{Checked, Delivery, LEAVING, REFERENCE, State};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::model::ids::EndpointId;
@@ -68,7 +68,10 @@ impl State {
     /// What a successful response has promised stays true until the stack itself asks for something else.
     fn check_still_as_promised(&self, number: usize, stack: &Stack) -> Checked<()> {
         let (Some(id), Some(spec)) = (&stack.promised, stack.spec) else { return Ok(()) };
-        let updates = self.deliveries.iter().any(|delivery| delivery.stack == number && delivery.operation != CLEAN_UP);
+        let is_current = |delivery: &Delivery| {
+            delivery.stack == number && delivery.number == stack.operations && delivery.operation != CLEAN_UP
+        };
+        let updates = !stack.responded && self.deliveries.iter().any(is_current);
         let Some(record) = self.ec2.endpoints.get(id).filter(|record| record.exists(self.now) && !updates) else {
             return Ok(());
         };

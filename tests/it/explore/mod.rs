@@ -151,6 +151,18 @@ fn every_schedule_of_an_event_that_is_delivered_again_after_the_delete() {
 }
 
 #[test]
+fn every_schedule_of_an_update_that_is_canceled() {
+    let names = [
+        "an update to another security group is canceled",
+        "an update to the provider's security group is canceled",
+        "an update that turns private DNS off is canceled",
+        "an update to another service is canceled",
+        "an update to another service is canceled, and the stack is deleted",
+    ];
+    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+}
+
+#[test]
 fn every_schedule_of_narrowing_while_another_joins() {
     let names =
         ["one turns private DNS off while the other joins", "one replaces its security group while the other joins"];

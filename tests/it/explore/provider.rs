@@ -205,8 +205,8 @@ pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec
         let holder = Holder::new(&reply_to.stack_id, &reply_to.logical_id);
         let endpoint = EndpointId::from(reply_to.physical_id.unwrap_or_default());
         let place = Place { vpc: VPC.into(), service: Some(service(spec.service).into()) };
-        let before = Before { wanted: Some(wanted(spec)), ..Before::default() };
-        return Request::release(holder, endpoint, first_mark(), Some(place), before);
+        let before = Before { wanted: Some(wanted(spec)), place: Some(place), ..Before::default() };
+        return Request::release(holder, endpoint, first_mark(), before);
     }
     let request_type = match operation {
         Operation::Create(_) => RequestType::Create,

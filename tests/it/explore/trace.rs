@@ -1,8 +1,10 @@
 //! What a trace shows of a look and the decision that follows it.
 
 use super::cloudformation::{holder, name};
+use tidb_private_endpoint::decision::action::Action;
 use tidb_private_endpoint::decision::refusal::Refusal;
 use tidb_private_endpoint::decision::view::{Next, Observed};
+use tidb_private_endpoint::model::ids::GroupId;
 
 pub(super) fn describe_look(stack: usize, observed: &Observed, decided: &Result<Next, Refusal>) -> String {
     let endpoints: Vec<String> = observed
@@ -16,11 +18,13 @@ pub(super) fn describe_look(stack: usize, observed: &Observed, decided: &Result<
                 found.map_or(short(key), |name| format!("{}:{name}", short(key).split(':').next().unwrap_or_default()))
             };
             let tags: Vec<String> = endpoint.tags.keys().map(readable).collect();
-            format!("{} {} [{}]", endpoint.id, endpoint.state, tags.join(" "))
+            let groups: Vec<&str> = endpoint.group_ids.iter().map(GroupId::as_str).collect();
+            format!("{} {} {} [{}]", endpoint.id, endpoint.state, groups.join(" "), tags.join(" "))
         })
         .collect();
     let next = match decided {
         Ok(Next::Wait(wait)) => format!("wait {} s, {}", wait.at_least.as_secs(), wait.reason),
+        Ok(Next::Act(Action::ModifyEndpoint(_, change))) => format!("modify endpoint: {change}"),
         Ok(Next::Act(action)) => action.name().to_owned(),
         Ok(Next::Done(outcome)) => outcome.name().to_owned(),
         Ok(Next::Read(facts)) => format!("read {facts:?}"),

@@ -106,6 +106,7 @@ impl State {
             for fact in facts {
                 read.push(match fact {
                     Fact::Operation => self.operation(number),
+                    Fact::Stack => self.stack_status(number),
                     fact => self.ec2.read(fact, &self.deliveries[number].request.holder, now, choices)?,
                 });
             }

@@ -1,12 +1,12 @@
 //! Events of one resource that overlap, or follow each other at once.
 
 use super::{OTHER_SERVICE, base, create, delete, every, foreign, owned};
-use crate::explore::cloudformation::{Operation, Planned, plan};
+use crate::explore::cloudformation::{Clients, Operation, Planned, SPEC, Spec, plan};
 use crate::explore::ec2::Moment;
 use crate::explore::scenario::{Scenario, unanswered};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let answered = [overtaken(), delivered_again(), delivered_twice()].concat();
+    let answered = [overtaken(), delivered_again(), delivered_twice(), canceled()].concat();
     // Where CloudFormation does not say what it still waits for, only the mark stops a Create.
     let marked = |scenario: &Scenario| scenario.name.contains("overtakes") || scenario.name.contains("retried");
     let unanswered: Vec<Scenario> = answered.iter().filter(|s| marked(s)).cloned().map(unanswered).collect();
@@ -145,6 +145,37 @@ fn delivered_twice() -> Vec<Scenario> {
             ..base(
                 "the Delete is delivered twice while another joins",
                 vec![vec![twice(delete(&[0]), &every(5, 40))], vec![create(&every(5, 70))]],
+            )
+        },
+    ]
+}
+
+/// An update is canceled, and its rollback comes before it has ended.
+fn canceled() -> Vec<Scenario> {
+    let group = Spec { clients: Clients::Group(1), ..SPEC };
+    let block = Spec { clients: Clients::Block(1), ..SPEC };
+    let without_dns = Spec { private_dns: false, ..SPEC };
+    let canceled = |spec| {
+        let back = Planned { overtakes: true, ..plan(Operation::Update(SPEC), &every(1, 60)) };
+        vec![plan(Operation::Update(spec), &[0]), back]
+    };
+    let scenario = |name, of_a: Vec<Planned>| Scenario { endpoints: vec![owned(&[0])], ..base(name, vec![of_a]) };
+    let shared = |name, of_a, of_b| Scenario { endpoints: vec![owned(&[0, 1])], ..base(name, vec![of_a, of_b]) };
+    vec![
+        scenario("an update to another security group is canceled", canceled(group)),
+        scenario("an update to the provider's security group is canceled", canceled(block)),
+        scenario("an update that turns private DNS off is canceled", canceled(without_dns)),
+        scenario("an update to another service is canceled", canceled(OTHER_SERVICE)),
+        shared(
+            "an update to another security group is canceled while the other releases",
+            canceled(group),
+            vec![delete(&every(10, 40))],
+        ),
+        Scenario {
+            failures: 1,
+            ..scenario(
+                "an update to another service is canceled, and the stack is deleted",
+                [canceled(OTHER_SERVICE), vec![delete(&[5])]].concat(),
             )
         },
     ]
