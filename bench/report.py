@@ -151,7 +151,7 @@ def time_rows(simulated):
 
 
 GROWTH = {
-    "others": "other endpoints of the service in the region",
+    "others": "other endpoints of the service in the Region",
     "others_in_reach": "the same, with `ReuseScope: Region`",
     "subnets": "subnets in the VPC",
     "holders": "holders of the endpoint",

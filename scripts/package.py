@@ -23,6 +23,8 @@ BINARY = "tidb-private-endpoint"
 PROCESSORS = {"x86_64": ("x86_64", 62, ""), "arm64": ("aarch64", 183, "-arm64")}
 #: The runtime provided.al2023 is based on Amazon Linux 2023, which has glibc 2.34.
 GLIBC_MAX = (2, 34)
+#: The latest glibc with which a program is built that does not need a later one than GLIBC_MAX.
+GLIBC_BUILD_MAX = (2, 36)
 SIZE_MAX = 4_000_000
 
 
@@ -67,6 +69,9 @@ def build(processor):
 
 def need_tools(target, environment):
     """Exits with an error if a tool for this target is missing, and sets the linker for cross-compilation."""
+    variable = f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
+    if variable not in environment:  # A linker of its own may have an earlier glibc.
+        need_glibc()
     for tool in ("cargo", "cc"):
         if not shutil.which(tool):
             sys.exit(f"{tool} was not found. Install Rust and a C compiler.")
@@ -76,10 +81,28 @@ def need_tools(target, environment):
     if f"host: {target}" in output("rustc", "--version", "--verbose"):
         return
     linker = f"{target.replace('-unknown', '')}-gcc"
-    variable = f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"
     if not environment.setdefault(variable, shutil.which(linker) or ""):
         sys.exit(f"The C compiler for {target}, {linker}, was not found. Install it (on Debian and Ubuntu, the package "
                  f"gcc-{target.replace('-unknown', '').replace('_', '-')}), or build on a machine with this architecture.")
+
+
+def need_glibc():
+    """Exits with an error on a system whose programs Lambda could not run, which would otherwise show after the build."""
+    version = glibc()
+    if version is None or version > GLIBC_BUILD_MAX:
+        found = f"glibc {dotted(version)}" if version else "no glibc"
+        sys.exit(f"This system has {found}, but a program for Lambda must be built on Linux with glibc {dotted(GLIBC_BUILD_MAX)} "
+                 "or earlier, such as Debian 12, Ubuntu 22.04, or Amazon Linux 2023. Open the repository in the development "
+                 "container (.devcontainer).")
+
+
+def glibc():
+    """The version of this system's glibc; None if its C library is another one."""
+    try:
+        _, version = os.confstr("CS_GNU_LIBC_VERSION").split()
+    except (AttributeError, OSError, ValueError):
+        return None
+    return tuple(int(number) for number in version.split(".")[:2])
 
 
 def output(*command):

@@ -88,11 +88,39 @@ class Template(unittest.TestCase):
         self.assertEqual(str(ended.exception), "template.yaml must contain `CodeUri: .` 2 times.")
 
 
+class System(unittest.TestCase):
+    def test_the_version_of_glibc_is_that_of_the_system(self):
+        for said, version in (("glibc 2.36", (2, 36)), ("glibc 2.41.9000", (2, 41)), (None, None)):
+            with mock.patch("os.confstr", return_value=said):
+                self.assertEqual(package.glibc(), version)
+        with mock.patch("os.confstr", side_effect=ValueError):  # macOS
+            self.assertIsNone(package.glibc())
+
+
 class Tools(unittest.TestCase):
     def ended(self, function, *arguments):
         with self.assertRaises(SystemExit) as ended:
             function(*arguments)
         return str(ended.exception)
+
+    def setUp(self):
+        of_system = mock.patch.object(package, "glibc", return_value=(2, 36))
+        of_system.start()
+        self.addCleanup(of_system.stop)
+
+    def test_a_system_whose_programs_lambda_cannot_run_is_rejected_before_the_build(self):
+        for version, found in (((2, 37), "glibc 2.37"), ((2, 41), "glibc 2.41"), (None, "no glibc")):
+            with mock.patch.object(package, "glibc", return_value=version), mock.patch("subprocess.run") as run:
+                said = self.ended(package.build, "x86_64")
+            self.assertIn(f"This system has {found}, but", said)
+            self.assertIn("development container", said)
+            run.assert_not_called()
+
+    def test_a_specified_linker_may_have_another_glibc(self):
+        given = {"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": "mine"}
+        with mock.patch.object(package, "glibc", return_value=(2, 41)), \
+                mock.patch.object(package, "output", return_value="/"), mock.patch("shutil.which", return_value="/bin/cc"):
+            package.need_tools("x86_64-unknown-linux-gnu", given)
 
     def test_missing_tools_are_reported(self):
         target = "aarch64-unknown-linux-gnu"

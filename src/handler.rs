@@ -52,6 +52,18 @@ pub struct Function {
     pub check_function_arn: String,
 }
 
+/// Why an event has no answer. The function fails with it, so that Lambda delivers the event again, and passes it on in the
+/// end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unserved {
+    /// The answer was not accepted.
+    #[error(transparent)]
+    Undelivered(#[from] Undelivered),
+    /// There is no one to answer to. Another delivery does not change that, but nobody else would learn of it.
+    #[error("{0}; it has no ResponseURL that an answer can go to")]
+    NoReplyTo(#[from] Unreadable),
+}
+
 /// The result of an event before its answer is delivered.
 #[derive(Debug)]
 pub enum Handled {
@@ -69,15 +81,14 @@ impl Handler {
     /// Handles an event, delivers its answer, and writes its metrics.
     ///
     /// # Errors
-    /// [`Undelivered`], which makes Lambda deliver the event again. An event that has no one to answer to is no error: it
-    /// would not be different the next time.
+    /// [`Unserved`].
     pub async fn serve(
         &self,
         callback: &Callback,
         raw: &Value,
         clock: Clock,
         function_deadline: Timestamp,
-    ) -> Result<(), Undelivered> {
+    ) -> Result<(), Unserved> {
         let (arrived, calls) = (clock.now(), self.clients.ec2.calls());
         let asked = record::payload(raw).unwrap_or(raw);
         let failed = |outcome| Ending { outcome, failed: true };
@@ -87,13 +98,14 @@ impl Handler {
                 let put = callback.put(&to.response_url, &body, &clock, until);
                 match put.instrument(span(&to, asked)).await {
                     Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
-                    Err(undelivered) => (failed("undelivered"), Err(undelivered)),
+                    Err(undelivered) => (failed("undelivered"), Err(undelivered.into())),
                 }
             }
             Handled::Expired => (failed("expired"), Ok(())),
             Handled::NoReplyTo(unreadable) => {
-                error!(outcome = "unreadable", "{unreadable}; it has no ResponseURL to answer to");
-                (failed("unreadable"), Ok(()))
+                let unserved = Unserved::from(unreadable);
+                error!(outcome = "unreadable", "{unserved}");
+                (failed("unreadable"), Err(unserved))
             }
             Handled::Unasked => return Ok(()),
         };

@@ -122,7 +122,7 @@ async fn provider() -> Result<ExitCode, Error> {
         }
         let handler = Handler { clients: clients.clone(), home, function: function.clone() };
         let served = handler.serve(&callback, &payload, clock(), deadline(&context)).await;
-        served.map(|()| Value::Null).map_err(|error| failed("Undelivered", &error))
+        served.map(|()| Value::Null).map_err(|error| failed("Unserved", &error))
     }))
     .await?;
     Ok(ExitCode::SUCCESS)

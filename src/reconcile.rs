@@ -234,7 +234,7 @@ impl Reconciler<'_> {
             return Err(Failure::Ec2(Box::new(error), self.state.progress.clone()));
         }
         if self.state.journal.narrowing_refused() {
-            warn!(step = "retry", "the endpoint keeps what this resource has brought: {error}");
+            warn!(step = "retry", "the endpoint still has what this resource requested: {error}");
         } else if error.kind == ErrorKind::GroupInUse {
             warn!(step = "retry", "a security group is still in use: {error}");
         } else {

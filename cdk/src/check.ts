@@ -25,7 +25,7 @@ export interface ConnectionCheckProviderProps {
   readonly vpc: ec2.IVpc;
 
   /**
-   * The subnets from which to check connections, such as those of your applications. They need no way to the internet.
+   * The subnets from which to check connections, such as those of your applications. They need no internet access.
    *
    * @default - the private subnets of the VPC
    */
@@ -69,7 +69,7 @@ export interface ConnectionCheckProviderProps {
 
 /**
  * The provider of `Custom::TiDBCloudConnectionCheck`: a Lambda function in your subnets that checks, and one outside of
- * the VPC that answers CloudFormation, because a private subnet has no way to it.
+ * the VPC that answers CloudFormation, which a private subnet cannot reach.
  *
  * Lambda keeps the network interfaces of the first function for 20 to 45 minutes after it is deleted. Until then, its
  * subnets and security groups cannot be deleted. Put it into a stack that stays.
@@ -178,8 +178,8 @@ export class ConnectionCheckProvider extends Construct {
  */
 export interface CheckFromProps {
   /**
-   * The subnets from which to check the connection, such as those of your applications. They need no way to the
-   * internet.
+   * The subnets from which to check the connection, such as those of your applications. They need no internet
+   * access.
    *
    * @default - the private subnets of the VPC
    */

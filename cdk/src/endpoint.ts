@@ -17,7 +17,7 @@ const DEFAULT_PORT = 4000;
 export enum ReuseScope {
   /** Only in the VPC. */
   VPC = 'Vpc',
-  /** In the VPC first. If it has no endpoint, any available endpoint in another VPC of the region is reused. */
+  /** In the VPC first. If it has no endpoint, any available endpoint in another VPC of the Region is reused. */
   REGION = 'Region',
 }
 
@@ -58,7 +58,7 @@ export interface PrivateEndpointProps {
 
   /**
    * The endpoint service name that TiDB Cloud shows under Connect > Private Endpoint, such as
-   * `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0`. The service must be in the region of the stack. Changing
+   * `com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0`. The service must be in the Region of the stack. Changing
    * the service replaces the endpoint.
    *
    * @default - the service of `cluster`
@@ -160,7 +160,7 @@ export interface PrivateEndpointProps {
 
   /**
    * The provider: a `PrivateEndpointProvider`, or an imported service token
-   * (`PrivateEndpointProvider.fromServiceToken`). It must be in the same account and region. The provider of a deployed
+   * (`PrivateEndpointProvider.fromServiceToken`). It must be in the same account and Region. The provider of a deployed
    * resource cannot be changed; to use another provider, change the construct ID as well.
    *
    * @default PrivateEndpointProvider.getOrCreate(this)
@@ -176,8 +176,8 @@ export interface PrivateEndpointProps {
 
   /**
    * What happens when the resource is removed from the stack. With `RETAIN`, CloudFormation does not notify the
-   * provider. The resource's reference then stays on the endpoint, which is not deleted until you remove that tag
-   * manually.
+   * provider. The resource's reference then stays on the endpoint and keeps it. To release it, ask the provider
+   * function for its Status and run the Release command that it prints. Never remove the tag manually.
    *
    * @default RemovalPolicy.DESTROY
    */
@@ -452,7 +452,7 @@ export class PrivateEndpoint extends PrivateEndpointBase implements ITaggable {
   public get mariaDbCommand(): string { return this.resource.getAttString('MariaDbCommand'); }
 
   /**
-   * Makes the stack turn green only if a client in these subnets gets an answer from the database through the endpoint.
+   * Adds a check that succeeds only if a client in these subnets gets a response from the database through the endpoint.
    * Creates a provider for the check, whose functions belong to this construct. To share one, or to put it into a stack
    * that stays, create a `ConnectionCheckProvider` and a `ConnectionCheck`.
    *

@@ -92,19 +92,19 @@ function faultsOfServiceName(name: string, stack: Stack): string[] {
   const region = name.split('.').at(-2);
   if (!Token.isUnresolved(stack.region) && stack.region !== region) {
     return [`The service ${name} is in ${region}, but the stack ${stack.stackName} is in ${stack.region}. TiDB Cloud `
-      + `does not offer cross-region private endpoints. Deploy the stack in ${region}, or use a service in `
+      + `does not offer cross-Region private endpoints. Deploy the stack in ${region}, or use a service in `
       + `${stack.region}.`];
   }
   return [];
 }
 
-/** The account and region are known only for a provider of this app. */
+/** The account and Region are known only for a provider of this app. */
 export function faultsBetween(stack: Stack, provider: IPrivateEndpointProvider): string[] {
   const its = Stack.of(provider);
   return (['account', 'region'] as const)
     .filter((what) => ![stack[what], its[what]].some(Token.isUnresolved) && stack[what] !== its[what])
     .map((what) => `The provider is in the ${what} ${its[what]}, but the stack ${stack.stackName} is in `
-      + `${stack[what]}. Use a provider in the account and region of the stack.`);
+      + `${stack[what]}. Use a provider in the account and Region of the stack.`);
 }
 
 /** What is wrong with the ARN of a provider that was deployed separately. */
@@ -118,7 +118,7 @@ export function faultOfServiceToken(serviceToken: string, stack: Stack): string 
   for (const [its, ours] of [[account, stack.account], [region, stack.region]]) {
     if (![its, ours].some(Token.isUnresolved) && its !== ours) {
       return `The provider ${serviceToken} is in ${its}, but the stack ${stack.stackName} is in ${ours}. `
-        + 'Use a provider in the account and region of the stack.';
+        + 'Use a provider in the account and Region of the stack.';
     }
   }
   return undefined;

@@ -21,7 +21,7 @@ const WILDCARDS: Wildcards[] = [
   {
     of: { regex: '/^Resource::arn:.*:ec2:.*$/g' },
     reason: 'The IDs of endpoints and security groups are not known in advance. Conditions limit changes to those with the '
-      + "provider's owned tag.",
+      + "provider's owned tag, and on other endpoints to reference tags.",
   },
   {
     of: { regex: '/^Resource::arn:.*:cloudformation:.*$/g' },
@@ -113,7 +113,8 @@ export interface PrivateEndpointProviderProps {
   readonly onFailure?: lambda.IDestination;
 
   /**
-   * The SNS topic to notify when an event or the function fails, with `failureAlarm` and `errorAlarm`.
+   * The SNS topic to notify when an event or the function fails, and when that is over, with `failureAlarm` and
+   * `errorAlarm`.
    *
    * @default - no alarms are created
    */
@@ -139,7 +140,7 @@ export interface PrivateEndpointProviderProps {
 /**
  * The provider of `Custom::TiDBCloudPrivateEndpoint`: a Lambda function with its role and log group.
  *
- * One provider is enough for all stacks and endpoints in an account and region. If you do not specify a provider,
+ * One provider is enough for all stacks and endpoints in an account and Region. If you do not specify a provider,
  * `PrivateEndpoint` creates one for its stack.
  */
 export class PrivateEndpointProvider extends Construct implements IPrivateEndpointProvider {
@@ -179,7 +180,10 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   /** The function. */
   public readonly handler: lambda.IFunction;
 
-  /** The function's role. It has the permissions that template.yaml grants. */
+  /**
+   * The function's role. It has the permissions that template.yaml grants. For the API key of a cluster, `grantRead` of the
+   * secret also allows `secretsmanager:DescribeSecret`.
+   */
   public readonly role: iam.IRole;
 
   /** The log group of the function. */
@@ -357,6 +361,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
       treatMissingData: its.TreatMissingData,
     });
     alarm.addAlarmAction(action);
+    alarm.addOkAction(action);
     return alarm;
   }
 }

@@ -96,7 +96,7 @@ test('a failed invocation is retried for as long as in template.yaml', () => {
   assert.ok(!('MaximumRetryAttempts' in config.Properties));
 });
 
-/** The alarms of a provider, with the names in template.yaml, and those of the template. Apps add OK actions themselves. */
+/** The alarms of a provider, with the names in template.yaml, and those of the template. */
 function alarms(props) {
   const { stack } = stackWithVpc();
   const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
@@ -105,8 +105,8 @@ function alarms(props) {
   const func = only(template, 'AWS::Lambda::Function').id;
   const theirs = Object.entries(providerTemplate().Resources)
     .filter(([id, { Type }]) => Type === 'AWS::CloudWatch::Alarm' && id !== 'CheckAlarm')
-    .map(([, { Properties: { OKActions, ...rest } }]) => ({
-      ...rest, AlarmActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
+    .map(([, { Properties }]) => ({
+      ...Properties, AlarmActions: [alarmTopic.topicArn], OKActions: [alarmTopic.topicArn], Dimensions: [{ Name: 'FunctionName', Value: { Ref: func } }],
     }));
   const ours = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
   return { ours: normal(ours), theirs: normal(theirs), template, func };
@@ -136,8 +136,10 @@ test('the alarms and metrics can be used', () => {
   const { stack } = stackWithVpc();
   const alarmTopic = sns.Topic.fromTopicArn(stack, 'Topic', 'arn:aws:sns:us-east-1:123456789012:alarms');
   const ours = new PrivateEndpointProvider(stack, 'Provider', { alarmTopic });
-  for (const alarm of [ours.failureAlarm, ours.errorAlarm]) alarm.addOkAction(new SnsAction(alarmTopic));
-  Template.fromStack(stack).allResourcesProperties('AWS::CloudWatch::Alarm', { OKActions: [alarmTopic.topicArn] });
+  const other = sns.Topic.fromTopicArn(stack, 'Other', 'arn:aws:sns:us-east-1:123456789012:others');
+  for (const alarm of [ours.failureAlarm, ours.errorAlarm]) alarm.addAlarmAction(new SnsAction(other));
+  const actions = { AlarmActions: [alarmTopic.topicArn, other.topicArn] };
+  Template.fromStack(stack).allResourcesProperties('AWS::CloudWatch::Alarm', actions);
   const shown = (metric) => [metric.namespace, metric.metricName, metric.statistic, metric.dimensions.Outcome];
   assert.deepEqual([
     ours.metricFailures(), ours.metricEvents('created', { statistic: 'SampleCount' }), ours.metricDuration(),

@@ -43,8 +43,8 @@ const CURES: [(&str, &str); 13] = [
     ),
     ("InvalidServiceName", "Copy the service name again from TiDB Cloud (Connect > Private Endpoint)"),
     ("RequestExpired", "The provider's credentials have expired: deploy again"),
-    ("AuthFailure", "EC2 does not accept the provider's credentials: check that the region is enabled for the account"),
-    ("OptInRequired", "The region or the service is not enabled for the account: enable it and deploy again"),
+    ("AuthFailure", "EC2 does not accept the provider's credentials: check that the Region is enabled for the account"),
+    ("OptInRequired", "The Region or the service is not enabled for the account: enable it and deploy again"),
 ];
 
 /// How far an event has come.

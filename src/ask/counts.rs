@@ -4,7 +4,7 @@ use super::status::EndpointStatus;
 use crate::model::tags::TAG_LIMIT;
 use serde::Serialize;
 
-/// How much there is, and how much of it is to be mended.
+/// How much there is, and how much of it is to be fixed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Counts {

@@ -125,11 +125,15 @@ impl<'a> Planner<'a> {
                 let view = View { observed: &observed, facts: &facts, journal: &self.journal };
                 let step = self.waits_for.as_ref().map(ToString::to_string).unwrap_or_default();
                 let obstacle = decision::obstacle(self.request, self.home, view);
-                let time_out = || format!("The request would time out: {step}.");
+                let time_out = || {
+                    format!("The request would time out: {step}. Check the endpoint with Status, and ask again later.")
+                };
                 return Ok(self.refused(vec![obstacle.map_or_else(time_out, |obstacle| obstacle.to_string())]));
             }
         }
-        Ok(self.refused(vec!["The plan cannot be completed; this is a bug in the provider.".to_owned()]))
+        Ok(self.refused(vec![
+            "The plan cannot be completed; this is a bug in the provider. Report it with the question.".to_owned(),
+        ]))
     }
 
     /// A wait does not end before the next moment that matters: the virtual clock jumps there.
@@ -278,7 +282,7 @@ impl Plan {
             let zones = text::count(places.len(), "zone", "zones");
             out.push('\n');
             let line = format!(
-                "The endpoint costs ${cost} a month in us-east-1 ({zones} at $0.01 an hour, read in {PRICE_READ}), plus data; stacks that share it pay once."
+                "The endpoint costs ${cost} a month in us-east-1 ({zones} at $0.01 an hour, as of {PRICE_READ}), plus data; stacks that share it pay once."
             );
             text::add(&mut out, 0, &line);
         }
@@ -287,7 +291,7 @@ impl Plan {
             text::add(
                 &mut out,
                 0,
-                "This assumes that EC2 accepts every call, and that no other stack joins or leaves meanwhile. Nothing was changed.",
+                "This assumes that EC2 accepts every call, and that no other stack joins or leaves in the meantime. Nothing was changed.",
             );
         }
         self.text = out;

@@ -2,6 +2,7 @@
 
 use crate::decision::view::Home;
 use crate::model::ids::{EndpointId, ServiceName, VpcId, has_shape, join};
+use crate::model::tags::is_hash;
 use crate::request::event::{Event, ReplyTo, RequestType, ResponseUrl};
 use crate::request::record;
 use serde_json::{Map, Value};
@@ -161,7 +162,7 @@ impl Fields<'_> {
     fn release(&self) -> Result<Question, Misunderstood> {
         let endpoint = self.endpoint()?.ok_or_else(|| self.fault("EndpointId is missing".to_owned()))?;
         let holder = self.text("Holder")?.unwrap_or_default();
-        if holder.len() != 24 || !holder.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        if !is_hash(holder) {
             let fault = "Holder must be the Hash of a holder that Status shows, 24 hexadecimal digits";
             return Err(self.fault(fault.to_owned()));
         }

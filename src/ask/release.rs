@@ -23,9 +23,9 @@ pub enum NotReleased {
         "{name} is not released from {endpoint}, because its stack exists. Delete the stack, which releases the endpoint. If the stack no longer contains the resource, ask again with \"StackExists\":\"ReleaseAnyway\"."
     )]
     StackExists { endpoint: EndpointId, name: String },
-    /// Whether it exists cannot be told.
+    /// Whether it exists cannot be determined.
     #[error(
-        "{name} is not released from {endpoint}, because it cannot be told whether its stack exists. {why} If you know that the stack is gone, ask again with \"StackExists\":\"ReleaseAnyway\"."
+        "{name} is not released from {endpoint}, because the provider cannot determine whether its stack exists. {why} If you know that the stack is gone, ask again with \"StackExists\":\"ReleaseAnyway\"."
     )]
     StackUnknown { endpoint: EndpointId, name: String, why: String },
 }
@@ -100,6 +100,7 @@ impl Released {
         let id = &asked.endpoint;
         let is_foreign = endpoint.is_some_and(|endpoint| owner(&endpoint.tags).is_none());
         let (outcome, sentence) = match result {
+            Outcome::Deleted(_) if value.is_none() => ("Deleted", format!("{id} is deleted: nobody used it.")),
             Outcome::Deleted(_) => ("Deleted", format!("{id} is deleted: nobody used it after {name} was released.")),
             Outcome::Released(..) if value.is_some() && is_foreign => (
                 "Released",

@@ -39,12 +39,12 @@ pub struct Found<'a> {
 pub struct Status {
     pub text: String,
     pub counts: Counts,
-    /// Those with something to mend come first.
+    /// Those with something to fix come first.
     pub endpoints: Vec<EndpointStatus>,
     /// The provider's security groups that no endpoint uses.
     pub security_groups: Vec<GroupStatus>,
     pub warnings: Vec<String>,
-    /// What mends what was found; each is a command for a shell.
+    /// What fixes what was found; each is a command for a shell.
     pub commands: Vec<String>,
     /// How many endpoints were left out because the answer would be too long.
     pub endpoints_left_out: usize,
@@ -85,7 +85,7 @@ pub struct HolderStatus {
     pub stack: String,
     pub logical_resource_id: String,
     pub hash: String,
-    /// `None` where it cannot be told.
+    /// `None` where that cannot be determined.
     pub stack_exists: Option<bool>,
 }
 
@@ -120,7 +120,7 @@ pub struct GroupStatus {
 }
 
 impl EndpointStatus {
-    /// Whether there is something to mend.
+    /// Whether there is something to fix.
     pub fn needs_mending(&self) -> bool {
         self.orphaned || self.holders.iter().any(|holder| holder.stack_exists == Some(false))
     }
@@ -225,10 +225,12 @@ impl Status {
         });
         let mut warnings = Vec::new();
         if let Err(unlisted) = &found.stacks {
-            warnings.push(format!("Whether the stacks of the holders exist is not known. {unlisted}"));
+            warnings.push(format!("The provider could not determine whether the holders' stacks exist. {unlisted}"));
         }
         if let (Some(id), true) = (id, endpoints.is_empty()) {
-            warnings.push(format!("EC2 shows no interface endpoint {id} here."));
+            let sentence =
+                format!("EC2 shows no interface endpoint {id} in this account and Region; check EndpointId.");
+            warnings.push(sentence);
         }
         let mut status = Self {
             text: String::new(),

@@ -1,16 +1,21 @@
-//! The status for people, and the commands that mend what it has found.
+//! The status for people, and the commands that fix what it has found.
 
 use super::counts::Counts;
 use super::question::Scope;
 use super::status::{EndpointStatus, HolderStatus, RuleStatus, Status};
 use super::text;
+use crate::model::tags::is_hash;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 
-/// How many endpoints with nothing to mend are described one by one.
+/// How many endpoints with nothing to fix are described one by one.
 const DESCRIBED_MAX: usize = 200;
 
-/// The commands that mend what was found.
+/// What a release of an endpoint without a holder names, if the endpoint was handed over, so that the tag `owned` has
+/// another value than a hash. A release of what has no reference is about the endpoint alone.
+const NO_HOLDER: &str = "000000000000000000000000";
+
+/// The commands that fix what was found.
 pub(super) fn commands(status: &Status, function: &str) -> Vec<String> {
     let release = |endpoint: &str, holder: &str| {
         format!(
@@ -24,10 +29,11 @@ pub(super) fn commands(status: &Status, function: &str) -> Vec<String> {
         let id = &endpoint.endpoint_id;
         let stale = endpoint.holders.iter().filter(|holder| holder.stack_exists == Some(false));
         commands.extend(stale.map(|holder| release(id, &holder.hash)));
-        let owner = endpoint.created_for.as_ref().filter(|hash| endpoint.orphaned && hash.len() == 24);
-        commands.extend(owner.map(|hash| release(id, hash)));
+        let owner = endpoint.created_for.as_deref().filter(|_| endpoint.orphaned);
+        commands.extend(owner.map(|hash| release(id, if is_hash(hash) { hash } else { NO_HOLDER })));
     }
-    let groups = status.security_groups.iter();
+    // A Create stops when its mark is gone, and nothing tells how old a mark is.
+    let groups = status.security_groups.iter().filter(|group| !group.is_mark);
     commands.extend(groups.map(|group| format!("aws ec2 delete-security-group --group-id {}", group.group_id)));
     commands
 }
@@ -48,7 +54,7 @@ pub(super) fn text(status: &Status, scope: &Scope, now: Timestamp) -> String {
     if rest > 0 {
         out.push('\n');
         let rest = text::count(rest, "more endpoint is", "more endpoints are");
-        text::add(&mut out, 0, &format!("{rest} in Endpoints, with nothing to mend."));
+        text::add(&mut out, 0, &format!("{rest} in Endpoints, with nothing to fix."));
     }
     if status.endpoints_left_out > 0 {
         let left_out = text::count(status.endpoints_left_out, "endpoint does", "endpoints do");
@@ -63,7 +69,7 @@ pub(super) fn text(status: &Status, scope: &Scope, now: Timestamp) -> String {
         text::add(&mut out, 2, "  A stack that is being deployed may be about to use one; delete one only if none is.");
     }
     if !status.commands.is_empty() {
-        out.push_str("\nTo mend this\n\n");
+        out.push_str("\nTo fix this\n\n");
         for command in &status.commands {
             out.push_str(command);
             out.push('\n');
@@ -91,7 +97,7 @@ fn summary(status: &Status, scope: &Scope) -> String {
         let _ = write!(sentence, " {which} to a stack that no longer exists.");
     }
     if orphans > 0 {
-        let _ = write!(sentence, " {} held by nobody.", text::count(orphans, "endpoint is", "endpoints are"));
+        let _ = write!(sentence, " {} without a holder.", text::count(orphans, "endpoint is", "endpoints are"));
     }
     sentence
 }
@@ -121,7 +127,8 @@ fn describe(out: &mut String, endpoint: &EndpointStatus, now: Timestamp) {
             Some(false) => "THE STACK NO LONGER EXISTS",
             None => "whether the stack exists is not known",
         };
-        text::add(out, 4, &format!("  held by {stack}/{logical_resource_id} ({hash}): {exists}"));
+        let slash = if logical_resource_id.is_empty() { "" } else { "/" };
+        text::add(out, 4, &format!("  held by {stack}{slash}{logical_resource_id} ({hash}): {exists}"));
     }
     for RuleStatus { port, source, requested_by } in &endpoint.rules {
         let whom = if requested_by.is_empty() { "nobody".to_owned() } else { requested_by.join(", ") };
@@ -131,7 +138,7 @@ fn describe(out: &mut String, endpoint: &EndpointStatus, now: Timestamp) {
         text::add(out, 4, &format!("  difference: {difference}"));
     }
     if endpoint.orphaned {
-        text::add(out, 4, "  HELD BY NOBODY, unless it is being deleted right now");
+        text::add(out, 4, "  NO HOLDER, unless it is being deleted right now");
     }
     for announcement in &endpoint.announcements {
         let what = if announcement.expired { "had announced, and did not complete," } else { "has announced" };

@@ -67,19 +67,19 @@ pub enum Finding {
     )]
     Closed { addresses: Vec<IpAddr>, port: u16 },
     #[error(
-        "{} closed the connection in the middle of its greeting. Try again; if it stays so, something between the client \
-         and TiDB Cloud ends connections.",
+        "{} closed the connection in the middle of its greeting. Try again; if it happens again, something between the \
+         client and TiDB Cloud ends connections: check for a proxy or a firewall.",
         list(.addresses)
     )]
     HalfGreeting { addresses: Vec<IpAddr> },
     #[error(
         "{} did not complete its greeting within {seconds} s. The network or the server is overloaded, or something between \
-         the client and TiDB Cloud holds the data back.",
+         the client and TiDB Cloud holds the data back. Try again; if it happens again, check for a proxy or a firewall.",
         list(.addresses)
     )]
     SlowGreeting { addresses: Vec<IpAddr>, seconds: u64 },
     #[error(
-        "What answers at {}, port {port}, is not a MySQL server: it sent '{sent}'. Check the port, which is 4000 for TiDB \
+        "The server at {}, port {port}, is not a MySQL server: it sent '{sent}'. Check the port, which is 4000 for TiDB \
          Cloud, and that the name leads to the endpoint.",
         list(.addresses)
     )]
@@ -99,7 +99,7 @@ pub enum Finding {
     TlsNotOffered { addresses: Vec<IpAddr> },
     #[error(
         "{} offers no version of TLS that this client accepts (1.2 and 1.3). TiDB Cloud offers both, so another server or a \
-         proxy answers there.",
+         proxy answers there: check the name and the port, and check for a proxy.",
         list(.addresses)
     )]
     TlsVersion { addresses: Vec<IpAddr> },
@@ -135,7 +135,7 @@ pub enum Finding {
     NoRoots,
     #[error(
         "{} did not complete the TLS handshake within {seconds} s. The network or the server is overloaded, or something \
-         between the client and TiDB Cloud holds the data back.",
+         between the client and TiDB Cloud holds the data back. Try again; if it happens again, check for a proxy or a firewall.",
         list(.addresses)
     )]
     SlowTls { addresses: Vec<IpAddr>, seconds: u64 },

@@ -222,7 +222,7 @@ impl<'a> Leave<'a> {
         let why = |who: Option<String>, is_last: bool| match who {
             Some(who) => format!("used by {who}"),
             None if is_refused => "EC2 has refused to take it away".to_owned(),
-            None if is_last => format!("there is no other; used by {}", others.names().unwrap_or_default()),
+            None if is_last => format!("it is the only one; used by {}", others.names().unwrap_or_default()),
             None => "there was not enough time to take it away".to_owned(),
         };
         let last_subnets = endpoint.subnet_ids.iter().all(|id| who_in(id).is_none());

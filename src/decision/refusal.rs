@@ -15,13 +15,14 @@ pub enum Refusal {
     /// The service is in another region than the function.
     #[error(
         "The endpoint service {service} is in {service_region}, but the provider runs in {region}, and TiDB Cloud does \
-         not support cross-region endpoints. Deploy the provider and the stack in {service_region}."
+         not support cross-Region endpoints. Deploy the provider and the stack in {service_region}."
     )]
     OtherRegion { service: ServiceName, service_region: String, region: String },
     /// EC2 knows no such service, or not for this account.
     #[error(
         "The endpoint service {service} was not found in {region} for account {account}: the name is wrong, or the \
-         service does not allow this account. Copy the name again from TiDB Cloud (Connect > Private Endpoint)."
+         service does not allow this account. Copy the name again from TiDB Cloud (Connect > Private Endpoint). If the \
+         name is right, ask TiDB Cloud Support whether the service allows account {account}."
     )]
     UnknownService { service: ServiceName, region: String, account: String },
     /// The exclusive model.
@@ -47,7 +48,7 @@ pub enum Refusal {
     )]
     PrivateNameNotVerified { service: ServiceName, name: String },
     /// There is no such VPC.
-    #[error("The VPC {vpc} was not found in {region} for account {account}. Check VpcId, the account, and the region.")]
+    #[error("The VPC {vpc} was not found in {region} for account {account}. Check VpcId, the account, and the Region.")]
     UnknownVpc { vpc: VpcId, region: String, account: String },
     /// A VPC that another account shares.
     #[error(
@@ -152,7 +153,7 @@ pub enum Refusal {
     TooManyHolders { endpoint: EndpointId, count: usize, holders: String },
     /// EC2 says that the private name is taken, and shows nobody who has it.
     #[error(
-        "EC2 has rejected private DNS for {time}, because the name {name} is already in use in VPC {vpc}: \
+        "For {time}, EC2 has been rejecting private DNS, because the name {name} is already in use in VPC {vpc}: \
          by an endpoint that another stack is creating or that is being deleted ({seen}), or by a private hosted zone \
          of yours. Wait and deploy again. If that fails, find the private hosted zone with that name in Route 53 and \
          disassociate the VPC from it."

@@ -105,7 +105,7 @@ impl fmt::Display for Reason {
                 write!(f, "waiting to see whether another stack joins {id} before taking something away from it")
             }
             Self::Deleting(id) => write!(f, "waiting for {id} to be deleted"),
-            Self::Freeing(id) => write!(f, "waiting for EC2 to free what this resource has brought to {id}"),
+            Self::Freeing(id) => write!(f, "waiting for EC2 to free what this resource requested of {id}"),
             Self::Successor(id) => write!(f, "waiting for another stack to attach its security groups to {id}"),
             Self::GroupInUse(id) => write!(f, "waiting until nothing uses {id} anymore"),
             Self::CanceledUpdate(id) => {

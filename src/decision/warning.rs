@@ -192,7 +192,7 @@ impl fmt::Display for Warning {
             ),
             Self::KeptByOthers { endpoint, kept } => write!(
                 f,
-                "{endpoint} keeps what this resource has brought: {kept}. Deleting these, or their VPC, fails as long as the endpoint has them; update or delete the stacks that use them, or take them off the endpoint manually."
+                "{endpoint} still has what this resource requested: {kept}. Deleting these, or their VPC, fails as long as the endpoint has them; update or delete the stacks that use them, or take them off the endpoint manually."
             ),
             Self::UnknownState { endpoint, state } => write!(
                 f,

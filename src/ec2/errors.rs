@@ -31,7 +31,7 @@ impl Call<'_> {
         match error {
             SdkError::ConstructionFailure(_) => self.not_sent("the request could not be created"),
             SdkError::DispatchFailure(failure) if failure.is_user() || is_about_credentials(error) => {
-                self.not_sent("there are no usable credentials, or no region")
+                self.not_sent("there are no usable credentials, or no Region")
             }
             SdkError::TimeoutError(_) => self.no_answer(TOO_SLOW),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {

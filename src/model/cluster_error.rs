@@ -73,7 +73,7 @@ pub enum ClusterError {
     /// The API has answered something else.
     #[error(
         "TiDB Cloud's API answered about the cluster {cluster} in a way that the provider does not understand: \
-         {message}. Specify ServiceName instead of ClusterId."
+         {message}. Specify ServiceName instead of ClusterId, and report this message."
     )]
     ApiUnclear { cluster: ClusterId, message: String },
     /// A setting of the function is wrong.
@@ -100,7 +100,7 @@ pub enum ClusterError {
     /// The cluster is in another region than the function.
     #[error(
         "The cluster {cluster} is in {cluster_region}, but the provider runs in {region}, and TiDB Cloud does not \
-         support cross-region endpoints. Deploy the provider and the stack in {cluster_region}, or specify a cluster in \
+         support cross-Region endpoints. Deploy the provider and the stack in {cluster_region}, or specify a cluster in \
          {region}."
     )]
     ClusterInOtherRegion { cluster: ClusterId, cluster_region: String, region: String },

@@ -1,7 +1,7 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
 //! with a resource.
 
-use super::tags::{HOLDER_NAME_LIMIT, Holder};
+use super::tags::{HOLDER_NAME_LIMIT, Holder, is_hash};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,10 +22,14 @@ impl Stacks {
 
     /// Whether the stack of a holder exists, with the very ID that the reference was written for: a stack that was created
     /// anew under the same name is another one. `None` if the name of the holder was too long for the reference and a stack
-    /// exists whose name begins like it.
+    /// exists whose name begins like it, and for what is no reference of a stack, such as the tag that keeps an endpoint
+    /// during a migration.
     ///
     /// `name` is stack name and logical ID; `hash` is that of the reference.
     pub fn has(&self, name: &str, hash: &str) -> Option<bool> {
+        if !is_hash(hash) {
+            return None;
+        }
         let is_cut = name.chars().count() >= HOLDER_NAME_LIMIT;
         let Some((stack, logical_id)) = name.split_once('/') else {
             let begins_like_it =

@@ -35,6 +35,14 @@ pub const TAG_LIMIT: usize = 50;
 
 pub type Tags = BTreeMap<String, String>;
 
+/// How many hex digits the hash of a holder has.
+const HASH_DIGITS: usize = 24;
+
+/// Whether a text is the hash of a resource. What people write into tags, such as `migration`, is none.
+pub fn is_hash(text: &str) -> bool {
+    text.len() == HASH_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// One resource of one stack, as tags identify it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
@@ -49,7 +57,7 @@ pub struct Holder {
 impl Holder {
     pub fn new(stack_id: &str, logical_id: &str) -> Self {
         let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(HOLDER_NAME_LIMIT).collect();
-        let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
+        let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(HASH_DIGITS).collect();
         Self { hash, name, stack_id: stack_id.to_owned() }
     }
 

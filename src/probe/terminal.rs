@@ -21,8 +21,8 @@ each address accepts connections, a MySQL server greets, and its certificate is 
   PORT    the port [4000]
   --json  print one JSON object at the end instead of a line for each layer
 
-SSL_CERT_FILE names a file of root certificates to use in place of the system's. The exit code is 0 if everything is in
-order, 1 if not, and 2 if the call is wrong.
+SSL_CERT_FILE names a file of root certificates to use in place of the system's. The exit code is 0 if all checks pass,
+1 if one fails, and 2 for a usage error.
 ";
 
 /// What the command line asks for.

@@ -3,6 +3,7 @@
 //! The envelope is read with untyped properties: an event that failed to parse as a whole would take its response URL
 //! with it, and the stack would wait until it times out.
 
+use crate::model::base_url::is_private;
 use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest as Wire;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -74,7 +75,7 @@ impl ReplyTo {
     pub fn salvage(raw: &Value) -> Option<Self> {
         let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
-            response_url: ResponseUrl::new(text("ResponseURL").filter(|url| url.starts_with("http"))?),
+            response_url: ResponseUrl::new(text("ResponseURL").filter(|url| is_private(url))?),
             stack_id: text("StackId").unwrap_or_default(),
             request_id: text("RequestId").unwrap_or_default(),
             logical_id: text("LogicalResourceId").unwrap_or_default(),
@@ -128,7 +129,7 @@ impl Event {
             Wire::Delete(delete) => (RequestType::Delete, delete.resource_properties),
             _ => return Err(unreadable("RequestType is not Create, Update or Delete")),
         };
-        let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not a valid URL"))?;
+        let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not an HTTPS URL"))?;
         Ok(Self { reply_to, request_type, properties })
     }
 

@@ -120,7 +120,7 @@ class Guide:
 
     def mend(self, text):
         """Runs the commands that Status prints, as they are."""
-        self.shell.run(text.split("\nTo mend this\n\n")[1])
+        self.shell.run(text.split("\nTo fix this\n\n")[1])
         return self.shell.answer()
 
     @staticmethod

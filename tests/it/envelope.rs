@@ -104,6 +104,44 @@ async fn every_event_with_a_response_url_gets_a_response() {
     assert_eq!(cloud.sim.log(), []);
 }
 
+/// Whoever may invoke the function names the URL, and the answer must not go anywhere in the clear.
+#[tokio::test(start_paused = true)]
+async fn an_answer_goes_over_https_or_to_the_machine_itself() {
+    let cloud = Cloud::new();
+    let good = cloud.stack("orders").event("Create", &json!({}));
+    let handled = async |url: &str| {
+        let event = with(good.clone(), json!({ "ResponseURL": url }));
+        cloud.deliver_raw(&event, FIFTEEN_MINUTES).await
+    };
+    for url in [
+        "https://example.com/?s=5ec4e7",
+        "http://127.0.0.1:4566/?s=5ec4e7",
+        "http://localhost/?s=5ec4e7",
+        "http://[::1]:80/?s=5ec4e7",
+    ] {
+        let Handled::Answer(to, ..) = handled(url).await else { panic!("{url}") };
+        assert_eq!(to.response_url.expose(), url);
+    }
+    for url in [
+        "http://example.com/?s=5ec4e7",
+        "http://10.0.0.1/?s=5ec4e7",
+        "http://169.254.169.254/?s=5ec4e7",
+        "http://127.0.0.1.example.com/?s=5ec4e7",
+        "http://127.0.0.1@example.com/?s=5ec4e7",
+        "http://127.0.0.1\\@example.com/?s=5ec4e7",
+        " http://example.com/?s=5ec4e7",
+        "HTTP://example.com/?s=5ec4e7",
+        "httpx://127.0.0.1/?s=5ec4e7",
+        "file:///?s=5ec4e7",
+        "nowhere?s=5ec4e7",
+    ] {
+        let Handled::NoReplyTo(unreadable) = handled(url).await else { panic!("{url}") };
+        let said = format!("{unreadable} {unreadable:?}");
+        assert!(said.contains("ResponseURL is not an HTTPS URL") && !said.contains("5ec4e7"), "{said}");
+    }
+    assert_eq!(cloud.sim.log(), []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reason_is_shortened_to_what_cloudformation_accepts() {
     let cloud = Cloud::new();

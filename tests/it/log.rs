@@ -171,7 +171,7 @@ async fn what_stays_after_a_delete_is_a_line_of_level_warn() {
         hub.leave(&id, &named).await.succeeded();
     }
     let text = lines.text();
-    let only = format!("{SUBNET_AZ1} (there is no other; used by spoke/TiDB)");
+    let only = format!("{SUBNET_AZ1} (it is the only one; used by spoke/TiDB)");
     assert!(text.contains(&only) && text.lines().count() == 1, "{text}");
 
     // EC2 refuses to take a subnet away.

@@ -48,8 +48,8 @@ fn every_part_has_the_same_version() {
 
 #[test]
 fn the_readme_has_every_property_and_every_attribute() {
-    let documented: Vec<String> = tables::properties().into_iter().map(|row| row.name).collect();
-    assert_eq!(documented, PROPERTIES.map(|property| property.name));
+    let names = [&tables::OF_CLOUDFORMATION[..], &PROPERTIES.map(|property| property.name)].concat();
+    assert_eq!(first_cells(&file("README.md"), "## Properties"), names);
     // As they are serialized in the response.
     let answer = serde_json::to_string(&Attributes::default()).unwrap();
     let names: Vec<&str> =
@@ -188,6 +188,29 @@ fn troubleshooting_has_every_sentence_and_no_other() {
             said.iter().any(|sentence| fits(row, sentence)) || fits(row, &others),
             "no sentence in the code fits the row: {row}"
         );
+    }
+}
+
+/// Whoever reads an error knows what to do next.
+#[test]
+fn every_error_says_what_to_do() {
+    const VERBS: [&str; 24] = [
+        "Add", "Allow", "Check", "Connect", "Contact", "Copy", "Delete", "Deploy", "Follow", "Free", "Install", "Keep",
+        "Leave", "Let", "Look", "Remove", "Run", "Set", "Specify", "Store", "Try", "Update", "Use", "Wait",
+    ];
+    let mut said = sentences(&file("src/decision/refusal.rs"), "pub enum Refusal", "#[error(");
+    said.extend(sentences(&file("src/model/cluster_error.rs"), "pub enum ClusterError", "#[error("));
+    said.extend(sentences(&file("src/check/finding.rs"), "pub enum Finding", "#[error("));
+    assert!(said.len() > 70, "{}", said.len());
+    for sentence in &said {
+        // At the beginning of a sentence, or of what follows a colon, a semicolon, a comma, or "and".
+        let says = |verb: &str| {
+            let lower = verb.to_lowercase();
+            let begins = sentence.contains(&format!(". {verb} ")) || sentence.contains(&format!(") {verb} "));
+            begins
+                || [":", ";", ",", " and", " or", "First"].iter().any(|w| sentence.contains(&format!("{w} {lower} ")))
+        };
+        assert!(sentence.contains("No action is needed") || VERBS.iter().any(|verb| says(verb)), "{sentence}");
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn fits(row: &str, sentence: &str) -> bool {
     })
 }
 
+/// The properties that CloudFormation reads itself, and that come first in the README's table.
+pub(crate) const OF_CLOUDFORMATION: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
+
 /// A row of the README's table of properties.
 pub(crate) struct PropertyRow {
     pub(crate) name: String,
@@ -45,12 +48,13 @@ pub(crate) struct PropertyRow {
     pub(crate) meaning: String,
 }
 
+/// The properties that the provider reads.
 pub(crate) fn properties() -> Vec<PropertyRow> {
     let row = |cells: Vec<String>| {
         let [name, required, default, update, meaning] = cells.try_into().expect("five cells");
         PropertyRow { name: name.trim_matches('`').to_owned(), required, default, update, meaning }
     };
-    rows(&file("README.md"), "## Properties").into_iter().map(row).collect()
+    rows(&file("README.md"), "## Properties").into_iter().skip(OF_CLOUDFORMATION.len()).map(row).collect()
 }
 
 /// Name and meaning of every row of the README's table of attributes.

@@ -59,7 +59,7 @@ async fn nothing_is_released_while_the_stack_exists_or_may_exist() {
     asked.forget(&orders);
     asked.stacks.fail([StacksFault::Unavailable; 5]);
     let error = asked.ask(&release(&id, &orders)).await.unwrap_err();
-    assert!(error.contains("it cannot be told whether its stack exists"), "{error}");
+    assert!(error.contains("the provider cannot determine whether its stack exists"), "{error}");
     assert_eq!(cloud.changes(), before);
 
     asked.stacks.set_stack(&orders.arn, "UPDATE_COMPLETE");
@@ -142,6 +142,60 @@ async fn what_was_never_held_is_absent_and_an_orphan_is_deleted() {
     cloud.sim.remove_tag(&id, &orders.ref_key());
     cloud.pass(20).await;
     assert_eq!(asked.answer(&release(&id, &orders)).await["Outcome"], "Deleted");
+    cloud.assert_clean();
+}
+
+/// What `docs/migrating.md` writes in its second step.
+fn hand_over(cloud: &Cloud) -> String {
+    let id = cloud.sim.create_foreign_endpoint(foreign());
+    let guide = crate::tables::file("docs/migrating.md");
+    let command = guide.split("aws ec2 create-tags").nth(1).unwrap().split("```").next().unwrap();
+    let tags: Vec<_> = command.split_whitespace().filter_map(|word| word.strip_prefix("Key=")).collect();
+    for tag in &tags {
+        let (key, value) = tag.split_once(",Value=").unwrap();
+        cloud.sim.set_tag(&id, key, value);
+    }
+    assert_eq!(tags.len(), 2);
+    id
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reference_that_keeps_an_endpoint_during_a_migration_is_not_stale() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let id = hand_over(&cloud);
+    let orders = asked.stack("orders");
+    orders.create(&properties()).await.succeeded();
+    cloud.pass(20).await;
+    let answer = asked.answer(&json!({ "Ask": "Status" })).await;
+    let holders = answer["Endpoints"][0]["Holders"].as_array().unwrap();
+    let exist = |hash: &str| holders.iter().find(|holder| holder["Hash"] == hash).map(|holder| &holder["StackExists"]);
+    assert_eq!(exist("migration"), Some(&Value::Null));
+    assert_eq!(exist(&Holder::new(&orders.arn, "TiDB").hash), Some(&json!(true)));
+    assert_eq!((&answer["Counts"]["StaleReferences"], &answer["Counts"]["Orphans"]), (&json!(0), &json!(0)));
+    assert_eq!(answer["Commands"], json!([]));
+    let text = answer["Text"].as_str().unwrap();
+    assert!(text.contains("held by migration (migration): whether the stack exists is not known"), "{text}");
+    let error = asked.ask(&json!({ "Ask": "Release", "EndpointId": id, "Holder": "migration" })).await.unwrap_err();
+    assert!(error.contains("24 hexadecimal digits"), "{error}");
+}
+
+/// The tag `owned` of an endpoint that was handed over has another value than a hash.
+#[tokio::test(start_paused = true)]
+async fn the_command_that_status_prints_deletes_an_endpoint_that_was_handed_over_and_has_no_holder() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let id = hand_over(&cloud);
+    cloud.sim.remove_tag(&id, "tidb-private-endpoint:ref:migration");
+    cloud.pass(20).await;
+    let answer = asked.answer(&json!({ "Ask": "Status" })).await;
+    assert_eq!((&answer["Counts"]["Orphans"], &answer["Endpoints"][0]["CreatedFor"]), (&json!(1), &json!("migration")));
+    let [command] = super::strings(&answer["Commands"])[..] else { panic!("{answer}") };
+    let payload: Value = serde_json::from_str(command.split('\'').nth(1).unwrap()).unwrap();
+    assert_eq!(payload["EndpointId"], id);
+    let answer = asked.answer(&payload).await;
+    assert_eq!(answer["Outcome"], "Deleted");
+    assert_eq!(cloud.sim.endpoints(), []);
     cloud.assert_clean();
 }
 

@@ -3,7 +3,7 @@
 use super::{Asked, strings};
 use crate::cloud::*;
 use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
-use ec2_sim::{Policy, StacksFault};
+use ec2_sim::{Policy, StacksFault, State};
 use serde_json::{Value, json};
 use tidb_private_endpoint::cloudformation::CloudFormation;
 use tidb_private_endpoint::model::tags::Holder;
@@ -89,7 +89,10 @@ async fn it_is_about_the_region_a_vpc_a_service_or_an_endpoint() {
     assert_eq!(found(json!({ "Ask": "Status", "EndpointId": there })).await, [there]);
     assert_eq!(found(json!({ "Ask": "Status", "EndpointId": foreign })).await, [foreign]);
     let none = asked.answer(&json!({ "Ask": "Status", "EndpointId": "vpce-0123456789abcdef0" })).await;
-    assert_eq!(strings(&none["Warnings"]), ["EC2 shows no interface endpoint vpce-0123456789abcdef0 here."]);
+    assert_eq!(
+        strings(&none["Warnings"]),
+        ["EC2 shows no interface endpoint vpce-0123456789abcdef0 in this account and Region; check EndpointId."]
+    );
     cloud.assert_understood();
 }
 
@@ -208,6 +211,31 @@ async fn an_orphan_and_a_security_group_without_an_endpoint_are_found() {
     assert_eq!((&group["VpcId"], &group["IsMark"]), (&json!(VPC), &json!(false)));
     let delete = format!("aws ec2 delete-security-group --group-id {}", group["GroupId"].as_str().unwrap());
     assert_eq!(strings(&answer["Commands"]), [delete.as_str()]);
+}
+
+/// A Create whose mark is deleted stops, so no command deletes a mark.
+#[tokio::test(start_paused = true)]
+async fn whoever_runs_every_command_does_not_stop_a_running_create() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let taken = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(90_000));
+    cloud.sim.delete_endpoint(&taken);
+    let event = asked.stack("orders").event("Create", &properties());
+    let create = tokio::spawn({
+        let cloud = cloud.clone();
+        async move { cloud.deliver(&event).await }
+    });
+    cloud.pass(20).await;
+    let answer = asked.answer(&status()).await;
+    let groups = answer["SecurityGroups"].as_array().unwrap();
+    assert_eq!(groups.len(), 1, "{answer}");
+    assert_eq!(groups[0]["IsMark"], true);
+    let text = answer["Text"].as_str().unwrap();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the mark of a Create that is running or has died"), "{text}");
+    assert_eq!(answer["Commands"], json!([]));
+    create.await.unwrap().succeeded();
 }
 
 /// Another address of CloudFormation, for tests and local runs: plain HTTP goes to this computer only.

@@ -65,7 +65,7 @@ async fn every_fault_of_the_gateway_has_its_sentence() {
         (
             Fault::Sends(http),
             Layer::Greeting,
-            "What answers at 10.0.1.25, port 4000, is not a MySQL server: it sent 'HTTP",
+            "The server at 10.0.1.25, port 4000, is not a MySQL server: it sent 'HTTP",
         ),
         (Fault::Sends(vec![3, 0, 0, 0, 9, 1, 0]), Layer::Greeting, "is not a MySQL server: it sent '...'"),
         (
