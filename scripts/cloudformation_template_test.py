@@ -133,7 +133,7 @@ class Template(unittest.TestCase):
             widgets = json.loads(resolved(body, conditions))["widgets"]
             self.assertTrue(all(widget["properties"]["metrics"] for widget in widgets))
             counts.append(len(widgets))
-        self.assertEqual(counts, [4, 8])
+        self.assertEqual(counts, [4, 10])
 
     def test_every_metric_of_the_dashboard_exists(self):
         body = resolved(TEMPLATE["Resources"]["DashboardOfProvider"]["Properties"]["DashboardBody"], True)
@@ -145,10 +145,10 @@ class Template(unittest.TestCase):
                 else:
                     namespace, name = metric[0] if metric[0] != "." else namespace, metric[1]
                 shown.add((namespace, name))
-        code = (generated.ROOT / "src" / "answer" / "metrics.rs").read_text()
+        code = "".join((generated.ROOT / "src" / file).read_text() for file in ("answer/metrics.rs", "ask/counts.rs"))
         self.assertEqual([name for namespace, name in shown if f'"{name}"' not in code and namespace == "TiDBPrivateEndpoint"], [])
         self.assertEqual({one for one in shown if one[0] != "TiDBPrivateEndpoint"}, METRICS_OF_AWS)
-        self.assertEqual(len(shown), 9 + len(METRICS_OF_AWS))
+        self.assertEqual(len(shown), 14 + len(METRICS_OF_AWS))
 
     def test_the_endpoint_of_the_stack_has_every_property_and_every_useful_attribute(self):
         properties = TEMPLATE["Resources"]["Endpoint"]["Properties"]

@@ -219,7 +219,12 @@ impl Reconciler<'_> {
             Action::Mark(new) | Action::CreateGroup(new) => ec2.create_group(new).await.map(Created::Group),
             Action::Authorize(id, rules) => ec2.authorize(id, rules).await.map(done),
             Action::Revoke(id, rules) => ec2.revoke(id, rules).await.map(done),
-            Action::RemoveMark(id) | Action::DeleteGroup(id) => ec2.delete_group(id).await.map(done),
+            Action::DeleteGroup(id) => ec2.delete_group(id).await.map(done),
+            // Later looks tell whether a mark that EC2 did not know is really gone.
+            Action::RemoveMark(id) => match ec2.delete_group(id).await {
+                Err(error) if error.kind == ErrorKind::GroupGone => Ok(Created::Nothing),
+                other => other.map(done),
+            },
         }
     }
 

@@ -1,11 +1,11 @@
-import { CustomResource, Duration, Fn, RemovalPolicy, Token } from 'aws-cdk-lib';
+import { CustomResource, Duration, Fn, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { faultsOfCheck } from './faults';
-import { SETTINGS, explain, functionPackage, inlinePolicies } from './settings';
+import { SETTINGS, explain, functionPackage, inlinePolicies, retainedLogGroup } from './settings';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudConnectionCheck';
 
@@ -60,7 +60,7 @@ export interface ConnectionCheckProviderProps {
   readonly architecture?: lambda.Architecture;
 
   /**
-   * How long to keep the logs of the functions.
+   * How long to keep the logs of the functions. The log groups outlive the stack.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
@@ -100,10 +100,6 @@ export class ConnectionCheckProvider extends Construct {
       ...functionPackage(this, props),
       loggingFormat: lambda.LoggingFormat.JSON,
     };
-    const logGroup = (name: string) => new logs.LogGroup(this, name, {
-      retention: props.logRetention ?? SETTINGS.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
     // Inline policies, so that the permissions exist for as long as the functions.
     const role = (name: string, description: string, policies: { readonly [name: string]: unknown }, group: logs.ILogGroup) =>
       new iam.Role(this, name, {
@@ -112,7 +108,7 @@ export class ConnectionCheckProvider extends Construct {
         inlinePolicies: inlinePolicies(policies, group),
       });
 
-    this.logGroup = logGroup('LogGroup');
+    this.logGroup = retainedLogGroup(this, 'LogGroup', props.logRetention);
     const checkRole = role('Role', check.roleDescription, check.policies, this.logGroup);
     explain(checkRole, {
       of: 'Resource::*',
@@ -134,7 +130,7 @@ export class ConnectionCheckProvider extends Construct {
     });
     this.handler = handler;
 
-    const answerLogs = logGroup('AnswerLogGroup');
+    const answerLogs = retainedLogGroup(this, 'AnswerLogGroup', props.logRetention);
     const answering = new lambda.Function(this, 'AnswerFunction', {
       ...common,
       description: 'Answers CloudFormation for the function that checks connections',

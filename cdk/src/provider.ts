@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -9,7 +9,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
 import { faultOfServiceToken } from './faults';
-import { SETTINGS, Wildcards, explain, functionPackage, inlinePolicies, resolvedPolicies } from './settings';
+import { SETTINGS, Wildcards, explain, functionPackage, inlinePolicies, resolvedPolicies, retainedLogGroup } from './settings';
 
 /** Why the role has wildcards; template.yaml explains each statement. */
 const WILDCARDS: Wildcards[] = [
@@ -77,9 +77,10 @@ export interface PrivateEndpointProviderProps {
   readonly permissionsBoundary?: iam.IManagedPolicy;
 
   /**
-   * The log group of the function, for example one with a KMS key or one that is retained.
+   * The log group of the function, for example one with a KMS key.
    *
-   * @default - the provider creates a log group, which is deleted with it
+   * @default - the provider creates a log group that outlives the stack, because the reason why the first deployment failed
+   * is in it. CloudFormation chooses its name
    */
   readonly logGroup?: logs.ILogGroup;
 
@@ -221,10 +222,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
         + 'retention of logGroup instead.');
     }
 
-    this.logGroup = props.logGroup ?? new logs.LogGroup(this, 'LogGroup', {
-      retention: props.logRetention ?? SETTINGS.logRetention,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    this.logGroup = props.logGroup ?? retainedLogGroup(this, 'LogGroup', props.logRetention);
     // The policies are inline policies of the role instead of separate resources, so that the permissions still exist
     // while an endpoint's Delete request runs.
     this.role = props.role ?? new iam.Role(this, 'Role', {

@@ -1,7 +1,7 @@
 // What the constructs of this package have in common. Not part of its interface.
 import * as fs from 'fs';
 import * as path from 'path';
-import { CfnResource, Fn } from 'aws-cdk-lib';
+import { CfnResource, Fn, RemovalPolicy } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -73,6 +73,17 @@ export const SETTINGS: FunctionSettings = JSON.parse(fs.readFileSync(path.join(_
 
 /** The function in a released package. */
 const PACKAGED_CODE = path.join(__dirname, '..', 'assets', 'tidb-private-endpoint.zip');
+
+/**
+ * A log group for a function. As in template.yaml, it outlives the stack, because the reason why the first deployment failed
+ * is in it. CloudFormation chooses its name, so it is not in the way when the stack is created again.
+ */
+export function retainedLogGroup(scope: Construct, id: string, retention?: logs.RetentionDays): logs.LogGroup {
+  return new logs.LogGroup(scope, id, {
+    retention: retention ?? SETTINGS.logRetention,
+    removalPolicy: RemovalPolicy.RETAIN,
+  });
+}
 
 /** Policy documents from template.yaml, in which tokens replace the intrinsic functions. */
 export function resolvedPolicies(

@@ -127,6 +127,8 @@ test('checks can share a provider', () => {
   template.hasResourceProperties(TYPE, { EndpointAddresses: ['10.0.1.25'] });
   template.hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { Ipv6AllowedForDualStack: true } });
   template.resourcePropertiesCountIs('AWS::Lambda::Function', { Architectures: ['arm64'] }, 2);
+  const groups = template.findResources('AWS::Logs::LogGroup', { Properties: { RetentionInDays: 7 } });
+  assert.deepEqual(Object.values(groups).map((one) => one.DeletionPolicy), ['Retain', 'Retain']);
 });
 
 test('errors are reported at synthesis', () => {

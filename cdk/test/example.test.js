@@ -12,7 +12,7 @@ const ASSEMBLY = path.join(__dirname, '..', 'build', 'assembly');
 
 /** What the fragments in the README assume. */
 const ASSUMED = `
-import { Duration, Fn, Stack } from 'aws-cdk-lib';
+import { Duration, Fn, RemovalPolicies, Stack } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { test } = require('node:test');
-const { Duration, Fn, Stage } = require('aws-cdk-lib');
+const { Duration, Fn, RemovalPolicies, Stage } = require('aws-cdk-lib');
 const { Schedule } = require('aws-cdk-lib/aws-events');
 const { SnsAction } = require('aws-cdk-lib/aws-cloudwatch-actions');
 const iam = require('aws-cdk-lib/aws-iam');
@@ -78,8 +78,15 @@ test('the function has the settings in template.yaml', () => {
   const { id, ...group } = only(template, 'AWS::Logs::LogGroup');
   assert.deepEqual(ours.LoggingConfig.LogGroup, { Ref: id });
   assert.equal(group.Properties.RetentionInDays, Parameters.LogRetentionInDays.Default);
-  // As everything that the construct creates; in template.yaml, the log outlives the stack.
-  assert.equal(group.DeletionPolicy, 'Delete');
+  for (const policy of ['DeletionPolicy', 'UpdateReplacePolicy']) assert.equal(group[policy], Resources.LogGroup[policy]);
+  assert.deepEqual([group.DeletionPolicy, group.Properties.LogGroupName], ['Retain', undefined]);
+});
+
+test('an app can have the log group deleted with the stack', () => {
+  const { stack } = stackWithVpc();
+  new PrivateEndpointProvider(stack, 'Provider');
+  RemovalPolicies.of(stack).destroy({ applyToResourceTypes: ['AWS::Logs::LogGroup'] });
+  assert.equal(only(Template.fromStack(stack), 'AWS::Logs::LogGroup').DeletionPolicy, 'Delete');
 });
 
 test('the zip file in the package is deployed', () => {

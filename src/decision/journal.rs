@@ -216,6 +216,9 @@ impl Journal {
                 record.in_use = Some(Refused::again(record.in_use, now));
             }
             (ErrorKind::Transient, Action::Authorize(id, _)) => self.group_mut(id).rules_unknown = true,
+            (ErrorKind::GroupGone, Action::DeleteGroup(id)) => {
+                self.record_missing_groups(request, std::slice::from_ref(id), now);
+            }
             (ErrorKind::GroupGone, _) => self.record_missing_groups(request, action.group_ids(), now),
             _ => {}
         }

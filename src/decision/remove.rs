@@ -55,11 +55,26 @@ impl Remove<'_> {
     /// The security group stays if another endpoint of the service uses it, but not with the rules that this resource has
     /// brought.
     fn remove_rules_for_siblings(&self, released: Option<&Endpoint>) -> Unless<()> {
-        let Some(endpoint) = released.filter(|endpoint| endpoint.is_owned() && self.view.journal.has_groups_in_use())
-        else {
+        if !self.view.journal.has_groups_in_use() {
             return Ok(());
-        };
+        }
+        let gone = self.gone();
+        let Some(endpoint) = released.filter(|endpoint| endpoint.is_owned()).or(gone.as_ref()) else { return Ok(()) };
         self.leave(endpoint).rules_left_to_siblings()?.map_or(Ok(()), |revoke| Err(revoke.into()))
+    }
+
+    /// The endpoint of this resource, as far as it is known, if EC2 does not list it anymore: EC2 lists a deleted endpoint for
+    /// a while, or not at all.
+    fn gone(&self) -> Option<Endpoint> {
+        let View { observed, journal, .. } = self.view;
+        let id = match self.of {
+            Deleted::Endpoint(id) => Some(id),
+            Deleted::Stale(..) | Deleted::FailedCreate { .. } | Deleted::RunningCreate => journal.deleted(),
+        };
+        let id = id.filter(|id| observed.find(id).is_none())?;
+        let named = || self.place.and_then(|place| Some((place.vpc.clone(), place.service.clone()?)));
+        let (vpc_id, service_name) = journal.endpoint(id).place.clone().or_else(named)?;
+        Some(Endpoint::gone(id.clone(), vpc_id, service_name))
     }
 
     /// Whether this resource was the last one on an endpoint to use the security group that the provider manages. A delivery

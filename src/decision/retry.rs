@@ -86,6 +86,11 @@ impl Retries {
                 return Retry::Now;
             }
             (ErrorKind::Denied, Some(action)) if !action.is_creation() => is_new(self.denied_since(action, now)),
+            // It is gone, unless this event created it a moment ago.
+            (ErrorKind::GroupGone, Some(Action::DeleteGroup(id))) => match journal.group(id).created {
+                Some(created) if is_new(created) => true,
+                Some(_) | None => return Retry::Now,
+            },
             // The managed security group can be created again; a given one may be too new.
             (ErrorKind::GroupGone, _) => {
                 request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())

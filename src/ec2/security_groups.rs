@@ -100,15 +100,12 @@ impl Ec2 {
         answer.map(drop).map_err(|error| call.failed(&error))
     }
 
-    /// Deletes a security group. It is no error if the group is gone already; the kind is [`ErrorKind::GroupInUse`] while
-    /// anything uses it.
+    /// Deletes a security group. The kind is [`ErrorKind::GroupInUse`] while anything uses it, and [`ErrorKind::GroupGone`] if
+    /// it does not exist, or EC2 does not know it yet.
     pub async fn delete_group(&self, id: &GroupId) -> Result<()> {
         let call = Call { action: "DeleteSecurityGroup", subject: id, kind: group_kind };
         let answer = self.client.delete_security_group().group_id(id.as_str()).send().await;
-        match answer.map_err(|error| call.failed(&error)) {
-            Err(error) if error.kind == ErrorKind::GroupGone => Ok(()),
-            other => other.map(drop),
-        }
+        answer.map(drop).map_err(|error| call.failed(&error))
     }
 }
 

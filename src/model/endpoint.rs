@@ -116,6 +116,26 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// What is known of an endpoint that EC2 does not list anymore.
+    pub fn gone(id: EndpointId, vpc_id: VpcId, service_name: ServiceName) -> Self {
+        Self {
+            id,
+            vpc_id,
+            service_name,
+            state: EndpointState::Deleted,
+            private_dns: false,
+            requester_managed: false,
+            ip_address_type: String::new(),
+            subnet_ids: Vec::new(),
+            group_ids: Vec::new(),
+            network_interface_ids: Vec::new(),
+            dns_entries: Vec::new(),
+            created_at: None,
+            last_error: None,
+            tags: Tags::new(),
+        }
+    }
+
     /// Whether the provider created it, for any stack. Only such an endpoint is ever changed or deleted.
     pub fn is_owned(&self) -> bool {
         tags::owner(&self.tags).is_some()

@@ -224,15 +224,19 @@ def constructs(run):
               (endpoint["tags"].get("team"), group["allows"]), ("data", [f"TCP 4000 from {vpc.cidr}"]))
     run.deployed("CDK: the stack of the Python example is created", billing, cdk.publish(run.cloud, cdk.PYTHON, "billing"))
     run.equal("CDK: it joins the endpoint", billing.outputs, {**orders.outputs, "Reused": "true"})
+    log_groups = {}
     for stack in (orders, billing):
         run.check(f"CDK: the application of {stack.name} gets the JDBC URL",
                   f"//{PRIVATE_NAME}:4000/" in parameter(run, f"/{stack.name}/jdbc-url"))
-        (log_group,), (function,) = (stack.physical_ids(f"AWS::{kind}") for kind in ("Logs::LogGroup", "Lambda::Function"))
-        run.logs_of(f"CDK: logs of {stack.name}", log_group, function, run.exchanges(stack))
+        (log_groups[stack],), (function,) = (
+            stack.physical_ids(f"AWS::{kind}") for kind in ("Logs::LogGroup", "Lambda::Function"))
+        run.logs_of(f"CDK: logs of {stack.name}", log_groups[stack], function, run.exchanges(stack))
     run.equal("CDK: the first stack and its provider are deleted", orders.delete().status, "DELETE_COMPLETE")
     run.equal("CDK: the endpoint stays for the second stack", [(one["id"], len(holders(one))) for one in run.endpoints(vpc)],
               [(endpoint["id"], 1)])
     run.gone("CDK", billing, vpc)
+    for stack, group in log_groups.items():
+        run.check(f"CDK: the log of {stack.name} outlives its stack", run.cloud.log_lines(group))
 
 
 def clients(run):

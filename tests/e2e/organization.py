@@ -27,7 +27,8 @@ def platform(run):
                  capabilities=CAPABILITIES, **CODE, VpcId=vpc.id, ServiceName=SERVICE, Tags="team=data,stage=test",
                  AllowedCidrs=f"{vpc.block}.1.0/24", AvailabilityZoneIds="use1-az1", PermissionsBoundaryArn=BOUNDARY,
                  RolePath="/platform/", LogGroupKmsKeyArn=KEY, LogLevel="DEBUG", OnFailureDestinationArn=queue,
-                 ReservedConcurrency="5", Dashboard="true", ExportPrefix="platform")
+                 ReservedConcurrency="5", Dashboard="true", StatusSchedule="rate(1 day)",
+                 ExportPrefix="platform")
     outputs, (endpoint,), (group,) = provider.outputs, run.endpoints(vpc), run.cloud.own_groups(vpc)
     run.equal("platform: the endpoint has the tags, the zone, and the clients of the parameters",
               ({key: endpoint["tags"].get(key) for key in ("team", "stage")}, outputs["EndpointAvailabilityZoneIds"],
@@ -50,8 +51,8 @@ def platform(run):
               run.cloud.functions.get_function_event_invoke_config(FunctionName=outputs["FunctionName"], Qualifier="$LATEST")
               ["DestinationConfig"]["OnFailure"]["Destination"], queue)
     dashboard = json.loads(run.cloud.cloudwatch.get_dashboard(DashboardName=outputs["DashboardName"])["DashboardBody"])
-    run.check("platform: the dashboard has widgets for events and for the endpoint",
-              len(dashboard["widgets"]) == 6 and endpoint["id"] in json.dumps(dashboard)
+    run.check("platform: the dashboard has widgets for events, the endpoint, and the status",
+              len(dashboard["widgets"]) == 8 and endpoint["id"] in json.dumps(dashboard)
               and outputs["FunctionName"] in json.dumps(dashboard), dashboard)
     moved = moving(run)
     # Nobody needs the first provider any more.

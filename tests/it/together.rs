@@ -2,7 +2,7 @@
 //! and no other stack notices.
 
 use crate::cloud::*;
-use ec2_sim::{Group, Span, Verdict};
+use ec2_sim::{Group, Span, Verdict, World};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -12,7 +12,12 @@ const ORDERS_GROUP: &str = "sg-0a10e000000000001";
 const BILLING_GROUP: &str = "sg-0a1b1000000000002";
 
 fn cloud() -> Cloud {
+    cloud_with(|_| {})
+}
+
+fn cloud_with(change: impl FnOnce(&mut World)) -> Cloud {
     Cloud::of(|world| {
+        change(world);
         let mut subnet = world.subnets.iter().find(|subnet| subnet.id == SUBNET_AZ1).unwrap().clone();
         (subnet.id, subnet.cidr_block) = (SECOND_AZ1.to_owned(), "10.0.64.0/20".to_owned());
         world.subnets.push(subnet);
@@ -388,15 +393,36 @@ async fn an_update_to_its_own_groups_takes_its_rule_out_of_the_providers() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rules_of_an_endpoint_that_is_gone_do_not_stay_in_the_group_of_another() {
+    // EC2 lists a deleted endpoint for a while, or not at all.
+    for listed in [0, 60_000] {
+        let cloud = cloud_with(|world| world.knobs.deleted_listed_ms = Span::exactly(listed));
+        let (orders, one, id) = orders_beside_billing(&cloud).await;
+        orders.leave(&id, &one).await.succeeded();
+        assert!(can_delete(&cloud, ORDERS_GROUP).await, "listed for {listed} ms");
+    }
+}
+
+/// A delivery that crashed has deleted the endpoint, or somebody else has.
+#[tokio::test(start_paused = true)]
+async fn nor_do_they_if_the_endpoint_is_gone_before_the_delete() {
     let cloud = cloud();
+    let (orders, one, id) = orders_beside_billing(&cloud).await;
+    let form = format!("Version=2016-11-15&Action=DeleteVpcEndpoints&VpcEndpointId.1={id}");
+    assert_eq!(cloud.sim.call(&form).await.status, 200);
+    cloud.pass(600).await;
+    orders.leave(&id, &one).await.succeeded();
+    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+}
+
+/// Billing has an endpoint without private DNS, and orders another one with it; both have the provider's security group.
+async fn orders_beside_billing(cloud: &Cloud) -> (Stack, Value, String) {
     let without_dns = plain(json!({ "PrivateDnsEnabled": false }));
     cloud.stack("billing").create(&without_dns).await.succeeded();
     let one = plain(json!({ "AllowedSecurityGroupIds": [ORDERS_GROUP] }));
     let orders = cloud.stack("orders");
     let id = orders.create(&one).await.succeeded().physical_id;
     assert_eq!(cloud.sim.endpoints().len(), 2);
-    orders.leave(&id, &one).await.succeeded();
-    assert!(can_delete(&cloud, ORDERS_GROUP).await);
+    (orders, one, id)
 }
 
 #[tokio::test(start_paused = true)]
