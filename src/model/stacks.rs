@@ -49,13 +49,19 @@ pub struct ResourceId {
     pub logical: String,
 }
 
-/// What CloudFormation last did with a resource, or is doing.
+/// What CloudFormation says about a resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceStatus {
-    /// Such as `CREATE_IN_PROGRESS` (CloudFormation API reference, `StackResourceDetail`).
-    pub status: String,
-    /// Since when it has this status.
-    pub since: Timestamp,
+pub enum ResourceStatus {
+    /// What it last did with the resource, or is doing.
+    Known {
+        /// Such as `CREATE_IN_PROGRESS` (CloudFormation API reference, `StackResourceDetail`).
+        status: String,
+        /// Since when it has this status.
+        since: Timestamp,
+    },
+    /// It is not in the stack. CloudFormation shows a resource that it creates, updates or deletes, and all of a stack that
+    /// is deleted, but none that an update, or the rollback of one, has removed from a stack that stays.
+    Absent,
 }
 
 impl ResourceStatus {
@@ -63,11 +69,21 @@ impl ResourceStatus {
     /// status from before is none that followed the event, and no update ends in one of a creation. One of an unknown kind
     /// proves nothing.
     pub fn has_ended(&self, sent: Timestamp, is_update: bool) -> bool {
-        if is_update && self.status.starts_with("CREATE_") {
+        let Self::Known { status, since } = self else { return true };
+        if is_update && status.starts_with("CREATE_") {
             return false;
         }
-        let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| self.status.ends_with(ending));
-        (is_final || self.status.starts_with("DELETE_")) && self.since >= sent
+        let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| status.ends_with(ending));
+        (is_final || status.starts_with("DELETE_")) && *since >= sent
+    }
+}
+
+impl fmt::Display for ResourceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known { status, .. } => write!(f, "the status {status} for this resource"),
+            Self::Absent => f.write_str("that this resource is not in its stack"),
+        }
     }
 }
 

@@ -112,7 +112,7 @@ pub(super) fn decide(
     for value in read {
         let value = match value {
             FactValue::Marks(marks) => FactValue::Marks((planted.marks)(marks.clone(), request)),
-            FactValue::Operation(status) => FactValue::Operation(status.clone().map(planted.status)),
+            FactValue::Operation(status) => FactValue::Operation(status.clone().and_then(planted.status)),
             other => other.clone(),
         };
         all.get_or_insert_with(|| FACTS.clone()).insert(value);
