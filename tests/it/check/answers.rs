@@ -214,6 +214,27 @@ async fn a_roll_back_does_not_fail() {
     assert_ne!(updated.clone().succeeded().physical_id, created.physical_id);
 }
 
+/// `ServiceTimeout` is CloudFormation's own, and an update may change nothing else.
+#[tokio::test(start_paused = true)]
+async fn an_update_of_the_service_timeout_alone_is_checked_and_its_roll_back_does_not_fail() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let (good, bad) = (Net::new(&[(A, Fault::None)]), Net::new(&[(A, Fault::Closes)]));
+    let first = json!({ "Host": HOST, "TimeoutSeconds": "10" });
+    let second = with(first.clone(), json!({ "ServiceTimeout": "300" }));
+    let created = story(&cloud, &good, &check(&stack, "Create", &first)).await.succeeded();
+    let update = |new: &Value, old: &Value| {
+        let ids = json!({ "PhysicalResourceId": created.physical_id, "OldResourceProperties": old });
+        with(check(&stack, "Update", new), ids)
+    };
+    let failed = story(&cloud, &bad, &update(&second, &first)).await;
+    assert_eq!(failed.physical_id, created.physical_id);
+    failed.failed();
+    let back = story(&cloud, &bad, &update(&first, &second)).await.succeeded();
+    assert_eq!((back.data["Reachable"].as_str(), &back.physical_id), ("false", &created.physical_id));
+    story(&cloud, &good, &update(&second, &first)).await.succeeded();
+}
+
 /// A Delete needs no network, no valid properties, and no time.
 #[tokio::test(start_paused = true)]
 async fn a_delete_is_answered_at_once() {
