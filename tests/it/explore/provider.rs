@@ -215,5 +215,6 @@ pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec
             RequestType::Delete
         }
     };
-    Request::read(&Event { reply_to, request_type, properties: properties(spec) }).expect("the properties are valid")
+    let event = Event { reply_to, resource_type: String::new(), request_type, properties: properties(spec) };
+    Request::read(&event).expect("the properties are valid")
 }
