@@ -59,7 +59,7 @@ impl Provision<'_> {
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
         let mut tags = first_tags(self.spec, holder);
-        let (reference, _) = holder.ref_value(&self.request.mark(), Some(&self.spec.wanted()));
+        let (reference, _) = self.new_reference(Some(&self.spec.wanted()));
         tags.insert(holder.ref_key(), reference);
         Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
             service_name: self.spec.service_name.clone(),

@@ -9,6 +9,7 @@ use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
 use crate::model::tags::{Claim, Reference, TAG_LIMIT, counted};
+use crate::model::wanted::Wanted;
 
 impl Provision<'_> {
     /// What became of endpoints that have, or had, this resource's reference. A reference that is gone is never written
@@ -80,7 +81,13 @@ impl Provision<'_> {
     /// The value of the reference, and whether all of the request fits.
     pub(super) fn reference(&self, endpoint: &Endpoint) -> Unless<(String, bool)> {
         let wanted = self.wanted(endpoint)?;
-        Ok(self.request.holder.ref_value(&self.request.mark(), wanted.as_ref()))
+        Ok(self.new_reference(wanted.as_ref()))
+    }
+
+    /// The same of what a reference is to record.
+    pub(super) fn new_reference(&self, wanted: Option<&Wanted>) -> (String, bool) {
+        let holder = self.request.holder.seen_from(&self.home.account);
+        holder.ref_value(&self.request.mark(), wanted)
     }
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {

@@ -1,7 +1,7 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
 //! with a resource.
 
-use super::tags::{HOLDER_NAME_LIMIT, Holder};
+use super::tags::{HOLDER_NAME_LIMIT, Holder, other_account};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,11 +21,14 @@ impl Stacks {
     }
 
     /// Whether the stack of a holder exists, with the very ID that the reference was written for: a stack that was created
-    /// anew under the same name is another one. `None` if the name of the holder was too long for the reference and a stack
-    /// exists whose name begins like it.
+    /// anew under the same name is another one. `None` if the stack is in another account, or if the name of the holder was
+    /// too long for the reference and a stack exists whose name begins like it.
     ///
     /// `name` is stack name and logical ID; `hash` is that of the reference.
     pub fn has(&self, name: &str, hash: &str) -> Option<bool> {
+        if other_account(name).is_some() {
+            return None;
+        }
         let is_cut = name.chars().count() >= HOLDER_NAME_LIMIT;
         let Some((stack, logical_id)) = name.split_once('/') else {
             let begins_like_it =

@@ -40,7 +40,7 @@ pub type Tags = BTreeMap<String, String>;
 pub struct Holder {
     /// 24 hex digits derived from stack id and logical id.
     pub hash: String,
-    /// Stack name and logical id, such as `orders/TiDB`; at most 120 characters.
+    /// Stack name and logical id, such as `orders/TiDB`; at most 120 characters. In a reference, see [`Self::seen_from`].
     pub name: String,
     /// The stack's ARN.
     pub stack_id: String,
@@ -51,6 +51,15 @@ impl Holder {
         let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(HOLDER_NAME_LIMIT).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(24).collect();
         Self { hash, name, stack_id: stack_id.to_owned() }
+    }
+
+    /// The holder under the name that it has in an account: that of a stack of another account begins with the account,
+    /// because CloudFormation does not tell the provider which stacks there are. The name of a stack begins with a letter.
+    #[must_use]
+    pub fn seen_from(&self, account: &str) -> Self {
+        let own = self.stack_id.split(':').nth(4).filter(|own| is_account(own) && *own != account);
+        let name = own.map(|own| format!("{own}:{}", self.name).chars().take(HOLDER_NAME_LIMIT).collect());
+        Self { name: name.unwrap_or_else(|| self.name.clone()), ..self.clone() }
     }
 
     pub fn ref_key(&self) -> String {
@@ -193,6 +202,15 @@ impl<'a> NativeResource<'a> {
 /// `arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID`
 fn stack_name(stack_id: &str) -> &str {
     stack_id.split('/').nth(1).unwrap_or(stack_id)
+}
+
+/// The account of a holder's stack, if the holder's name says that it is another one.
+pub fn other_account(name: &str) -> Option<&str> {
+    name.split_once(':').map(|(account, _)| account).filter(|account| is_account(account))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether any resource holds the endpoint.
