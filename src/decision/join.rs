@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
-use crate::model::tags::{Claim, Reference, TAG_LIMIT, counted};
+use crate::model::tags::{Announcements, Claim, Reference, TAG_LIMIT, counted};
 use crate::model::wanted::Wanted;
 
 impl Provision<'_> {
@@ -93,11 +93,32 @@ impl Provision<'_> {
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT && !self.request.holder.is_in(&endpoint.tags) {
+            self.wait_for_room(endpoint)?;
             let holders = self.others(endpoint).names().unwrap_or_default();
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
         let (value, _) = self.reference(endpoint)?;
         Ok(Action::Tag(endpoint.id.clone(), TagAction::Join(value)))
+    }
+
+    /// An announcement takes a place that is free again soon, or at once if its writer has crashed.
+    fn wait_for_room(&self, endpoint: &Endpoint) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        if !endpoint.is_owned() {
+            return Ok(());
+        }
+        let shown = Announcements::at(observed.at, &endpoint.tags);
+        let (_, expired) = journal.endpoint(&endpoint.id).announcements_shown(observed.at, &endpoint.tags);
+        if !expired.is_empty() {
+            return Err(Action::Tag(endpoint.id.clone(), TagAction::RemoveAnnouncements(expired)).into());
+        }
+        if shown == Announcements::default() {
+            return Ok(());
+        }
+        if self.has_waited() {
+            self.keep_mark()?;
+        }
+        Err(wait(Reason::Announcement(endpoint.id.clone()), LAG_POLL).into())
     }
 
     /// The other holders of an endpoint.
