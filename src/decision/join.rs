@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
+use crate::model::prefixes::Prefixes;
 use crate::model::tags::{Announcements, Claim, Reference, TAG_LIMIT, counted};
 use crate::model::wanted::Wanted;
 
@@ -80,14 +81,15 @@ impl Provision<'_> {
 
     /// The value of the reference, and whether all of the request fits.
     pub(super) fn reference(&self, endpoint: &Endpoint) -> Unless<(String, bool)> {
-        let wanted = self.wanted(endpoint)?;
-        Ok(self.new_reference(wanted.as_ref()))
+        let shown = endpoint.tags.get(&self.request.holder.ref_key());
+        let known = shown.map(|value| Reference::parse(value).prefixes()).unwrap_or_default();
+        Ok(self.new_reference(known, self.wanted(endpoint)?.as_ref()))
     }
 
-    /// The same of what a reference is to record.
-    pub(super) fn new_reference(&self, wanted: Option<&Wanted>) -> (String, bool) {
+    /// The same of a reference that records clusters already, or of a new one.
+    pub(super) fn new_reference(&self, known: Prefixes, wanted: Option<&Wanted>) -> (String, bool) {
         let holder = self.request.holder.seen_from(&self.home.account);
-        holder.ref_value(&self.request.mark(), wanted)
+        holder.ref_value(&self.request.mark(), &self.spec.prefixes(known), wanted)
     }
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {

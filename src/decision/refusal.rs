@@ -13,6 +13,13 @@ pub enum Refusal {
     /// The cluster's service is not known, or has no endpoint here.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The same in an update, and the reference records nothing of the cluster.
+    #[error(
+        "{error} Nothing is recorded of the cluster that this update could use instead. If the rollback fails for this \
+         reason, too, correct that and run `aws cloudformation continue-update-rollback`; if it cannot be corrected, add \
+         `--resources-to-skip {logical_id}`."
+    )]
+    ClusterOfUpdate { error: ClusterError, logical_id: String },
     /// The service is in another region than the function.
     #[error(
         "The endpoint service {service} is in {service_region}, but the provider runs in {region}, and TiDB Cloud does \

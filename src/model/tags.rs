@@ -4,6 +4,7 @@
 //! During the minute before a deletion, one tag announces it.
 
 use super::ids::hex_digest;
+use super::prefixes::Prefixes;
 use super::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CLOCK_SKEW};
 use super::wanted::Wanted;
 use jiff::Timestamp;
@@ -15,7 +16,8 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On everything that the provider creates. Value: the hash of the resource that it was created for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id, then the [`Mark`]
-/// of the request that wrote it, and what that request [wants](Wanted) of an owned endpoint.
+/// of the request that wrote it, the [clusters](Prefixes) of the resource, and what that request [wants](Wanted) of an owned
+/// endpoint.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
 /// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
@@ -77,13 +79,19 @@ impl Holder {
         Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
     }
 
-    /// The value of a reference that a request writes, and whether all that it wants has fit.
-    pub fn ref_value(&self, mark: &Mark, wanted: Option<&Wanted>) -> (String, bool) {
-        let value = format!("{} {mark}", self.name);
-        let Some(wanted) = wanted else { return (value, true) };
-        let room = VALUE_LIMIT - value.chars().count() - 1;
-        let (text, whole) = wanted.fit(room);
-        (format!("{value} {text}"), whole)
+    /// The value of a reference that a request writes, and whether all that it wants has fit. What is known of clusters is
+    /// left out if all that it wants fits only without.
+    pub fn ref_value(&self, mark: &Mark, prefixes: &Prefixes, wanted: Option<&Wanted>) -> (String, bool) {
+        let with = |prefixes: Prefixes| {
+            let space = if prefixes.is_empty() { "" } else { " " };
+            let value = format!("{} {mark}{space}{prefixes}", self.name);
+            let Some(wanted) = wanted else { return (value, true) };
+            let room = VALUE_LIMIT.saturating_sub(value.chars().count() + 1);
+            let (text, whole) = wanted.fit(room);
+            (format!("{value} {text}"), whole)
+        };
+        let fits = |(value, whole): &(String, bool)| *whole && value.chars().count() <= VALUE_LIMIT;
+        prefixes.shorter_and_shorter().map(with).find(fits).unwrap_or_else(|| with(Prefixes::default()))
     }
 
     /// Whether the tags contain this holder's reference, written by any of its requests.
@@ -128,8 +136,8 @@ pub struct Reference<'a> {
     pub name: &'a str,
     /// Empty if an early version has written it.
     pub mark: &'a str,
-    /// The request as it is written. Empty if an earlier version has written it, and on an endpoint that was foreign or in
-    /// another VPC then.
+    /// Clusters and request as they are written. Without a request if an earlier version has written it, and on an endpoint
+    /// that was foreign or in another VPC then.
     pub request: &'a str,
 }
 
@@ -143,6 +151,11 @@ impl<'a> Reference<'a> {
     /// `None` for a holder that may need everything that is there.
     pub fn wanted(&self) -> Option<Wanted> {
         Wanted::parse(self.request)
+    }
+
+    /// What it records of the resource's clusters; nothing if it names none, or an earlier version has written it.
+    pub fn prefixes(&self) -> Prefixes {
+        Prefixes::read(self.request)
     }
 }
 

@@ -6,6 +6,7 @@ use tidb_private_endpoint::decision::action::{Action, Release, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
 use tidb_private_endpoint::decision::view::{Next, Observed};
 use tidb_private_endpoint::model::endpoint::Endpoint;
+use tidb_private_endpoint::model::prefixes::Prefixes;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
 use tidb_private_endpoint::model::security_group::{SecurityGroup, mark_name};
 use tidb_private_endpoint::model::stacks::ResourceStatus;
@@ -254,7 +255,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
             let Verb::Delete { of, .. } = &request.verb else { return };
             let Some(mark) = of.mark() else { return };
             for value in observed.endpoints.iter_mut().filter_map(|e| e.tags.get_mut(&request.holder.ref_key())) {
-                *value = request.holder.ref_value(mark, None).0;
+                *value = request.holder.ref_value(mark, &Prefixes::default(), None).0;
             }
         },
         decision: |next, _| match next {

@@ -18,6 +18,7 @@ use tidb_private_endpoint::model::change::{NewEndpoint, NewGroup};
 use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
 use tidb_private_endpoint::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, ZoneId};
 use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
+use tidb_private_endpoint::model::prefixes::Prefixes;
 use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
 use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
@@ -44,7 +45,8 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     let spec_of = |n: &usize| endpoint.of.get(n).copied().unwrap_or(*spec);
     let specs: Vec<Spec> = if holders.is_empty() { vec![*spec] } else { holders.iter().map(spec_of).collect() };
     let reference = |n: &usize| {
-        let (value, _) = holder(*n).ref_value(&first_mark(), owned.then_some(&wanted(spec_of(n))));
+        let (value, _) =
+            holder(*n).ref_value(&first_mark(), &Prefixes::default(), owned.then_some(&wanted(spec_of(n))));
         (holder(*n).ref_key(), value)
     };
     let mut tags: Tags = holders.iter().map(reference).collect();
