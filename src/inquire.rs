@@ -9,11 +9,11 @@ use crate::ask::plan::{Plan, Planner};
 use crate::ask::question::{self, Misunderstood, Question, Scope};
 use crate::ask::release::{self, NotReleased, Released};
 use crate::ask::status::{Found, Status};
-use crate::decision::cluster::{pause_after, served};
+use crate::decision::cluster::{pause_after, rejection, served};
 use crate::decision::facts::Fact;
+use crate::decision::refusal::Refusal;
 use crate::decision::view::Home;
 use crate::look::{Clients, fetch};
-use crate::model::cluster_error::ClusterError;
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::GroupId;
@@ -21,6 +21,7 @@ use crate::model::query::EndpointQuery;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::Event;
+use crate::resolve::recorded;
 use crate::runtime::clock::Clock;
 use crate::runtime::log::METRICS;
 use futures_util::future::try_join_all;
@@ -97,7 +98,7 @@ impl Inquirer {
         };
         let request = &match self.resolved(request, clock).await {
             Ok(request) => request,
-            Err(error) => return Ok(Plan::impossible(&error)),
+            Err(refusal) => return Ok(Plan::impossible(&refusal)),
         };
         let has_vpc = request.vpc().is_some();
         let now = clock.now();
@@ -120,7 +121,7 @@ impl Inquirer {
     }
 
     /// The request with the service of its cluster, if it names one.
-    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Request, ClusterError> {
+    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Request, Refusal> {
         let Some(cluster) = request.cluster() else { return Ok(request) };
         let (started, mut attempts) = (clock.now(), 0);
         loop {
@@ -133,7 +134,11 @@ impl Inquirer {
                 Ok(served) => return Ok(request.with(served)),
                 Err(error) => match pause_after(&error, attempts, started, clock.now()) {
                     Some(pause) if attempts < ATTEMPTS_MAX.unsigned_abs() => clock.sleep(pause).await,
-                    Some(_) | None => return Err(error),
+                    Some(_) | None => {
+                        let recorded = patiently(clock, || recorded(&self.clients.ec2, &request, &error)).await;
+                        let Ok(Some(served)) = recorded else { return Err(rejection(&request, error)) };
+                        return Ok(request.with(served));
+                    }
                 },
             }
             attempts += 1;

@@ -77,7 +77,7 @@ pub(crate) struct Reconciler<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) home: &'a Home,
     pub(crate) clock: &'a Clock,
-    deadline: Timestamp,
+    pub(crate) deadline: Timestamp,
     pub(crate) request: &'a Request,
     pub(crate) state: &'a mut State,
 }
@@ -228,7 +228,7 @@ impl Reconciler<'_> {
         }
     }
 
-    async fn retry_look(&mut self, error: Ec2Error) -> Result<(), Failure> {
+    pub(crate) async fn retry_look(&mut self, error: Ec2Error) -> Result<(), Failure> {
         let State { journal, retries, .. } = &mut *self.state;
         let retry = retries.after(&error, None, self.request, journal, self.clock.now());
         self.retry(error, retry).await

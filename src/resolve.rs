@@ -2,17 +2,22 @@
 //! in Secrets Manager. Every decision is in [`crate::decision::cluster`].
 
 use crate::answer::failure::Failure;
-use crate::decision::cluster::{early_mark, pause_after, served, unmarked_until};
+use crate::decision::cluster::{
+    self, early_mark, patient_until, pause_after, rejection, served, unconfirmed, unmarked_until,
+};
 use crate::decision::facts::Fact;
 use crate::decision::late::{check_awaited, is_late};
-use crate::decision::refusal::Refusal;
+use crate::ec2::Ec2;
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::cluster_error::ClusterError;
+use crate::model::ec2_error::Ec2Error;
+use crate::model::query::EndpointQuery;
 use crate::reconcile::Reconciler;
+use crate::request::Request;
 use crate::secrets::Secrets;
 use crate::tidb_cloud::{Session, TidbCloud};
 use jiff::Timestamp;
-use tracing::info;
+use tracing::{info, warn};
 
 /// The doors that only this step uses.
 #[derive(Debug, Clone)]
@@ -29,6 +34,7 @@ impl Reconciler<'_> {
     pub(crate) async fn resolve(&mut self, cluster: &ClusterRef) -> Result<Served, Failure> {
         let (clusters, started) = (&self.clients.clusters, self.clock.now());
         let (mut session, mut attempts) = (None, 0);
+        let mut patient_until = patient_until(self.request, started, self.deadline);
         loop {
             self.log_step(
                 format!("asking TiDB Cloud for the endpoint service of the cluster {}", cluster.id),
@@ -52,18 +58,37 @@ impl Reconciler<'_> {
                 },
             };
             let now = self.clock.now();
-            let Some(pause) = pause_after(&error, attempts, started, now) else { return Err(refused(error)) };
+            let pause = pause_after(&error, attempts, started, now);
+            if patient_until.is_some_and(|moment| pause.is_none() || moment <= now) {
+                patient_until = None;
+                if let Some(served) = self.recorded(&error).await? {
+                    warn!(step = "resolve", service = %served.service_name, "continuing with what is recorded of the cluster {}, because: {error}", cluster.id);
+                    return Ok(served);
+                }
+            }
+            let rejection = rejection(self.request, error.clone());
+            let Some(pause) = pause else { return Err(Failure::Refused(rejection)) };
             attempts += 1;
             info!(step = "retry", "asking again, because: {error}");
             let is_late = |until: Timestamp| now.saturating_add(pause).is_ok_and(|next| next >= until);
             if unmarked_until.is_some_and(is_late) {
                 // Without a VPC there is no place for a mark, and nothing may be left that a Delete would not find.
-                let Some(mark) = early_mark(self.request) else { return Err(refused(error)) };
+                let Some(mark) = early_mark(self.request) else { return Err(Failure::Refused(rejection)) };
                 self.check_awaited().await?;
                 while !Box::pin(self.act(&mark)).await? {}
             }
-            self.state.progress.obstacle = Some(error.into());
+            self.state.progress.obstacle = Some(rejection);
             self.pause(pause).await;
+        }
+    }
+
+    /// What the reference records, as soon as EC2 shows it.
+    async fn recorded(&mut self, why: &ClusterError) -> Result<Option<Served>, Failure> {
+        loop {
+            match Box::pin(recorded(&self.clients.ec2, self.request, why)).await {
+                Ok(served) => return Ok(served),
+                Err(error) => self.retry_look(error).await?,
+            }
         }
     }
 
@@ -96,6 +121,15 @@ impl Reconciler<'_> {
     }
 }
 
-fn refused(error: ClusterError) -> Failure {
-    Failure::Refused(Refusal::Cluster(error))
+/// What the reference of a resource records of its cluster, for an update that TiDB Cloud has not answered; `None` if that is
+/// nothing.
+///
+/// # Errors
+/// What EC2 answered instead.
+pub(crate) async fn recorded(ec2: &Ec2, request: &Request, why: &ClusterError) -> Result<Option<Served>, Ec2Error> {
+    let Some(cluster) = request.cluster() else { return Ok(None) };
+    let endpoints = ec2.endpoints(&EndpointQuery::TagKey(request.holder.ref_key())).await?;
+    let Some((endpoint, prefix)) = cluster::recorded(request, cluster, &endpoints) else { return Ok(None) };
+    let subnets = ec2.subnets(Some(&endpoint.vpc_id)).await?;
+    Ok(Some(unconfirmed(endpoint, prefix, &subnets, why.clone())))
 }

@@ -40,8 +40,8 @@ pub struct CloudFormation(Arc<Mutex<State>>);
 struct State {
     /// ARN and status.
     stacks: Vec<(String, String)>,
-    /// ARN of the stack and logical ID; status, and when it was last updated.
-    resources: BTreeMap<(String, String), (String, String)>,
+    /// ARN of the stack and logical ID; status, and when it was last updated. `None` if the stack has it no longer.
+    resources: BTreeMap<(String, String), Option<(String, String)>>,
     policy: Option<Policy>,
     faults: VecDeque<StacksFault>,
     calls: usize,
@@ -76,14 +76,24 @@ impl CloudFormation {
     /// Changes the status of a resource. `since` is a date such as `2026-11-23T09:00:00.000Z`.
     pub fn set_resource(&self, stack: &str, logical_id: &str, status: &str, since: &str) {
         let (key, value) = ((stack.to_owned(), logical_id.to_owned()), (status.to_owned(), since.to_owned()));
-        self.state().resources.insert(key, value);
+        self.state().resources.insert(key, Some(value));
+    }
+
+    /// Removes a resource from its stack, which stays.
+    pub fn remove_resource(&self, stack: &str, logical_id: &str) {
+        self.state().resources.insert((stack.to_owned(), logical_id.to_owned()), None);
+    }
+
+    /// Forgets all resources, and that their stacks exist.
+    pub fn forget_resources(&self) {
+        self.state().resources.clear();
     }
 
     /// The status of a resource; empty if CloudFormation does not know it.
     #[must_use]
     pub fn resource_status(&self, stack: &str, logical_id: &str) -> String {
         let key = (stack.to_owned(), logical_id.to_owned());
-        self.state().resources.get(&key).map(|(status, _)| status.clone()).unwrap_or_default()
+        self.state().resources.get(&key).cloned().flatten().map(|(status, _)| status).unwrap_or_default()
     }
 
     /// Checks permissions from now on.
@@ -156,11 +166,15 @@ impl CloudFormation {
         if action == RESOURCE {
             let (stack, logical_id) = (value("StackName").unwrap_or_default(), value("LogicalResourceId"));
             let logical_id = logical_id.unwrap_or_default();
-            let Some((status, since)) = state.resources.get(&(stack.clone(), logical_id.clone())) else {
-                let message = format!("Resource {logical_id} does not exist for stack {stack}");
-                return Ok((400, error("ValidationError", &message)));
-            };
-            return Ok((200, resource(&stack, &logical_id, status, since)));
+            // The messages are those of recorded responses.
+            return Ok(match state.resources.get(&(stack.clone(), logical_id.clone())) {
+                Some(Some((status, since))) => (200, resource(&stack, &logical_id, status, since)),
+                Some(None) => {
+                    let message = format!("Resource {logical_id} does not exist for stack {stack}");
+                    (400, error("ValidationError", &message))
+                }
+                None => (400, error("ValidationError", &format!("Stack '{stack}' does not exist"))),
+            });
         }
         if let Some(name) = value("StackName") {
             let known: Vec<_> = state.stacks.iter().filter(|(arn, _)| *arn == name).cloned().collect();

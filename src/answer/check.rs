@@ -127,9 +127,13 @@ impl Answer {
         if event.request_type == RequestType::Delete {
             return Self::of_check(to, "absent", None, physical_id(to, None));
         }
-        let spec = match CheckSpec::read(&event.properties) {
+        let spec = match Invalid::endpoint_with_check_token(event) {
+            Some(invalid) => Err(invalid),
+            None => CheckSpec::read(&event.properties).map_err(Invalid),
+        };
+        let spec = match spec {
             Ok(spec) => spec,
-            Err(faults) => return Self::check_failed(to, Failure::Invalid(Invalid(faults)), log_stream),
+            Err(invalid) => return Self::check_failed(to, Failure::Invalid(invalid), log_stream),
         };
         let asked = fingerprint(&event.properties);
         // CloudFormation asks for the same again only to roll back, and a roll-back that fails leaves the stack stuck.

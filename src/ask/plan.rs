@@ -9,9 +9,9 @@ use crate::decision::facts::{Fact, FactValue};
 use crate::decision::journal::Journal;
 use crate::decision::outcome::Outcome;
 use crate::decision::queries::queries;
+use crate::decision::refusal::Refusal;
 use crate::decision::retry::after_refusal;
 use crate::decision::view::{Home, Next, Reason, View};
-use crate::model::cluster_error::ClusterError;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::{SubnetId, join};
 use crate::model::protocol::after;
@@ -240,8 +240,8 @@ impl Plan {
     }
 
     /// The plan of a resource whose cluster has no service for it.
-    pub fn impossible(error: &ClusterError) -> Self {
-        Self { refusals: vec![error.to_string()], ..Self::empty() }.worded("", &[])
+    pub fn impossible(refusal: &Refusal) -> Self {
+        Self { refusals: vec![refusal.to_string()], ..Self::empty() }.worded("", &[])
     }
 
     /// Adds the text for people.

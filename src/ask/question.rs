@@ -214,6 +214,6 @@ impl Fields<'_> {
             logical_id: resource.unwrap_or(UNNAMED_RESOURCE).to_owned(),
             physical_id,
         };
-        Ok(Question::Plan(Box::new(Event { reply_to, request_type, properties })))
+        Ok(Question::Plan(Box::new(Event { reply_to, resource_type: String::new(), request_type, properties })))
     }
 }

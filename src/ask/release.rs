@@ -6,7 +6,7 @@ use crate::decision::outcome::Outcome;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::EndpointId;
 use crate::model::stacks::{CloudFormationError, Stacks};
-use crate::model::tags::{Holder, Mark, PREFIX, REF, Reference, Tags, owner};
+use crate::model::tags::{Holder, Mark, PREFIX, REF, Reference, Tags, other_account, owner};
 use crate::model::wanted::tag_item;
 use crate::request::Request;
 use crate::request::spec::{Before, Named, Place};
@@ -53,7 +53,10 @@ pub fn request(
             Ok(Some(false)) => {}
             Ok(Some(true)) => return Err(NotReleased::StackExists { endpoint, name }),
             Ok(None) => {
-                let why = "The reference has no room for the whole name.".to_owned();
+                let why = match other_account(&name) {
+                    Some(account) => format!("The stacks of account {account} cannot be listed from here."),
+                    None => "The reference has no room for the whole name.".to_owned(),
+                };
                 return Err(NotReleased::StackUnknown { endpoint, name, why });
             }
             Err(unlisted) => {

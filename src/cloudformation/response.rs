@@ -33,11 +33,18 @@ pub(super) fn page(status: u16, body: &[u8]) -> Result<Page, CloudFormationError
     })
 }
 
-/// Reads the status of a resource.
+/// Reads the status of a resource. That the stack has no such resource is an answer, too, with the words of recorded
+/// responses.
 ///
 /// # Errors
 /// The error that CloudFormation returned, or that the response cannot be read.
 pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, CloudFormationError> {
+    let is_absent = |(code, message): (String, String)| {
+        code == "ValidationError" && message.starts_with("Resource ") && message.contains(" does not exist for stack ")
+    };
+    if status == 400 && std::str::from_utf8(body).ok().and_then(error).is_some_and(is_absent) {
+        return Ok(ResourceStatus::Absent);
+    }
     read(RESOURCE, status, body, |mut result| {
         let (mut status, mut since) = (None, None);
         while let Some(mut detail) = result.next_tag() {
@@ -49,7 +56,7 @@ pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, Cloud
                 }
             }
         }
-        Ok(status.zip(since).map(|(status, since)| ResourceStatus { status, since }))
+        Ok(status.zip(since).map(|(status, since)| ResourceStatus::Known { status, since }))
     })
 }
 

@@ -11,6 +11,7 @@ use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use crate::model::change::NewEndpoint;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{GroupId, VpcId, join};
+use crate::model::prefixes::Prefixes;
 use crate::model::tags::is_held;
 use jiff::SignedDuration;
 
@@ -59,7 +60,7 @@ impl Provision<'_> {
         let group_ids = self.groups_for_new_endpoint(vpc)?;
         let holder = &self.request.holder;
         let mut tags = first_tags(self.spec, holder);
-        let (reference, _) = holder.ref_value(self.request.mark(), Some(&self.spec.wanted()));
+        let (reference, _) = self.new_reference(Prefixes::default(), Some(&self.spec.wanted()));
         tags.insert(holder.ref_key(), reference);
         Ok(Next::Act(Action::CreateEndpoint(Box::new(NewEndpoint {
             service_name: self.spec.service_name.clone(),

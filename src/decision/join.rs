@@ -8,7 +8,9 @@ use super::refusal::Refusal;
 use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::EndpointId;
-use crate::model::tags::{Claim, TAG_LIMIT, counted};
+use crate::model::prefixes::Prefixes;
+use crate::model::tags::{Announcements, Claim, Reference, TAG_LIMIT, counted};
+use crate::model::wanted::Wanted;
 use crate::request::Verb;
 
 impl Provision<'_> {
@@ -89,18 +91,46 @@ impl Provision<'_> {
 
     /// The value of the reference, and whether all of the request fits.
     pub(super) fn reference(&self, endpoint: &Endpoint) -> Unless<(String, bool)> {
-        let wanted = self.wanted(endpoint)?;
-        Ok(self.request.holder.ref_value(self.request.mark(), wanted.as_ref()))
+        let shown = endpoint.tags.get(&self.request.holder.ref_key());
+        let known = shown.map(|value| Reference::parse(value).prefixes()).unwrap_or_default();
+        Ok(self.new_reference(known, self.wanted(endpoint)?.as_ref()))
+    }
+
+    /// The same of a reference that records clusters already, or of a new one.
+    pub(super) fn new_reference(&self, known: Prefixes, wanted: Option<&Wanted>) -> (String, bool) {
+        let holder = self.request.holder.seen_from(&self.home.account);
+        holder.ref_value(self.request.mark(), &self.spec.prefixes(known), wanted)
     }
 
     fn join(&self, endpoint: &Endpoint) -> Unless<Action> {
         let count = counted(&endpoint.tags);
         if count >= TAG_LIMIT && !self.request.holder.is_in(&endpoint.tags) {
+            self.wait_for_room(endpoint)?;
             let holders = self.others(endpoint).names().unwrap_or_default();
             return Err(Refusal::TooManyHolders { endpoint: endpoint.id.clone(), count, holders }.into());
         }
         let (value, _) = self.reference(endpoint)?;
         Ok(Action::Tag(endpoint.id.clone(), TagAction::Join(value)))
+    }
+
+    /// An announcement takes a place that is free again soon, or at once if its writer has crashed.
+    fn wait_for_room(&self, endpoint: &Endpoint) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        if !endpoint.is_owned() {
+            return Ok(());
+        }
+        let shown = Announcements::at(observed.at, &endpoint.tags);
+        let (_, expired) = journal.endpoint(&endpoint.id).announcements_shown(observed.at, &endpoint.tags);
+        if !expired.is_empty() {
+            return Err(Action::Tag(endpoint.id.clone(), TagAction::RemoveAnnouncements(expired)).into());
+        }
+        if shown == Announcements::default() {
+            return Ok(());
+        }
+        if self.has_waited() {
+            self.keep_mark()?;
+        }
+        Err(wait(Reason::Announcement(endpoint.id.clone()), LAG_POLL).into())
     }
 
     /// The other holders of an endpoint.

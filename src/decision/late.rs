@@ -2,7 +2,8 @@
 //!
 //! Lambda may deliver an event again long after it was sent, and a function may have to wait for a long time. Meanwhile,
 //! CloudFormation may have deleted the resource, and nobody would ever delete what is created then. So an event that is no
-//! longer prompt asks CloudFormation before it creates anything that could lead nowhere.
+//! longer prompt asks CloudFormation before it creates anything that could lead nowhere. By then, CloudFormation shows the
+//! resource if it still creates it.
 //!
 //! The call that follows the answer takes effect up to `2 C` after it. A Delete of a resource whose Create may still be
 //! running looks for longer than that.
@@ -28,7 +29,7 @@ pub fn is_late(sent: Timestamp, now: Timestamp) -> bool {
 pub fn check_awaited(request: &Request, status: Option<&ResourceStatus>, sent: Timestamp) -> Result<(), Refusal> {
     let is_update = matches!(request.verb, Verb::Update { .. });
     match status.filter(|status| status.has_ended(sent, is_update)) {
-        Some(ended) => Err(Refusal::NotAwaited { status: ended.status.clone() }),
+        Some(ended) => Err(Refusal::NotAwaited { status: ended.clone() }),
         None => Ok(()),
     }
 }

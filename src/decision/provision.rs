@@ -1,5 +1,6 @@
 //! The decision for a resource that wants an endpoint.
 
+use super::cluster;
 use super::facts::GroupPlace;
 use super::gone::Gone;
 use super::managed_group::{ManagedGroup, clean_up};
@@ -157,6 +158,7 @@ impl Provision<'_> {
         let View { facts, journal, .. } = self.view;
         warnings.extend(self.warning_of_full_groups(endpoint)?);
         warnings.extend(self.gone.warnings());
+        warnings.extend(cluster::warning(self.spec));
         let (_, is_whole) = self.reference(endpoint)?;
         warnings.extend((!is_whole).then(|| Warning::RequestShortened { endpoint: endpoint.id.clone() }));
         warnings.extend(self.warnings_of_others(endpoint));

@@ -3,6 +3,7 @@
 use crate::model::change::IpAddressType;
 use crate::model::cluster_error::ClusterError;
 use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
+use crate::model::stacks::ResourceStatus;
 use crate::model::tags::TAG_LIMIT;
 
 /// A request that is rejected. Nothing was changed for it, unless the sentence says that the endpoint changed while the
@@ -12,6 +13,13 @@ pub enum Refusal {
     /// The cluster's service is not known, or has no endpoint here.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The same in an update, and the reference records nothing of the cluster.
+    #[error(
+        "{error} Nothing is recorded of the cluster that this update could use instead. If the rollback fails for this \
+         reason, too, correct that and run `aws cloudformation continue-update-rollback`; if it cannot be corrected, add \
+         `--resources-to-skip {logical_id}`."
+    )]
+    ClusterOfUpdate { error: ClusterError, logical_id: String },
     /// The service is in another region than the function.
     #[error(
         "The endpoint service {service} is in {service_region}, but the provider runs in {region}, and TiDB Cloud does \
@@ -202,10 +210,9 @@ pub enum Refusal {
     DeletedMeanwhile,
     /// CloudFormation no longer waits for the response to this request.
     #[error(
-        "CloudFormation no longer waits for this request: it reports the status {status} for this resource. So nothing is \
-         created for it. No action is needed; the request was delivered late, or more than once."
+        "CloudFormation no longer waits for this request: it reports {status}. So nothing is created for it. No action is needed; the request was delivered late, or more than once."
     )]
-    NotAwaited { status: String },
+    NotAwaited { status: ResourceStatus },
     /// EC2 allows no other security group on the endpoint.
     #[error(
         "EC2 does not allow another security group on the endpoint {endpoint}, so {added} cannot be added. The endpoint \

@@ -1,7 +1,8 @@
 //! Findings that do not fail the request, one sentence each, for the attribute `Warnings`.
 
 use crate::model::change::IpAddressType;
-use crate::model::ids::{EndpointId, SubnetId, VpcId};
+use crate::model::cluster_error::ClusterError;
+use crate::model::ids::{ClusterId, EndpointId, SubnetId, VpcId};
 use ipnet::IpNet;
 use std::fmt;
 
@@ -48,6 +49,8 @@ pub enum Warning {
     TagsNotWritten { endpoint: EndpointId, keys: String },
     /// The reference has no room for all of the request.
     RequestShortened { endpoint: EndpointId },
+    /// TiDB Cloud has not said what is needed of the cluster.
+    ClusterUnconfirmed { cluster: ClusterId, error: ClusterError },
     /// The group that the provider manages could not be added.
     NoRoomForManagedGroup { endpoint: EndpointId, count: usize, holders: String },
     /// A property names something that others have deleted.
@@ -158,6 +161,10 @@ impl fmt::Display for Warning {
             Self::RequestShortened { endpoint } => write!(
                 f,
                 "The lists in the properties are too long to be recorded on {endpoint}, so what other stacks add to it is not removed as long as this resource uses it; specify fewer subnets, security groups, CIDR blocks, or tags."
+            ),
+            Self::ClusterUnconfirmed { cluster, error } => write!(
+                f,
+                "This update uses the endpoint service and the user name that are recorded for the cluster {cluster}, because it could not get them from TiDB Cloud: {error}"
             ),
             Self::NoRoomForManagedGroup { endpoint, count, holders } => write!(
                 f,

@@ -1,5 +1,6 @@
 //! A cluster of TiDB Cloud, as its API shows it.
 
+use super::cluster_error::ClusterError;
 use super::ids::{ClusterId, SecretId, ServiceName, ZoneId};
 
 /// Which cluster to ask TiDB Cloud about, and where the API key for that is.
@@ -37,4 +38,6 @@ pub struct Served {
     pub zone_ids: Vec<ZoneId>,
     pub host: Option<String>,
     pub user_prefix: Option<String>,
+    /// Why this is what was recorded earlier; `None` if TiDB Cloud says it now.
+    pub unconfirmed: Option<ClusterError>,
 }

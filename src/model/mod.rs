@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod ids;
 mod items;
 pub mod network;
+pub mod prefixes;
 pub mod protocol;
 pub mod query;
 pub mod route;

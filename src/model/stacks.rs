@@ -1,7 +1,7 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
 //! with a resource.
 
-use super::tags::{HOLDER_NAME_LIMIT, Holder, is_hash};
+use super::tags::{HOLDER_NAME_LIMIT, Holder, is_hash, other_account};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,13 +21,13 @@ impl Stacks {
     }
 
     /// Whether the stack of a holder exists, with the very ID that the reference was written for: a stack that was created
-    /// anew under the same name is another one. `None` if the name of the holder was too long for the reference and a stack
-    /// exists whose name begins like it, and for what is no reference of a stack, such as the tag that keeps an endpoint
-    /// during a migration.
+    /// anew under the same name is another one. `None` if the stack is in another account, if the name of the holder was too
+    /// long for the reference and a stack exists whose name begins like it, and for what is no reference of a stack, such as
+    /// the tag that keeps an endpoint during a migration.
     ///
     /// `name` is stack name and logical ID; `hash` is that of the reference.
     pub fn has(&self, name: &str, hash: &str) -> Option<bool> {
-        if !is_hash(hash) {
+        if !is_hash(hash) || other_account(name).is_some() {
             return None;
         }
         let is_cut = name.chars().count() >= HOLDER_NAME_LIMIT;
@@ -53,13 +53,19 @@ pub struct ResourceId {
     pub logical: String,
 }
 
-/// What CloudFormation last did with a resource, or is doing.
+/// What CloudFormation says about a resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourceStatus {
-    /// Such as `CREATE_IN_PROGRESS` (CloudFormation API reference, `StackResourceDetail`).
-    pub status: String,
-    /// Since when it has this status.
-    pub since: Timestamp,
+pub enum ResourceStatus {
+    /// What it last did with the resource, or is doing.
+    Known {
+        /// Such as `CREATE_IN_PROGRESS` (CloudFormation API reference, `StackResourceDetail`).
+        status: String,
+        /// Since when it has this status.
+        since: Timestamp,
+    },
+    /// It is not in the stack. CloudFormation shows a resource that it creates, updates or deletes, and all of a stack that
+    /// is deleted, but none that an update, or the rollback of one, has removed from a stack that stays.
+    Absent,
 }
 
 impl ResourceStatus {
@@ -67,11 +73,21 @@ impl ResourceStatus {
     /// status from before is none that followed the event, and no update ends in one of a creation. One of an unknown kind
     /// proves nothing.
     pub fn has_ended(&self, sent: Timestamp, is_update: bool) -> bool {
-        if is_update && self.status.starts_with("CREATE_") {
+        let Self::Known { status, since } = self else { return true };
+        if is_update && status.starts_with("CREATE_") {
             return false;
         }
-        let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| self.status.ends_with(ending));
-        (is_final || self.status.starts_with("DELETE_")) && self.since >= sent
+        let is_final = ["_COMPLETE", "_FAILED", "_SKIPPED"].iter().any(|ending| status.ends_with(ending));
+        (is_final || status.starts_with("DELETE_")) && *since >= sent
+    }
+}
+
+impl fmt::Display for ResourceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known { status, .. } => write!(f, "the status {status} for this resource"),
+            Self::Absent => f.write_str("that this resource is not in its stack"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! During the minute before a deletion, one tag announces it.
 
 use super::ids::hex_digest;
+use super::prefixes::Prefixes;
 use super::protocol::{ANNOUNCEMENT_SETTLE, ANNOUNCEMENT_WINDOW, CLOCK_SKEW};
 use super::wanted::Wanted;
 use jiff::Timestamp;
@@ -15,7 +16,8 @@ pub const PREFIX: &str = "tidb-private-endpoint:";
 /// On everything that the provider creates. Value: the hash of the resource that it was created for.
 pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// Followed by the hash of a holder: this resource uses the endpoint. Value: stack name and logical id, then the [`Mark`]
-/// of the request that wrote it, and what that request [wants](Wanted) of an owned endpoint.
+/// of the request that wrote it, the [clusters](Prefixes) of the resource, and what that request [wants](Wanted) of an owned
+/// endpoint.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
 /// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
@@ -48,7 +50,7 @@ pub fn is_hash(text: &str) -> bool {
 pub struct Holder {
     /// 24 hex digits derived from stack id and logical id.
     pub hash: String,
-    /// Stack name and logical id, such as `orders/TiDB`; at most 120 characters.
+    /// Stack name and logical id, such as `orders/TiDB`; at most 120 characters. In a reference, see [`Self::seen_from`].
     pub name: String,
     /// The stack's ARN.
     pub stack_id: String,
@@ -59,6 +61,15 @@ impl Holder {
         let name: String = format!("{}/{logical_id}", stack_name(stack_id)).chars().take(HOLDER_NAME_LIMIT).collect();
         let hash: String = hex_digest(&[stack_id, logical_id]).chars().take(HASH_DIGITS).collect();
         Self { hash, name, stack_id: stack_id.to_owned() }
+    }
+
+    /// The holder under the name that it has in an account: that of a stack of another account begins with the account,
+    /// because CloudFormation does not tell the provider which stacks there are. The name of a stack begins with a letter.
+    #[must_use]
+    pub fn seen_from(&self, account: &str) -> Self {
+        let own = self.stack_id.split(':').nth(4).filter(|own| is_account(own) && *own != account);
+        let name = own.map(|own| format!("{own}:{}", self.name).chars().take(HOLDER_NAME_LIMIT).collect());
+        Self { name: name.unwrap_or_else(|| self.name.clone()), ..self.clone() }
     }
 
     pub fn ref_key(&self) -> String {
@@ -76,13 +87,19 @@ impl Holder {
         Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
     }
 
-    /// The value of a reference that a request writes, and whether all that it wants has fit.
-    pub fn ref_value(&self, mark: &Mark, wanted: Option<&Wanted>) -> (String, bool) {
-        let value = format!("{} {mark}", self.name);
-        let Some(wanted) = wanted else { return (value, true) };
-        let room = VALUE_LIMIT - value.chars().count() - 1;
-        let (text, whole) = wanted.fit(room);
-        (format!("{value} {text}"), whole)
+    /// The value of a reference that a request writes, and whether all that it wants has fit. What is known of clusters is
+    /// left out if all that it wants fits only without.
+    pub fn ref_value(&self, mark: &Mark, prefixes: &Prefixes, wanted: Option<&Wanted>) -> (String, bool) {
+        let with = |prefixes: Prefixes| {
+            let space = if prefixes.is_empty() { "" } else { " " };
+            let value = format!("{} {mark}{space}{prefixes}", self.name);
+            let Some(wanted) = wanted else { return (value, true) };
+            let room = VALUE_LIMIT.saturating_sub(value.chars().count() + 1);
+            let (text, whole) = wanted.fit(room);
+            (format!("{value} {text}"), whole)
+        };
+        let fits = |(value, whole): &(String, bool)| *whole && value.chars().count() <= VALUE_LIMIT;
+        prefixes.shorter_and_shorter().map(with).find(fits).unwrap_or_else(|| with(Prefixes::default()))
     }
 
     /// Whether the tags contain this holder's reference, written by any of its requests.
@@ -139,8 +156,8 @@ pub struct Reference<'a> {
     pub name: &'a str,
     /// Empty if an early version has written it.
     pub mark: &'a str,
-    /// The request as it is written. Empty if an earlier version has written it, and on an endpoint that was foreign or in
-    /// another VPC then.
+    /// Clusters and request as they are written. Without a request if an earlier version has written it, and on an endpoint
+    /// that was foreign or in another VPC then.
     pub request: &'a str,
 }
 
@@ -154,6 +171,11 @@ impl<'a> Reference<'a> {
     /// `None` for a holder that may need everything that is there.
     pub fn wanted(&self) -> Option<Wanted> {
         Wanted::parse(self.request)
+    }
+
+    /// What it records of the resource's clusters; nothing if it names none, or an earlier version has written it.
+    pub fn prefixes(&self) -> Prefixes {
+        Prefixes::read(self.request)
     }
 }
 
@@ -213,6 +235,15 @@ impl<'a> NativeResource<'a> {
 /// `arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID`
 fn stack_name(stack_id: &str) -> &str {
     stack_id.split('/').nth(1).unwrap_or(stack_id)
+}
+
+/// The account of a holder's stack, if the holder's name says that it is another one.
+pub fn other_account(name: &str) -> Option<&str> {
+    name.split_once(':').map(|(account, _)| account).filter(|account| is_account(account))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether any resource holds the endpoint.

@@ -8,6 +8,7 @@
 use super::change::IpAddressType;
 use super::ids::{GroupId, SubnetId, ZoneId};
 pub use super::items::Items;
+use super::prefixes;
 use super::security_group::Source;
 use std::fmt::{self, Display, Write as _};
 
@@ -157,6 +158,7 @@ impl Wanted {
                 "port" => wanted.port = value.parse().ok()?,
                 "type" => wanted.ip_address_type = Some(IpAddressType::parse(value)?),
                 "tags" => wanted.tags = Items::parse(value),
+                prefixes::WORD => {}
                 _ => return None,
             }
         }
@@ -222,6 +224,7 @@ mod tests {
             "dns=on from=10.0.0.0/16+2001:db8::/56+0123456789abcdef2 tags=@abcdEFGH",
             "dns=on zones=any from=10.3.0.0/16",
         ];
+        assert_eq!(Wanted::parse("cluster=1:abc dns=on"), Some(default()));
         for text in texts {
             assert_eq!(Wanted::parse(text).map(|wanted| wanted.to_string()).as_deref(), Some(text));
         }

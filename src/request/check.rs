@@ -24,6 +24,8 @@ pub const HOST: Property = Property {
         what: "a host name such as gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com",
     }),
 };
+/// It is CloudFormation's own.
+const SERVICE_TIMEOUT: &str = "ServiceTimeout";
 const PORT: Property = Property { name: "Port", shape: Shape::Integer(1, u16::MAX) };
 pub const ENDPOINT_ADDRESSES: Property = Property {
     name: "EndpointAddresses",
@@ -102,10 +104,12 @@ impl CheckSpec {
 }
 
 /// A digest of what was asked for. The physical id of a check ends with that of its last success, so that an Update that
-/// asks for the same again can be recognized: CloudFormation sends it only to roll back.
+/// asks for the same again can be recognized: CloudFormation sends it only to roll back. An Update can also change nothing
+/// but `ServiceTimeout`, which is therefore part of it.
 pub fn fingerprint(properties: &Value) -> String {
     let asked = properties.as_object().into_iter().flatten();
-    let asked = asked.filter(|(name, _)| CHECK_PROPERTIES.iter().any(|property| property.name == *name));
+    let is_ours = |name: &str| CHECK_PROPERTIES.iter().any(|property| property.name == name);
+    let asked = asked.filter(|(name, _)| is_ours(name) || *name == SERVICE_TIMEOUT);
     let parts: Vec<String> = asked.map(|(name, value)| format!("{name}={value}")).collect();
     let mut digest = hex_digest(&parts.iter().map(String::as_str).collect::<Vec<_>>());
     digest.truncate(12);

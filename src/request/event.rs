@@ -95,6 +95,8 @@ pub enum RequestType {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub reply_to: ReplyTo,
+    /// Such as `Custom::TiDBCloudPrivateEndpoint`; a template may give it another name.
+    pub resource_type: String,
     pub request_type: RequestType,
     pub properties: Value,
 }
@@ -130,7 +132,8 @@ impl Event {
             _ => return Err(unreadable("RequestType is not Create, Update or Delete")),
         };
         let reply_to = reply_to.clone().ok_or_else(|| unreadable("ResponseURL is not an HTTPS URL"))?;
-        Ok(Self { reply_to, request_type, properties })
+        let resource_type = raw.get("ResourceType").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { reply_to, resource_type, request_type, properties })
     }
 
     /// When CloudFormation stops waiting for the answer: `ServiceTimeout` after it sent the event. An event may have waited

@@ -21,6 +21,10 @@ const UNRESOLVED: &str = "tidb-private-endpoint-";
 /// The same if that Create has changed nothing, so that its Delete need not look twice.
 const NOTHING_CREATED: &str = "nothing-made-";
 
+/// The types of the two resources. Any other name is accepted for both.
+const ENDPOINT_TYPE: &str = "Custom::TiDBCloudPrivateEndpoint";
+const CHECK_TYPE: &str = "Custom::TiDBCloudConnectionCheck";
+
 /// What a resource asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
@@ -95,6 +99,27 @@ pub struct Request {
 pub struct Invalid(pub Vec<Fault>);
 
 impl Invalid {
+    /// The service token of the endpoint in a check. Its properties would all seem to be wrong.
+    fn check_with_endpoint_token(event: &Event) -> Option<Self> {
+        let what = format!(
+            "is that of {ENDPOINT_TYPE}; for {CHECK_TYPE}, import the export whose name ends with -CheckServiceToken"
+        );
+        Self::wrong_token(event, CHECK_TYPE, what)
+    }
+
+    /// The converse.
+    pub fn endpoint_with_check_token(event: &Event) -> Option<Self> {
+        let what = format!(
+            "is that of {CHECK_TYPE}; for {ENDPOINT_TYPE}, import the export whose name ends with -ServiceToken"
+        );
+        Self::wrong_token(event, ENDPOINT_TYPE, what)
+    }
+
+    fn wrong_token(event: &Event, resource_type: &str, what: String) -> Option<Self> {
+        let is_meant = event.resource_type == resource_type && event.request_type != RequestType::Delete;
+        is_meant.then(|| Self(vec![Fault { property: "ServiceToken".to_owned(), what }]))
+    }
+
     fn sentences(&self) -> String {
         let count = match self.0.len() {
             1 => "one error".to_owned(),
@@ -110,6 +135,9 @@ impl Request {
     /// # Errors
     /// [`Invalid`] with all faults of the properties together.
     pub fn read(event: &Event) -> Result<Self, Invalid> {
+        if let Some(invalid) = Invalid::check_with_endpoint_token(event) {
+            return Err(invalid);
+        }
         let ids = &event.reply_to;
         let (holder, token_seed, mark) = (Holder::new(&ids.stack_id, &ids.logical_id), token_seed(ids), mark(ids));
         let current = ids.physical_id.as_deref().and_then(EndpointId::from_physical_id);

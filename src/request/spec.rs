@@ -10,6 +10,7 @@ use super::reader::{Fault, Reader};
 use crate::model::change::IpAddressType;
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::ids::{ClusterId, EndpointId, GroupId, SecretId, ServiceName, SubnetId, VpcId, ZoneId};
+use crate::model::prefixes::Prefixes;
 use crate::model::security_group::Source;
 use crate::model::tags::Tags;
 pub use crate::model::wanted::DEFAULT_PORT;
@@ -23,7 +24,7 @@ pub struct EndpointSpec {
     pub service_name: ServiceName,
     /// The cluster that the properties name instead of a service.
     pub cluster: Option<ClusterRef>,
-    /// What TiDB Cloud has said about that cluster.
+    /// What TiDB Cloud has said about that cluster, now or earlier.
     pub served: Option<Served>,
     /// `None` only with [`ReuseScope::Region`].
     pub vpc_id: Option<VpcId>,
@@ -107,6 +108,14 @@ impl EndpointSpec {
     #[must_use]
     pub fn with(self, served: Served) -> Self {
         Self { service_name: served.service_name.clone(), served: Some(served), ..self }
+    }
+
+    /// What is known of the resource's clusters, after what was known before.
+    pub fn prefixes(&self, known: Prefixes) -> Prefixes {
+        match (&self.cluster, &self.served) {
+            (Some(cluster), Some(served)) => known.with(&cluster.id, served.user_prefix.as_deref()),
+            _ => known,
+        }
     }
 
     /// The zones of the cluster, unless the properties say where the endpoint should be.

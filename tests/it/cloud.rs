@@ -246,16 +246,18 @@ impl Stack {
         self.cloud.stacks.set_resource(&self.arn, &self.logical_id, status, &since);
     }
 
-    /// CloudFormation sends an event, or gets the response to one. It ignores a response that it no longer waits for.
-    pub(crate) fn follow(&self, event: &Value, is_success: Option<bool>) {
+    /// CloudFormation gets the response to an event. It ignores one that it no longer waits for.
+    pub(crate) fn follow(&self, event: &Value, is_success: bool) {
         let kind = event["RequestType"].as_str().unwrap().to_uppercase();
         let running = format!("{kind}_IN_PROGRESS");
-        match is_success {
-            None => self.set_status(&running),
-            Some(_) if self.cloud.stacks.resource_status(&self.arn, &self.logical_id) != running => {}
-            Some(true) => self.set_status(&format!("{kind}_COMPLETE")),
-            Some(false) => self.set_status(&format!("{kind}_FAILED")),
+        if self.cloud.stacks.resource_status(&self.arn, &self.logical_id) == running {
+            self.set_status(&format!("{kind}_{}", if is_success { "COMPLETE" } else { "FAILED" }));
         }
+    }
+
+    /// An update, or the rollback of one, has removed the resource from the stack.
+    pub(crate) fn forget(&self) {
+        self.cloud.stacks.remove_resource(&self.arn, &self.logical_id);
     }
 }
 
@@ -268,8 +270,9 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// An event as CloudFormation sends it: every scalar property is a string.
+    /// CloudFormation sends an event, in which every scalar property is a string, and says so when it is asked.
     pub(crate) fn event(&self, request_type: &str, properties: &Value) -> Value {
+        self.set_status(&format!("{}_IN_PROGRESS", request_type.to_uppercase()));
         let request = self.cloud.requests.fetch_add(1, Ordering::Relaxed) + 1;
         json!({
             "RequestType": request_type,

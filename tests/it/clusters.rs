@@ -2,6 +2,7 @@
 
 mod api;
 mod faults;
+mod unconfirmed;
 mod waiting;
 
 use crate::cloud::*;

@@ -170,7 +170,6 @@ impl Deployment {
     /// delivered again. Lambda delivers an event three times. Here, it is delivered up to twelve times, so that random
     /// histories, which kill functions at one look in a hundred and at one change in twenty, come to an end.
     pub(crate) async fn send(&self, event: &Value, again: bool) -> Option<Answered> {
-        self.stack.follow(event, None);
         for _ in 0..12 {
             let (calls, number) = (self.cloud.sim.log().len(), self.watch.begin());
             let handled = tokio::select! {
@@ -187,7 +186,7 @@ impl Deployment {
             match handled {
                 Some(Handled::Answer(to, answer, _)) => {
                     let answered = Answered::check(event, &answer.body(&to));
-                    self.stack.follow(event, Some(answered.reason.is_none()));
+                    self.stack.follow(event, answered.reason.is_none());
                     self.watch.failures.lock().unwrap().extend(answered.reason.clone());
                     return Some(answered);
                 }

@@ -7,17 +7,17 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 const NOT_AWAITED: &str = "CloudFormation no longer waits for this request: it reports the status DELETE_COMPLETE";
+const NOT_THERE: &str =
+    "CloudFormation no longer waits for this request: it reports that this resource is not in its stack";
 
 /// The resource of a stack is created and deleted. Returns the event that created it.
 async fn created_and_deleted(cloud: &Cloud, stack: &Stack, properties: &Value) -> Value {
     let create = stack.event("Create", properties);
-    stack.follow(&create, None);
     let id = cloud.deliver(&create).await.succeeded().physical_id;
-    stack.follow(&create, Some(true));
+    stack.follow(&create, true);
     let delete = stack.delete_event(&id, properties);
-    stack.follow(&delete, None);
     cloud.deliver(&delete).await.succeeded();
-    stack.follow(&delete, Some(true));
+    stack.follow(&delete, true);
     create
 }
 
@@ -35,6 +35,45 @@ async fn a_create_that_is_delivered_again_after_its_delete_creates_nothing() {
         cloud.assert_clean();
         assert_eq!(cloud.stacks.complaints(), [""; 0], "CloudFormation understands the question");
     }
+}
+
+/// An update adds the resource to a stack, and the function dies. A sibling fails, and the rollback removes the resource
+/// again. CloudFormation shows nothing of it from then on, because the stack stays.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_delivered_again_after_its_rollback_creates_nothing() {
+    let managed = with(properties(), json!({ "SecurityGroupIds": null }));
+    for properties in [properties(), managed, of_cluster(CLUSTER)] {
+        for joins in [false, true] {
+            let cloud = Cloud::new();
+            if joins {
+                cloud.stack("billing").create(&properties).await.succeeded();
+            }
+            let stack = cloud.stack("orders");
+            let create = stack.event("Create", &properties);
+            assert!(cloud.deliver_raw_for(&create, 0).await.is_none(), "the function dies");
+            cloud.deliver(&stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &properties)).await.succeeded();
+            stack.forget();
+            let changes = cloud.changes();
+            let reason = cloud.deliver(&create).await.failed();
+            assert!(reason.contains(NOT_THERE), "{reason}");
+            assert_eq!(cloud.changes(), changes, "nothing is changed");
+        }
+    }
+}
+
+/// Nor does an update of a resource that a later one has removed.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_delivered_again_after_the_resource_was_removed_creates_nothing() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    let update = stack.update_event(&id, &with(properties(), json!({ "Trigger": "again" })), &properties());
+    cloud.deliver(&update).await.succeeded();
+    stack.delete(&id).await.succeeded();
+    stack.forget();
+    let reason = cloud.deliver(&update).await.failed();
+    assert!(reason.contains(NOT_THERE), "{reason}");
+    cloud.assert_clean();
 }
 
 /// The role of the template may ask about stacks of its account and region.
@@ -69,9 +108,8 @@ async fn an_update_that_is_delivered_again_after_its_delete_creates_nothing() {
     let update = stack.update_event(&id, &wider, &properties());
     cloud.deliver(&update).await.succeeded();
     let delete = stack.delete_event(&id, &wider);
-    stack.follow(&delete, None);
     cloud.deliver(&delete).await.succeeded();
-    stack.follow(&delete, Some(true));
+    stack.follow(&delete, true);
     let reason = cloud.deliver(&update).await.failed();
     assert!(reason.contains(NOT_AWAITED), "{reason}");
     cloud.assert_clean();
@@ -83,9 +121,9 @@ async fn the_end_of_the_creation_is_not_that_of_an_update() {
     let cloud = Cloud::new();
     let stack = cloud.stack("orders");
     let id = stack.create(&properties()).await.succeeded().physical_id;
-    stack.set_status("CREATE_COMPLETE");
     let moved = with(properties(), json!({ "ServiceName": SERVICE_2 }));
     let update = stack.update_event(&id, &moved, &properties());
+    stack.set_status("CREATE_COMPLETE");
     cloud.pass(60).await;
     cloud.deliver(&update).await.succeeded();
     assert!(cloud.stacks.calls() > 0);
@@ -127,7 +165,6 @@ async fn a_create_that_has_waited_asks_before_it_creates() {
         cloud.sim.delete_endpoint(&id);
         let stack = cloud.stack("orders");
         let create = stack.event("Create", &properties());
-        stack.follow(&create, None);
         let (ended, ()) = tokio::join!(cloud.deliver(&create), async {
             cloud.pass(60).await;
             assert_eq!(cloud.stacks.calls(), 0, "it only waits");
@@ -147,11 +184,13 @@ async fn a_create_that_has_waited_asks_before_it_creates() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_proves_nothing_stops_nothing() {
     type Change = fn(&Cloud, &Stack);
-    let without_answer: [(&str, Change); 6] = [
+    let without_answer: [(&str, Change); 7] = [
         ("denied", |cloud, _| cloud.stacks.set_policy(ec2_sim::Policy::read(&[]).unwrap())),
         ("throttled", |cloud, _| cloud.stacks.fail([StacksFault::Throttled; 3])),
         ("no answer", |cloud, _| cloud.stacks.fail([StacksFault::Hang; 3])),
         ("half an answer", |cloud, _| cloud.stacks.fail([StacksFault::CutOff; 3])),
+        // Such as one of another account.
+        ("a stack that is not known", |cloud, _| cloud.stacks.forget_resources()),
         ("a status from before the event", |cloud, stack| {
             cloud.stacks.set_resource(&stack.arn, "TiDB", "DELETE_COMPLETE", "2026-11-23T08:59:59.999Z");
         }),
@@ -179,7 +218,6 @@ async fn a_create_that_is_throttled_does_not_ask_often() {
     });
     let stack = cloud.stack("orders");
     let create = stack.event("Create", &properties());
-    stack.follow(&create, None);
     cloud.deliver(&create).await.succeeded();
     let attempts = cloud.count("CreateVpcEndpoint");
     assert!(cloud.stacks.calls() <= attempts + 1, "{} questions, {attempts} attempts", cloud.stacks.calls());
@@ -200,13 +238,11 @@ async fn a_throttled_create_and_its_delete_leave_no_security_group() {
         });
         let (stack, managed) = (cloud.stack("orders"), with(properties(), json!({ "SecurityGroupIds": null })));
         let create = stack.event("Create", &managed);
-        stack.follow(&create, None);
         let (created, ()) = tokio::join!(cloud.deliver(&create), async {
             cloud.pass(delete_after).await;
             let delete = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &managed);
-            stack.follow(&delete, None);
             cloud.deliver(&delete).await.succeeded();
-            stack.follow(&delete, Some(true));
+            stack.follow(&delete, true);
         });
         created.failed();
         let left: Vec<_> = cloud.sim.groups().into_iter().filter(|g| g.name.starts_with("tidb-private-")).collect();
@@ -228,7 +264,6 @@ async fn an_update_that_is_given_up_takes_its_security_group_along() {
         if call.action == "CreateVpcEndpoint" && sim.now() < until { Verdict::throttled() } else { Verdict::Proceed }
     });
     let update = stack.update_event(&id, &with(managed.clone(), json!({ "ServiceName": SERVICE_2 })), &managed);
-    stack.follow(&update, None);
     let (ended, ()) = tokio::join!(cloud.deliver(&update), async {
         cloud.pass(10).await;
         assert_ne!(groups(), before, "it has created a security group");

@@ -303,6 +303,35 @@ async fn an_endpoint_without_room_for_another_reference() {
     }
 }
 
+/// An announcement takes the last place: of a function that has crashed, or of one that is about to withdraw it.
+#[tokio::test(start_paused = true)]
+async fn the_place_of_an_announcement_is_waited_for() {
+    for (valid_for, withdrawn_after) in [(-30, None), (60, None), (60, Some(20))] {
+        let cloud = Cloud::new();
+        let id = cloud.stack("orders").create(&properties()).await.succeeded().physical_id;
+        for n in 0..46 {
+            cloud.sim.set_tag(&id, &format!("tidb-private-endpoint:ref:{n:024}"), &format!("app-{n}/TiDB"));
+        }
+        let key = cloud.stack("app-0").leaving_key(valid_for);
+        cloud.sim.set_tag(&id, &key, "app-0/TiDB");
+        cloud.pass(10).await;
+        let billing = cloud.stack("billing");
+        let wanted = properties();
+        let (joined, ()) = tokio::join!(billing.create(&wanted), async {
+            if let Some(seconds) = withdrawn_after {
+                cloud.pass(seconds).await;
+                cloud.sim.remove_tag(&id, &key);
+            }
+        });
+        assert_eq!(joined.succeeded().physical_id, id, "{valid_for}");
+        let tags = cloud.endpoint().tags;
+        assert!(tags.contains_key(&billing.ref_key()) && !tags.contains_key(&key), "{tags:?}");
+        let marks = cloud.sim.groups().into_iter().filter(|group| group.name.contains("-creating-"));
+        assert_eq!(marks.count(), 0, "no mark is left");
+        cloud.assert_understood();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_reuse_scope_region_an_endpoint_of_another_vpc_is_joined() {
     let cloud = Cloud::new();

@@ -67,6 +67,33 @@ async fn nothing_is_released_while_the_stack_exists_or_may_exist() {
     assert_eq!(cloud.sim.endpoints(), []);
 }
 
+/// A stack of another account may use the provider. Which stacks there are, only that account can tell.
+#[tokio::test(start_paused = true)]
+async fn a_holder_of_another_account_is_not_taken_for_gone() {
+    let cloud = Cloud::new();
+    let asked = Asked::new(&cloud);
+    let mut orders = cloud.stack("orders");
+    orders.arn = orders.arn.replace(ACCOUNT, "444455556666");
+    let id = orders.create(&properties()).await.succeeded().physical_id;
+    cloud.pass(10).await;
+    let status = asked.answer(&json!({ "Ask": "Status" })).await;
+    let holder = &status["Endpoints"][0]["Holders"][0];
+    assert_eq!((&holder["Stack"], &holder["StackExists"]), (&json!("444455556666:orders"), &Value::Null));
+    assert_eq!((&status["Commands"], &status["Counts"]["StaleReferences"]), (&json!([]), &json!(0)));
+    let error = asked.ask(&release(&id, &orders)).await.unwrap_err();
+    assert!(error.contains("it cannot be told whether its stack exists"), "{error}");
+    assert!(error.contains("The stacks of account 444455556666 cannot be listed"), "{error}");
+    // A longer name begins with the account, too.
+    let mut long = cloud.stack(&"x".repeat(110));
+    (long.arn, long.logical_id) = (long.arn.replace(ACCOUNT, "444455556666"), "y".repeat(110));
+    long.create(&properties()).await.succeeded();
+    cloud.pass(10).await;
+    let status = asked.answer(&json!({ "Ask": "Status" })).await;
+    let holders = status["Endpoints"][0]["Holders"].as_array().unwrap();
+    assert!(holders.len() == 2 && holders.iter().all(|holder| holder["StackExists"].is_null()), "{status}");
+    assert_eq!(asked.answer(&anyway(&id, &orders)).await["Outcome"], "Released");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_release_that_dies_anywhere_is_continued_by_the_next() {
     // The whole release takes about two minutes, most of it the deletion.

@@ -214,6 +214,63 @@ async fn a_roll_back_does_not_fail() {
     assert_ne!(updated.clone().succeeded().physical_id, created.physical_id);
 }
 
+/// `ServiceTimeout` is CloudFormation's own, and an update may change nothing else.
+#[tokio::test(start_paused = true)]
+async fn an_update_of_the_service_timeout_alone_is_checked_and_its_roll_back_does_not_fail() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let (good, bad) = (Net::new(&[(A, Fault::None)]), Net::new(&[(A, Fault::Closes)]));
+    let first = json!({ "Host": HOST, "TimeoutSeconds": "10" });
+    let second = with(first.clone(), json!({ "ServiceTimeout": "300" }));
+    let created = story(&cloud, &good, &check(&stack, "Create", &first)).await.succeeded();
+    let update = |new: &Value, old: &Value| {
+        let ids = json!({ "PhysicalResourceId": created.physical_id, "OldResourceProperties": old });
+        with(check(&stack, "Update", new), ids)
+    };
+    let failed = story(&cloud, &bad, &update(&second, &first)).await;
+    assert_eq!(failed.physical_id, created.physical_id);
+    failed.failed();
+    let back = story(&cloud, &bad, &update(&first, &second)).await.succeeded();
+    assert_eq!((back.data["Reachable"].as_str(), &back.physical_id), ("false", &created.physical_id));
+    story(&cloud, &good, &update(&second, &first)).await.succeeded();
+}
+
+/// The two exports have similar names.
+#[tokio::test(start_paused = true)]
+async fn a_swapped_service_token_is_the_only_error() {
+    let cloud = Cloud::new();
+    let (stack, net) = (cloud.stack("orders"), Net::new(&[(A, Fault::None)]));
+    let of_check = check(&stack, "Create", &json!({ "Host": HOST, "OnFailure": "Fail" }));
+    let answered = cloud.deliver(&of_check).await;
+    let expected = "The properties have one error. ServiceToken is that of Custom::TiDBCloudPrivateEndpoint; for \
+                    Custom::TiDBCloudConnectionCheck, import the export whose name ends with -CheckServiceToken.";
+    let (id, reason) = (answered.physical_id.clone(), answered.failed());
+    assert!(reason.starts_with(expected), "{reason}");
+    let ids = json!({ "PhysicalResourceId": id });
+    cloud.deliver(&with(check(&stack, "Delete", &json!({ "Host": HOST })), ids)).await.succeeded();
+    assert_eq!(cloud.changes(), [""; 0]);
+
+    let of_endpoint = stack.event("Create", &crate::cloud::properties());
+    let answered = story(&cloud, &net, &of_endpoint).await;
+    let expected = "The properties have one error. ServiceToken is that of Custom::TiDBCloudConnectionCheck; for \
+                    Custom::TiDBCloudPrivateEndpoint, import the export whose name ends with -ServiceToken.";
+    let (id, reason) = (answered.physical_id.clone(), answered.failed());
+    assert!(reason.starts_with(expected), "{reason}");
+    story(&cloud, &net, &stack.delete_event(&id, &crate::cloud::properties())).await.succeeded();
+
+    // Any other name is one that a template may give.
+    for name in ["Custom::Database", "AWS::CloudFormation::CustomResource"] {
+        let named = |event: Value| with(event, json!({ "ResourceType": name }));
+        let of_check = checked(&cloud, &net, &named(check(&stack, "Create", &json!({ "Host": HOST })))).await;
+        for event in [of_check, named(stack.event("Create", &crate::cloud::properties()))] {
+            match cloud.deliver_raw(&event, SignedDuration::from_secs(900)).await {
+                Handled::Answer(_, answer, _) => assert_eq!(answer.failure, None, "{name}"),
+                other => panic!("no response, but {other:?}"),
+            }
+        }
+    }
+}
+
 /// A Delete needs no network, no valid properties, and no time.
 #[tokio::test(start_paused = true)]
 async fn a_delete_is_answered_at_once() {

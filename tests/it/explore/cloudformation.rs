@@ -292,8 +292,12 @@ impl State {
     /// What CloudFormation says about the resource of a delivery. It never says what was true before the event.
     pub(super) fn operation(&self, number: usize) -> FactValue {
         let delivery = &self.deliveries[number];
-        let (status, since) = (self.stacks[delivery.stack].status.to_owned(), timestamp(delivery.sent));
-        FactValue::Operation((!self.is_unanswered).then_some(ResourceStatus { status, since }))
+        let status = match self.stacks[delivery.stack].status {
+            // The stack itself stays.
+            "DELETE_COMPLETE" => ResourceStatus::Absent,
+            status => ResourceStatus::Known { status: status.to_owned(), since: timestamp(delivery.sent) },
+        };
+        FactValue::Operation((!self.is_unanswered).then_some(status))
     }
 
     /// What CloudFormation says about the stack of a delivery.

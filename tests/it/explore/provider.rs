@@ -18,6 +18,7 @@ use tidb_private_endpoint::model::change::{NewEndpoint, NewGroup};
 use tidb_private_endpoint::model::ec2_error::{Ec2Error, ErrorKind};
 use tidb_private_endpoint::model::ids::{EndpointId, GroupId, ServiceName, SubnetId, ZoneId};
 use tidb_private_endpoint::model::network::{Service, Subnet, Vpc, VpcDns};
+use tidb_private_endpoint::model::prefixes::Prefixes;
 use tidb_private_endpoint::model::query::EndpointQuery;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup, Source, managed_group_name};
 use tidb_private_endpoint::model::tags::{Holder, Mark, OWNED, Tags};
@@ -44,7 +45,8 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
     let spec_of = |n: &usize| endpoint.of.get(n).copied().unwrap_or(*spec);
     let specs: Vec<Spec> = if holders.is_empty() { vec![*spec] } else { holders.iter().map(spec_of).collect() };
     let reference = |n: &usize| {
-        let (value, _) = holder(*n).ref_value(&first_mark(), owned.then_some(&wanted(spec_of(n))));
+        let (value, _) =
+            holder(*n).ref_value(&first_mark(), &Prefixes::default(), owned.then_some(&wanted(spec_of(n))));
         (holder(*n).ref_key(), value)
     };
     let mut tags: Tags = holders.iter().map(reference).collect();
@@ -112,7 +114,7 @@ pub(super) fn decide(
     for value in read {
         let value = match value {
             FactValue::Marks(marks) => FactValue::Marks((planted.marks)(marks.clone(), request)),
-            FactValue::Operation(status) => FactValue::Operation(status.clone().map(planted.status)),
+            FactValue::Operation(status) => FactValue::Operation(status.clone().and_then(planted.status)),
             other => other.clone(),
         };
         all.get_or_insert_with(|| FACTS.clone()).insert(value);
@@ -215,5 +217,6 @@ pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec
             RequestType::Delete
         }
     };
-    Request::read(&Event { reply_to, request_type, properties: properties(spec) }).expect("the properties are valid")
+    let event = Event { reply_to, resource_type: String::new(), request_type, properties: properties(spec) };
+    Request::read(&event).expect("the properties are valid")
 }
