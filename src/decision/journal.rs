@@ -14,7 +14,7 @@ use super::records::{Announced, CreationRecord, EndpointRecord, GroupRecord, Mar
 use crate::model::ec2_error::{Ec2Error, ErrorKind};
 use crate::model::ids::{EndpointId, GroupId};
 use crate::model::protocol::may_predate;
-use crate::model::tags::Holder;
+use crate::model::tags::{Holder, Reference};
 use crate::request::Request;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -93,12 +93,12 @@ impl Journal {
         self.record_attempt(&request.holder, action, now);
         match result {
             Ok(created) => {
-                self.changed = true;
+                self.changed |= !self.renews_reference(action);
                 self.record_creation(action, created, now);
                 self.record_success(action, now);
             }
             Err(error) => {
-                self.changed |= error.kind.leaves_it_open();
+                self.changed |= error.kind.leaves_it_open() && !self.renews_reference(action);
                 let denied = reference_denied(error.kind, action, self.started, now);
                 if let Some(id) = denied.filter(|id| !self.endpoint(id).owned) {
                     self.endpoint_mut(id).reference_denied = Some(error.denied_action());
@@ -107,6 +107,13 @@ impl Journal {
                 self.record_error(request, action, error.kind, now);
             }
         }
+    }
+
+    /// Whether an action only writes the mark of this event to a reference that requests the same already.
+    fn renews_reference(&self, action: &Action) -> bool {
+        let Action::Tag(id, TagAction::Join(value)) = action else { return false };
+        let before = self.endpoint(id).reference_before.as_deref().map(|before| Reference::parse(before).request);
+        before == Some(Reference::parse(value).request)
     }
 
     fn record_attempt(&mut self, holder: &Holder, action: &Action, now: Timestamp) {

@@ -37,7 +37,8 @@ impl Provision<'_> {
         let claim = Claim { holder, mark: Some(self.request.mark()) };
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.request.current() != Some(&endpoint.id)) {
             let record = journal.endpoint(&endpoint.id);
-            if !claim.is_in(&endpoint.tags) && !record.is_releasing() || record.seen_deleting() {
+            let is_held = claim.is_in(&endpoint.tags) && !record.seen_deleting();
+            if !is_held && !record.is_releasing() {
                 continue;
             }
             if let Release::Next(next) = release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
@@ -53,12 +54,12 @@ impl Provision<'_> {
         let is_now = self.is_here(endpoint) || spec.reuse_scope == ReuseScope::Region;
         let was_before = request.before().is_some_and(|before| {
             let there = before.place.as_ref().is_some_and(|place| {
-                let is_service = place.service.as_ref().is_none_or(|service| endpoint.offers(service));
+                let is_service = place.service.as_ref().is_none_or(|service| endpoint.service_name == *service);
                 is_service && endpoint.is_in(Some(&place.vpc))
             });
-            there || before.anywhere.as_ref().is_some_and(|service| endpoint.offers(service))
+            there || before.anywhere.as_ref().is_some_and(|service| endpoint.service_name == *service)
         });
-        was_before || is_now && endpoint.offers(&spec.service_name)
+        was_before || is_now && endpoint.service_name == spec.service_name
     }
 
     /// Releases what this resource holds besides `target`: left by an Update that failed halfway, or by a Create that has
@@ -77,8 +78,8 @@ impl Provision<'_> {
             // A release that this event has begun is followed to its end, so that the security group can be deleted, too.
             let begun = record.is_releasing() || !record.standing_announcements().is_empty();
             let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
-            let is_its_own = holder.is_in(&endpoint.tags) || orphaned;
-            let left_over = is_its_own && !record.seen_deleting() && self.may_be_of_this_event(endpoint);
+            let is_held = holder.is_in(&endpoint.tags) && self.may_be_of_this_event(endpoint);
+            let left_over = (is_held || orphaned) && !record.seen_deleting();
             if kept || !(begun || left_over) {
                 continue;
             }

@@ -459,6 +459,7 @@ async fn a_retried_deployment_that_reuses_its_request_id_creates_a_new_endpoint(
         let first = cloud.deliver(&event).await.succeeded();
         cloud.deliver(&stack.delete_event(&first.physical_id, &wanted)).await.succeeded();
         cloud.pass(30).await;
+        stack.set_status("CREATE_IN_PROGRESS");
         let second = cloud.deliver(&event).await.succeeded();
         assert_ne!(second.physical_id, first.physical_id);
         assert_eq!(cloud.endpoint().id, second.physical_id);

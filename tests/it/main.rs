@@ -45,4 +45,5 @@ mod sharing;
 mod spokes;
 mod structure;
 mod tables;
+mod taken_back;
 mod together;

@@ -81,7 +81,7 @@ async fn a_holder_of_another_account_is_not_taken_for_gone() {
     assert_eq!((&holder["Stack"], &holder["StackExists"]), (&json!("444455556666:orders"), &Value::Null));
     assert_eq!((&status["Commands"], &status["Counts"]["StaleReferences"]), (&json!([]), &json!(0)));
     let error = asked.ask(&release(&id, &orders)).await.unwrap_err();
-    assert!(error.contains("it cannot be told whether its stack exists"), "{error}");
+    assert!(error.contains("the provider cannot determine whether its stack exists"), "{error}");
     assert!(error.contains("The stacks of account 444455556666 cannot be listed"), "{error}");
     // A longer name begins with the account, too.
     let mut long = cloud.stack(&"x".repeat(110));
