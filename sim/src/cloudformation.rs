@@ -42,6 +42,8 @@ struct State {
     stacks: Vec<(String, String)>,
     /// ARN of the stack and logical ID; status, and when it was last updated. `None` if the stack has it no longer.
     resources: BTreeMap<(String, String), Option<(String, String)>>,
+    /// The same; physical ID.
+    physical_ids: BTreeMap<(String, String), String>,
     policy: Option<Policy>,
     faults: VecDeque<StacksFault>,
     calls: usize,
@@ -77,6 +79,11 @@ impl CloudFormation {
     pub fn set_resource(&self, stack: &str, logical_id: &str, status: &str, since: &str) {
         let (key, value) = ((stack.to_owned(), logical_id.to_owned()), (status.to_owned(), since.to_owned()));
         self.state().resources.insert(key, Some(value));
+    }
+
+    /// Gives a resource a physical ID.
+    pub fn set_physical_id(&self, stack: &str, logical_id: &str, id: &str) {
+        self.state().physical_ids.insert((stack.to_owned(), logical_id.to_owned()), id.to_owned());
     }
 
     /// Removes a resource from its stack, which stays.
@@ -167,8 +174,9 @@ impl CloudFormation {
             let (stack, logical_id) = (value("StackName").unwrap_or_default(), value("LogicalResourceId"));
             let logical_id = logical_id.unwrap_or_default();
             // The messages are those of recorded responses.
-            return Ok(match state.resources.get(&(stack.clone(), logical_id.clone())) {
-                Some(Some((status, since))) => (200, resource(&stack, &logical_id, status, since)),
+            let key = (stack.clone(), logical_id.clone());
+            return Ok(match state.resources.get(&key) {
+                Some(Some(known)) => (200, resource(&key, known, state.physical_ids.get(&key))),
                 Some(None) => {
                     let message = format!("Resource {logical_id} does not exist for stack {stack}");
                     (400, error("ValidationError", &message))
@@ -237,12 +245,17 @@ fn page(stacks: &[(String, String)], start: usize) -> String {
 }
 
 /// The response in the CloudFormation API reference, `DescribeStackResource`.
-fn resource(stack: &str, logical_id: &str, status: &str, since: &str) -> String {
+fn resource(
+    (stack, logical_id): &(String, String),
+    (status, since): &(String, String),
+    physical_id: Option<&String>,
+) -> String {
+    let id = physical_id.map(|id| format!("<PhysicalResourceId>{id}</PhysicalResourceId>")).unwrap_or_default();
     let name = stack.split('/').nth(1).unwrap_or_default();
     format!(
         "<DescribeStackResourceResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\n  \
          <DescribeStackResourceResult><StackResourceDetail><StackId>{stack}</StackId><StackName>{name}</StackName>\
-         <LogicalResourceId>{logical_id}</LogicalResourceId><ResourceType>Custom::TiDBCloudPrivateEndpoint</ResourceType>\
+         <LogicalResourceId>{logical_id}</LogicalResourceId>{id}<ResourceType>Custom::TiDBCloudPrivateEndpoint</ResourceType>\
          <LastUpdatedTimestamp>{since}</LastUpdatedTimestamp><ResourceStatus>{status}</ResourceStatus>\
          <DriftInformation><StackResourceDriftStatus>NOT_CHECKED</StackResourceDriftStatus></DriftInformation>\
          </StackResourceDetail></DescribeStackResourceResult>\n  <ResponseMetadata><RequestId>b9b4b068-3a41-11e5-94eb\

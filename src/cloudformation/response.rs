@@ -46,17 +46,19 @@ pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, Cloud
         return Ok(ResourceStatus::Absent);
     }
     read(RESOURCE, status, body, |mut result| {
-        let (mut status, mut since) = (None, None);
+        let (mut status, mut since, mut physical_id) = (None, None, None);
         while let Some(mut detail) = result.next_tag() {
             while let Some(mut field) = detail.next_tag() {
                 if field.start_el().matches("ResourceStatus") {
                     status = Some(try_data(&mut field)?.into_owned());
                 } else if field.start_el().matches("LastUpdatedTimestamp") {
                     since = try_data(&mut field)?.parse().ok();
+                } else if field.start_el().matches("PhysicalResourceId") {
+                    physical_id = Some(try_data(&mut field)?.into_owned());
                 }
             }
         }
-        Ok(status.zip(since).map(|(status, since)| ResourceStatus::Known { status, since }))
+        Ok(status.zip(since).map(|(status, since)| ResourceStatus::Known { status, since, physical_id }))
     })
 }
 

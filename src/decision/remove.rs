@@ -147,12 +147,23 @@ impl Remove<'_> {
         let observed = self.view.observed;
         let mut released = None;
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.concerns(endpoint)) {
+            if self.is_of_a_retried_create(endpoint)? {
+                continue;
+            }
             match release(&self.leave(endpoint))? {
                 Release::Next(next) => return Err(next.into()),
                 Release::Finished => released = Some(endpoint),
             }
         }
         Ok(released)
+    }
+
+    /// With rollback disabled, CloudFormation retries a Create that has not responded, and then deletes what it has made up a
+    /// physical ID for. By then, the reference may be that of the retried Create, which has succeeded.
+    fn is_of_a_retried_create(&self, endpoint: &Endpoint) -> Unless<bool> {
+        let is_new = !self.view.journal.endpoint(&endpoint.id).is_releasing();
+        let may_be = *self.of == Deleted::RunningCreate && is_new && self.claim().is_in(&endpoint.tags);
+        Ok(may_be && self.view.facts.operation()?.is_some_and(|status| status.is(&endpoint.id)))
     }
 
     /// An endpoint that this Delete has released, and that is not shown, may have been created a moment ago.

@@ -1,6 +1,7 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
 //! with a resource.
 
+use super::ids::EndpointId;
 use super::tags::{HOLDER_NAME_LIMIT, Holder, is_hash, other_account};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -62,6 +63,8 @@ pub enum ResourceStatus {
         status: String,
         /// Since when it has this status.
         since: Timestamp,
+        /// Its physical ID, if it has one already.
+        physical_id: Option<String>,
     },
     /// It is not in the stack. CloudFormation shows a resource that it creates, updates or deletes, and all of a stack that
     /// is deleted, but none that an update, or the rollback of one, has removed from a stack that stays.
@@ -69,11 +72,16 @@ pub enum ResourceStatus {
 }
 
 impl ResourceStatus {
+    /// Whether the resource is this endpoint.
+    pub fn is(&self, endpoint: &EndpointId) -> bool {
+        matches!(self, Self::Known { physical_id: Some(id), .. } if id == endpoint.as_str())
+    }
+
     /// Whether CloudFormation no longer waits for an event to create or update the resource, which it sent at a moment. A
     /// status from before is none that followed the event, and no update ends in one of a creation. One of an unknown kind
     /// proves nothing.
     pub fn has_ended(&self, sent: Timestamp, is_update: bool) -> bool {
-        let Self::Known { status, since } = self else { return true };
+        let Self::Known { status, since, .. } = self else { return true };
         if is_update && status.starts_with("CREATE_") {
             return false;
         }

@@ -112,6 +112,27 @@ async fn the_cleanup_of_a_failed_create_leaves_one_with_the_same_request_id_alon
     cloud.assert_clean();
 }
 
+/// The function of a Create dies, and CloudFormation makes up a physical ID. Then it retries, and the retried Create succeeds.
+#[tokio::test(start_paused = true)]
+async fn the_cleanup_of_a_create_without_a_response_leaves_the_retried_one_alone() {
+    for dies_after in [0, 3, 20] {
+        let cloud = Cloud::new();
+        let stack = cloud.stack("orders");
+        assert!(cloud.deliver_raw_for(&stack.event("Create", &properties()), dies_after).await.is_none());
+        cloud.pass(60).await;
+        let id = stack.create(&properties()).await.succeeded().physical_id;
+        stack.set_status("CREATE_COMPLETE");
+        cloud.stacks.set_physical_id(&stack.arn, &stack.logical_id, &id);
+        let clean_up = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &properties());
+        stack.set_status("CREATE_COMPLETE");
+        cloud.deliver(&clean_up).await.succeeded();
+        assert_eq!(cloud.endpoint().state, ec2_sim::State::Available);
+        assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
+        stack.delete(&id).await.succeeded();
+        cloud.assert_clean();
+    }
+}
+
 /// `UpdateReplacePolicy: Retain`: CloudFormation sends no Delete for what an update has replaced.
 #[tokio::test(start_paused = true)]
 async fn an_update_leaves_a_replaced_endpoint_alone_that_is_retained() {

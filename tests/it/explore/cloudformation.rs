@@ -295,7 +295,11 @@ impl State {
         let status = match self.stacks[delivery.stack].status {
             // The stack itself stays.
             "DELETE_COMPLETE" => ResourceStatus::Absent,
-            status => ResourceStatus::Known { status: status.to_owned(), since: timestamp(delivery.sent) },
+            status => ResourceStatus::Known {
+                status: status.to_owned(),
+                since: timestamp(delivery.sent),
+                physical_id: self.stacks[delivery.stack].physical_id.clone(),
+            },
         };
         FactValue::Operation((!self.is_unanswered).then_some(status))
     }
