@@ -235,7 +235,7 @@ impl State {
         }
         let rolls_back = !planned.rollback_disabled;
         let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations) };
-        let request = Rc::new(request(reply_to, &planned.operation, stack.spec));
+        let request = request(reply_to, &planned.operation, stack.spec);
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
             stack: number,
