@@ -91,7 +91,7 @@ site: .venv-tools/stamp ## Build the documentation site in build/site, and check
 	@.venv-tools/bin/python scripts/docs_site.py $(if $(filter all,$(VERSIONS)),--all)
 
 unit: rust packaging ## Run the Rust tests and the tests of packaging and templates
-rust: build
+rust: build ## Run the Rust tests; TEST=NAME for those whose names contain it
 	$(CARGO) test $(if $(TEST),--test it -- $(TEST))
 
 packaging: .venv/stamp $(GUARD)

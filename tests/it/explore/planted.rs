@@ -114,7 +114,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "the moment of the announcement is forgotten",
-        found_in: "one releases while the other joins, in steps of 5 s",
+        found_in: "the only holder leaves with its security group while another joins with another, in steps of 5 s",
         decision: |next, journal| match next {
             Next::Act(Action::Tag(id, TagAction::Announce(_))) if journal.endpoint(&id).announced.is_some() => {
                 Next::Act(Action::DeleteEndpoint(id))
@@ -234,7 +234,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "a Delete does not look for marks",
-        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
+        found_in: "a Create is retried, and the failed one is cleaned up, in steps of 5 s",
         marks: |marks, request| if request.spec().is_some() { marks } else { Vec::new() },
         ..NONE
     },
@@ -267,7 +267,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "what CloudFormation still waits for is ignored",
-        found_in: "a Create is delivered again, up to two minutes after its Delete, without failures, in steps of 5 s",
+        found_in: "an Update is delivered again, up to two minutes after its Delete, without failures, in steps of 5 s",
         status: |status| ResourceStatus { status: "CREATE_IN_PROGRESS".to_owned(), ..status },
         ..NONE
     },
