@@ -1,12 +1,16 @@
 # Except for `deploy`, every target runs locally, without an AWS account and without a container engine.
 
-# The AWS SDK declares a hint that most of its code is never called. This flag makes Cargo honor the hint and compile only
-# what is used, in 3-4 CPU minutes instead of about 8. On the stable toolchain, the flag requires RUSTC_BOOTSTRAP=1.
-# `make test PLAIN=1` uses neither.
+# The AWS SDK declares a hint that most of its code is never called. The first flag makes Cargo honor the hint and compile
+# only what is used, in 3-4 CPU minutes instead of about 8. The second lets the compiler read the SDK's largest crate, for
+# which everything else waits, on two cores. On the stable toolchain, they require RUSTC_BOOTSTRAP=1. Clippy compiles the
+# members of the workspace, so that checking them takes no build of its own. `make test PLAIN=1` uses none of this.
 ifdef PLAIN
 CARGO := cargo
+LINT := clippy --all-targets -- -D warnings
 else
-CARGO := RUSTC_BOOTSTRAP=1 cargo -Zprofile-hint-mostly-unused
+CARGO := RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER=clippy-driver cargo -Zprofile-hint-mostly-unused \
+  -Zprofile-rustflags --config 'profile.dev.package.aws-sdk-ec2.rustflags = ["-Zthreads=2"]'
+LINT := -Zwarnings --config 'build.warnings = "deny"' test --no-run
 endif
 
 PYTHON ?= python3
@@ -27,31 +31,54 @@ endif
 
 export PYTHONDONTWRITEBYTECODE := 1
 
-.DEFAULT_GOAL := help
+# With TOGETHER, several targets run at the same time. With TOGETHER=named, each line of output begins with the name of its
+# target, and what would disturb another target waits for it: Cargo locks its output, and the CDK tests and the end-to-end
+# tests package the constructs in the same folder.
+ifndef TOGETHER
 .NOTPARALLEL:
-.PHONY: help demo test lint workflows site unit template sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
+else ifeq ($(TOGETHER),named)
+SHELL := scripts/named.sh
+export TARGET
+%: TARGET = $@
+clippy: build
+rust: clippy
+cdk: e2e
+# The end-to-end tests have deadlines; what computes does not.
+CARGO := nice env $(CARGO)
+endif
+together = $(MAKE) --no-print-directory --jobs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clippy templates workflows site unit rust packaging template sim e2e cdk explore fuzz bench build package deploy credentials audit fmt clean tools
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: build .venv/stamp ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; takes about two minutes after the build
+demo: ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; takes about two minutes after the build
+	@$(together)=2 TOGETHER=yes build .venv/stamp
 	@$(VENV) tests/e2e/demo.py
 
-test: lint unit sim cdk e2e ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
+# The longest come first: the end-to-end tests, which mostly wait, and what Cargo does.
+test: ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
+	@rm -f .run/failed
+	@$(together)=3 TOGETHER=named build e2e rust packaging templates workflows site sim cdk || \
+	  { echo "Failed: $$(cat .run/failed 2>/dev/null || echo "see above")"; exit 1; }
 
 TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
 
-lint: tools .venv/stamp .venv-checkov/stamp ## Check the formatting, compiler warnings, templates, and cfn-lint rules
+lint: clippy templates workflows ## Check the formatting, compiler warnings, templates, and cfn-lint rules
+clippy: tools
 	cargo fmt --all --check
+	@echo "Checking the Rust code with Clippy. The first run compiles the tests, too."
+	$(CARGO) $(LINT)
+
+templates: .venv/stamp .venv-checkov/stamp
 	.venv/bin/cfn-lint --include-checks I --append-rules schema -- $(TEMPLATES)
 	@$(VENV) tests/e2e/lint_check.py
 	.venv-checkov/bin/checkov --framework cloudformation --skip-download --quiet --compact --file $(TEMPLATES)
-	@echo "Running Clippy. The first run checks the entire AWS SDK and takes about 2 minutes on 2 cores."
-	$(CARGO) clippy --all-targets -- -D warnings
 
 CHECK_SCHEMA := .venv-tools/bin/check-jsonschema --quiet
 
-lint: workflows
 workflows: .venv-tools/stamp ## Check the workflows and the other settings of GitHub
 	.venv-tools/bin/zizmor --offline --quiet --persona pedantic .github
 	@$(CHECK_SCHEMA) --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -60,12 +87,14 @@ workflows: .venv-tools/stamp ## Check the workflows and the other settings of Gi
 	@$(CHECK_SCHEMA) --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(CHECK_SCHEMA) --check-metaschema schema/ask.json
 
-test: site
 site: .venv-tools/stamp ## Build the documentation site in build/site, and check all links; VERSIONS=all for every release
 	@.venv-tools/bin/python scripts/docs_site.py $(if $(filter all,$(VERSIONS)),--all)
 
-unit: build .venv/stamp $(GUARD) ## Run the Rust tests and the tests of packaging and templates
-	$(CARGO) test
+unit: rust packaging ## Run the Rust tests and the tests of packaging and templates
+rust: build ## Run the Rust tests; TEST=NAME for those whose names contain it
+	$(CARGO) test $(if $(TEST),--test it -- $(TEST))
+
+packaging: .venv/stamp $(GUARD)
 	$(VENV) -m unittest discover --start-directory scripts --pattern '*_test.py'
 
 template: .venv/stamp ## Update the templates that are generated from template.yaml
@@ -79,7 +108,8 @@ e2e: build .venv/stamp $(CDK) ## Run the end-to-end tests: local CloudFormation,
 
 cdk: tools $(CDK) ## Build and test the CDK constructs; requires Node.js 20.16 or later
 ifdef CDK
-	$(NPM) test
+	$(NPM) run test:node
+	$(NPM) run test:python
 else
 	@if [ -n "$$CI" ]; then echo "cdk: Node.js 20.16 or later is not installed. Continuous integration does not skip tests."; exit 1; fi
 	@echo "cdk: skipped, because Node.js 20.16 or later is not installed."
@@ -125,7 +155,7 @@ target/bench/venv/stamp: bench/requirements.txt
 	@touch $@
 
 build: tools ## Build the Lambda function and the simulated EC2
-	@echo "Building the function and the simulated EC2. The first build takes 4-6 minutes on 2 cores, later ones seconds."
+	@echo "Building the function and the simulated EC2. The first build takes about 3 minutes on 2 cores, later ones seconds."
 	$(CARGO) build
 
 # Uses plain stable Rust instead of CARGO: the release is not built with an unstable flag.
@@ -164,27 +194,27 @@ tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or later is required, but $(PYTHON) is older. To use another one, run: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "The Python venv module is not installed. On Debian and Ubuntu, install the package python3-venv."; exit 1; }
 
-.venv/stamp: tests/e2e/requirements.txt examples/sam/versions/requirements.txt
+.venv/stamp: tests/e2e/requirements.txt examples/sam/versions/requirements.txt | tools
 	@echo "Installing the local AWS services into .venv. This takes about half a minute."
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # In an environment of its own, because it requires other versions of the packages in tests/e2e/requirements.txt.
-.venv-checkov/stamp: scripts/checkov-requirements.txt
+.venv-checkov/stamp: scripts/checkov-requirements.txt | tools
 	@echo "Installing Checkov (290 MB) into .venv-checkov. This takes about half a minute."
 	@$(PYTHON) -m venv .venv-checkov
 	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # In an environment of its own, because `make demo` does without them.
-.venv-tools/stamp: scripts/tools-requirements.txt
+.venv-tools/stamp: scripts/tools-requirements.txt | tools
 	@echo "Installing the linter for workflows and the generator of the site into .venv-tools. This takes some seconds."
 	@$(PYTHON) -m venv .venv-tools
 	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-.venv-sam/stamp: scripts/sam-requirements.txt
+.venv-sam/stamp: scripts/sam-requirements.txt | tools
 	@echo "Installing the AWS SAM CLI (340 MB) into .venv-sam. This takes about a minute."
 	@$(PYTHON) -m venv .venv-sam
 	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<

@@ -125,22 +125,25 @@ def run(engine):
         raise SystemExit("The update replaced the endpoint.")
     show(groups())
 
-    with story.step("Remove the endpoint from the first stack. The endpoint stays, because `orders` still uses it. (EC2 is "
-                    "eventually consistent, so the provider checks again after ten seconds.)"):
+    with story.step("Remove the endpoint from the first stack. The endpoint stays, because `orders` still uses it, but loses "
+                    "the security group of step 3. The provider announces that and waits, because a stack that joins at this "
+                    "moment might rely on the group."):
         expect(provider.deploy(template, **checking), "UPDATE_COMPLETE")
     if endpoint not in {one["id"] for one in engine.standing()}:
         raise SystemExit("The endpoint that the stack orders uses was deleted.")
 
+    broken = cloud.stack("no-dns-hostnames")
     with story.step("Delete `orders`, the last user. The provider announces the deletion and, after 30 seconds in which a new "
-                    "stack can still join, deletes the endpoint and its security group."):
+                    "stack can still join, deletes the endpoint and its security group. (While it waits, step 6 is already "
+                    "running.)"):
+        broken.begin(app, VpcId=without_hostnames.id, ServiceName=SERVICE)
         expect(orders.delete(), "DELETE_COMPLETE")
     expect_nothing_left()
 
-    broken = cloud.stack("no-dns-hostnames")
-    with story.step(f"Deploy a stack in {without_hostnames.id}, where DNS hostnames are off. The stack fails, rolls back, "
-                    "and explains how to fix the problem. (The provider retries for ten seconds, because DNS hostnames "
-                    "might just have been turned on.)"):
-        expect(broken.deploy(app, VpcId=without_hostnames.id, ServiceName=SERVICE), "ROLLBACK_COMPLETE")
+    with story.step(f"Meanwhile, another stack was deployed in {without_hostnames.id}, where DNS hostnames are off. It fails, "
+                    "rolls back, and explains how to fix the problem. (The provider retries for ten seconds, because DNS "
+                    "hostnames might just have been turned on.)"):
+        expect(broken.wait(), "ROLLBACK_COMPLETE")
     say(f"CREATE_FAILED: {broken.reason}", indent=6)
 
     # So that the terminal can check the same gateways, they are called `localhost`.

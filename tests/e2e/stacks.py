@@ -40,13 +40,19 @@ def provider_zip():
 
 
 class Stack:
-    """A stack. The methods that deploy and delete it wait until the operation is complete."""
+    """A stack. `deploy` and `delete` wait until the operation is complete; for what waits together, there are `begin`,
+    `begin_delete`, and `wait`."""
 
     def __init__(self, cloud, name):
         self.cloud, self.name, self.id = cloud, name, None
 
-    def deploy(self, template, capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"), **parameters):
+    def deploy(self, template, **given):
         """Creates or updates the stack, as `sam deploy` does. Returns the stack in its final `status`."""
+        self.begin(template, **given)
+        return self.wait()
+
+    def begin(self, template, capabilities=("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"), **parameters):
+        """The same without waiting."""
         given = dict(
             self.cloud.template(template if isinstance(template, str) else json.dumps(template)),
             StackName=self.name,
@@ -57,11 +63,13 @@ class Stack:
             self.id = self.cloud.cloudformation.create_stack(**given)["StackId"]
         else:
             self.cloud.cloudformation.update_stack(**given)
-        return self.wait()
 
     def delete(self):
-        self.cloud.cloudformation.delete_stack(StackName=self.id)
+        self.begin_delete()
         return self.wait()
+
+    def begin_delete(self):
+        self.cloud.cloudformation.delete_stack(StackName=self.id)
 
     def wait(self):
         deadline = time.monotonic() + PATIENCE_SECONDS

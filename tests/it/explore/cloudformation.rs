@@ -252,7 +252,7 @@ impl State {
         let rolls_back = !planned.rollback_disabled;
         stack.rolls_back = planned.is_rollback || planned.overtakes;
         let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations) };
-        let request = Rc::new(request(reply_to, &planned.operation, stack.canceled.or(stack.spec)));
+        let request = request(reply_to, &planned.operation, stack.canceled.or(stack.spec));
         stack.canceled = planned.operation.spec().filter(|_| stack.physical_id.is_some());
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {

@@ -3,12 +3,12 @@
 
 use super::choices::Choices;
 use super::endpoint::{Body, Lifecycle, Record, describe};
-use super::fingerprint::Keys;
+use super::fingerprint::{Keys, Mixer};
 use super::groups::Groups;
 use super::versions::{FOREVER, Versions};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash};
+use std::hash::Hash;
 use std::rc::Rc;
 use tidb_private_endpoint::decision::facts::{Fact, FactValue};
 use tidb_private_endpoint::model::change::{Change, NewEndpoint, NewGroup};
@@ -257,7 +257,7 @@ impl Ec2 {
     }
 
     /// Hashes what exists and what looks may show of it, at the next moment or later.
-    pub(super) fn fingerprint(&self, next: Moment, keys: &Keys, hasher: &mut DefaultHasher) {
+    pub(super) fn fingerprint(&self, next: Moment, keys: &Keys, hasher: &mut Mixer) {
         let since = |since: Moment| if since == FOREVER { FOREVER } else { since - next };
         self.tokens.hash(hasher);
         self.groups.fingerprint(since, hasher);

@@ -3,10 +3,11 @@
 
 use super::choices::Choices;
 use super::ec2::{Moment, Rejected};
+use super::fingerprint::Mixer;
 use super::provider::GROUPS;
 use super::versions::{FOREVER, Versions};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash};
+use std::hash::Hash;
 use tidb_private_endpoint::model::change::NewGroup;
 use tidb_private_endpoint::model::ids::GroupId;
 use tidb_private_endpoint::model::security_group::{IngressRule, Rule, SecurityGroup};
@@ -102,7 +103,7 @@ impl Groups {
         self.by_name.retain(|_, versions| *versions != Versions::starting_with(FOREVER, None));
     }
 
-    pub(super) fn fingerprint(&self, since: impl Fn(Moment) -> Moment, hasher: &mut DefaultHasher) {
+    pub(super) fn fingerprint(&self, since: impl Fn(Moment) -> Moment, hasher: &mut Mixer) {
         for (name, versions) in &self.by_name {
             name.hash(hasher);
             for (at, group) in versions.all() {

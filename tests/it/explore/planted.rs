@@ -9,7 +9,7 @@ use tidb_private_endpoint::model::endpoint::Endpoint;
 use tidb_private_endpoint::model::prefixes::Prefixes;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, READ_LAG};
 use tidb_private_endpoint::model::security_group::{SecurityGroup, mark_name};
-use tidb_private_endpoint::model::stacks::ResourceStatus;
+use tidb_private_endpoint::model::stacks::{ResourceStatus, StackStatus};
 use tidb_private_endpoint::model::tags::{self, OWNED, REF, Reference, Tags};
 use tidb_private_endpoint::request::{Request, Verb};
 
@@ -34,6 +34,8 @@ pub(super) struct PlantedFault {
     pub(super) marks: fn(Vec<SecurityGroup>, &Request) -> Vec<SecurityGroup>,
     /// What CloudFormation says; `None` if it says nothing.
     pub(super) status: fn(ResourceStatus) -> Option<ResourceStatus>,
+    /// What CloudFormation says about the stack.
+    pub(super) stack: fn(StackStatus) -> Option<StackStatus>,
 }
 
 pub(super) const NONE: PlantedFault = PlantedFault {
@@ -47,6 +49,7 @@ pub(super) const NONE: PlantedFault = PlantedFault {
     recorded_at: |_, at| at,
     marks: |marks, _| marks,
     status: Some,
+    stack: Some,
 };
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
@@ -75,7 +78,7 @@ fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> 
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 30] = [
+pub(super) const ALL: [PlantedFault; 31] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -115,7 +118,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "the moment of the announcement is forgotten",
-        found_in: "one releases while the other joins, in steps of 5 s",
+        found_in: "the only holder leaves with its security group while another joins with another, in steps of 5 s",
         decision: |next, journal| match next {
             Next::Act(Action::Tag(id, TagAction::Announce(_))) if journal.endpoint(&id).announced.is_some() => {
                 Next::Act(Action::DeleteEndpoint(id))
@@ -235,7 +238,7 @@ pub(super) const ALL: [PlantedFault; 30] = [
     },
     PlantedFault {
         name: "a Delete does not look for marks",
-        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
+        found_in: "a Create is retried, and the failed one is cleaned up, in steps of 5 s",
         marks: |marks, request| if request.spec().is_some() { marks } else { Vec::new() },
         ..NONE
     },
@@ -270,6 +273,12 @@ pub(super) const ALL: [PlantedFault; 30] = [
         name: "what CloudFormation still waits for is ignored",
         found_in: "a Create is delivered again, up to two minutes after its Delete, without failures, in steps of 5 s",
         status: |_| None,
+        ..NONE
+    },
+    PlantedFault {
+        name: "a rollback does not wait for the update that it takes back",
+        found_in: "an update to another security group is canceled, without failures, in steps of 5 s",
+        stack: |_| None,
         ..NONE
     },
     PlantedFault {

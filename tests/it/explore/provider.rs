@@ -6,7 +6,9 @@ use super::planted::{NONE, PlantedFault};
 use super::scenario::Existing;
 use super::state::Delivery;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::LazyLock;
 use tidb_private_endpoint::decision;
 use tidb_private_endpoint::decision::facts::{FactValue, Facts};
@@ -115,6 +117,7 @@ pub(super) fn decide(
         let value = match value {
             FactValue::Marks(marks) => FactValue::Marks((planted.marks)(marks.clone(), request)),
             FactValue::Operation(status) => FactValue::Operation(status.clone().and_then(planted.status)),
+            FactValue::Stack(status) => FactValue::Stack(status.clone().and_then(planted.stack)),
             other => other.clone(),
         };
         all.get_or_insert_with(|| FACTS.clone()).insert(value);
@@ -200,7 +203,17 @@ pub(super) fn block(number: usize) -> Source {
     Source::Block(BLOCKS[number].parse().unwrap())
 }
 
-pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Request {
+/// The request of an event. Reading takes long, and a search sends the same events over and over.
+pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Rc<Request> {
+    type Event = (String, Option<String>, Operation, Option<Spec>);
+    thread_local! {
+        static READ: RefCell<HashMap<Event, Rc<Request>>> = RefCell::default();
+    }
+    let event = (reply_to.request_id.clone(), reply_to.physical_id.clone(), operation.clone(), old);
+    READ.with_borrow_mut(|all| all.entry(event).or_insert_with(|| Rc::new(read(reply_to, operation, old))).clone())
+}
+
+fn read(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Request {
     let old_properties = old.map(properties).unwrap_or_default();
     let spec = operation.spec().or(old).unwrap_or(SPEC);
     if *operation == Operation::Release {
