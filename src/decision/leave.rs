@@ -248,9 +248,8 @@ impl<'a> Leave<'a> {
 
     /// The removal of those that are left when the reference is removed.
     pub(super) fn tags_left(&self) -> Option<Action> {
-        let tags = Some(self.tags()).filter(|tags| !self.record().tagged && !tags.is_empty())?;
-        let unset = tags.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        let change = TagChange { unset, ..TagChange::default() };
+        let unset = self.tags().into_iter().map(|(key, value)| (key, Some(value))).collect();
+        let change = TagChange { unset, ..TagChange::default() }.without(&self.record().tagged)?;
         Some(Action::Tag(self.endpoint.id.clone(), TagAction::UserTags(change)))
     }
 }

@@ -213,6 +213,21 @@ async fn a_tag_goes_although_the_other_stack_has_joined_a_moment_ago() {
     assert_eq!(cloud.endpoint().tags.get("team"), None);
 }
 
+/// Each of two updates adds a tag, and keeps the old one for the sake of the other, until it looks once more.
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_two_updates_drop_at_once_goes() {
+    let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+    let tag = |key: &str| with(properties(), json!({ "Tags": [{ "Key": key, "Value": "1" }] }));
+    let (orders, billing, id) = shared(&cloud, &tag("old"), &tag("old")).await;
+    cloud.pass(10).await;
+    let updates =
+        join(orders.update(&id, &tag("one"), &tag("old")), billing.update(&id, &tag("two"), &tag("old"))).await;
+    updates.0.succeeded();
+    updates.1.succeeded();
+    let tags = cloud.endpoint().tags;
+    assert_eq!(["old", "one", "two"].map(|key| tags.contains_key(key)), [false, true, true]);
+}
+
 /// An organization's policy keeps the provider from removing the tag, with the reference or after it.
 #[tokio::test(start_paused = true)]
 async fn a_stack_leaves_although_its_tag_cannot_be_removed() {
