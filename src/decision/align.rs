@@ -83,7 +83,7 @@ impl Provision<'_> {
         if !announcements.is_empty() {
             return Err(withdraw(endpoint, announcements).into());
         }
-        match tags.filter(|_| !record.tagged) {
+        match tags.and_then(|tags| tags.without(&record.tagged)) {
             Some(tags) => Err(Action::Tag(id.clone(), TagAction::UserTags(tags)).into()),
             None => Ok(warnings),
         }

@@ -53,7 +53,10 @@ pub(super) fn narrowing_refused(
         | ErrorKind::Final => false,
     };
     let is_concerned = match action {
-        Action::ModifyEndpoint(..) | Action::Revoke(..) => request.spec().is_none(),
+        Action::ModifyEndpoint(..) | Action::Revoke(..) | Action::Tag(_, TagAction::UserTags(_)) => {
+            request.spec().is_none()
+        }
+        Action::Tag(_, TagAction::Release(release)) => request.spec().is_none() && !release.tags.is_empty(),
         Action::Tag(_, TagAction::Announce(_)) => !journal.narrowing_refused(),
         Action::CreateEndpoint(_)
         | Action::DeleteEndpoint(_)

@@ -193,7 +193,9 @@ impl Journal {
                     TagAction::RemoveAnnouncements(keys) => {
                         record.announcements_removed.extend(keys.iter().map(|key| (key.clone(), now)));
                     }
-                    TagAction::UserTags(_) => record.tagged = true,
+                    TagAction::UserTags(change) => {
+                        record.tagged.extend(change.set.keys().chain(change.unset.keys()).cloned());
+                    }
                 }
             }
             Action::Authorize(id, _) => self.group_mut(id).authorized = true,

@@ -4,10 +4,11 @@
 //!
 //! It is narrowed as in an update: announced, settled, looked at once more (`narrow.rs`). The resource keeps its reference
 //! meanwhile, so a delivery that crashes leaves something that leads the next one back. Two that leave at the same time may
-//! each keep what both have brought, because each still has its reference when the other looks for the last time. So a
-//! resource looks again after its reference is removed, and takes away what is left then.
+//! each keep what both have brought, because each still has its reference when the other looks for the last time; and a
+//! look may not show yet that another resource has joined. So a resource looks again after its reference is removed, and
+//! takes away what is left then.
 
-use super::action::Action;
+use super::action::{Action, TagAction};
 use super::desired::{Desired, Own, tag_change};
 use super::facts::{Fact, GroupPlace};
 use super::others::Others;
@@ -16,6 +17,7 @@ use super::records::EndpointRecord;
 use super::rules::{others_of_group, surplus_rules};
 use super::view::{Interrupt, Next, Reason, Unless, View, wait};
 use super::warning::Warning;
+use crate::model::change::TagChange;
 use crate::model::endpoint::{Endpoint, EndpointState};
 use crate::model::ids::{SubnetId, join};
 use crate::model::security_group::{SecurityGroup, managed_group_name};
@@ -237,10 +239,18 @@ impl<'a> Leave<'a> {
 
     /// The user's tags that this resource has brought and nobody else requests.
     pub(super) fn tags(&self) -> Tags {
-        let (Some(others), Some(before)) = (self.others(), self.request.before()) else { return Tags::new() };
+        let others = self.others().filter(|_| !self.view.journal.narrowing_refused());
+        let (Some(others), Some(before)) = (others, self.request.before()) else { return Tags::new() };
         let unset = tag_change(self.endpoint, &Tags::new(), &before.tags, &others).unset.into_keys();
         let brought = unset.filter_map(|key| before.tags.get(&key).map(|value| (key.clone(), value.clone())));
         brought.filter(|(key, value)| self.endpoint.tags.get(key) == Some(value)).collect()
+    }
+
+    /// The removal of those that are left when the reference is removed.
+    pub(super) fn tags_left(&self) -> Option<Action> {
+        let unset = self.tags().into_iter().map(|(key, value)| (key, Some(value))).collect();
+        let change = TagChange { unset, ..TagChange::default() }.without(&self.record().tagged)?;
+        Some(Action::Tag(self.endpoint.id.clone(), TagAction::UserTags(change)))
     }
 }
 

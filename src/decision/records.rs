@@ -62,8 +62,8 @@ pub struct EndpointRecord {
     pub groups_full: bool,
     /// Whether the last look that showed it had another holder's announcement of its deletion.
     pub announced_by_other: bool,
-    /// Whether this event has written the user's tags.
-    pub tagged: bool,
+    /// Keys of the user's tags that this event has written or removed: each of them once, because a look may lag.
+    pub tagged: BTreeSet<String>,
 }
 
 /// What this event has done to a security group that the provider manages.

@@ -2,7 +2,7 @@
 
 use super::ids::{GroupId, ServiceName, SubnetId, VpcId, join};
 use super::tags::Tags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The address families of an endpoint.
@@ -168,4 +168,13 @@ pub struct TagChange {
     pub set: Tags,
     /// Keys to remove; with a value, only if the tag has that value.
     pub unset: BTreeMap<String, Option<String>>,
+}
+
+impl TagChange {
+    /// What is to be changed apart from some tags; `None` if that is nothing.
+    pub fn without(mut self, keys: &BTreeSet<String>) -> Option<Self> {
+        self.set.retain(|key, _| !keys.contains(key));
+        self.unset.retain(|key, _| !keys.contains(key));
+        (self != Self::default()).then_some(self)
+    }
 }

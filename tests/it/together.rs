@@ -203,6 +203,49 @@ async fn tags_go_with_the_last_that_requests_them() {
     assert_eq!(tag("team").as_deref(), Some("billing"));
 }
 
+/// The look before the reference is removed shows no other holder, so the endpoint seems to be deleted with its tags.
+#[tokio::test(start_paused = true)]
+async fn a_tag_goes_although_the_other_stack_has_joined_a_moment_ago() {
+    let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+    let one = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "orders" }] }));
+    let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+    orders.leave(&id, &one).await.succeeded();
+    assert_eq!(cloud.endpoint().tags.get("team"), None);
+}
+
+/// Each of two updates adds a tag, and keeps the old one for the sake of the other, until it looks once more.
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_two_updates_drop_at_once_goes() {
+    let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+    let tag = |key: &str| with(properties(), json!({ "Tags": [{ "Key": key, "Value": "1" }] }));
+    let (orders, billing, id) = shared(&cloud, &tag("old"), &tag("old")).await;
+    cloud.pass(10).await;
+    let updates =
+        join(orders.update(&id, &tag("one"), &tag("old")), billing.update(&id, &tag("two"), &tag("old"))).await;
+    updates.0.succeeded();
+    updates.1.succeeded();
+    let tags = cloud.endpoint().tags;
+    assert_eq!(["old", "one", "two"].map(|key| tags.contains_key(key)), [false, true, true]);
+}
+
+/// An organization's policy keeps the provider from removing the tag, with the reference or after it.
+#[tokio::test(start_paused = true)]
+async fn a_stack_leaves_although_its_tag_cannot_be_removed() {
+    for seconds in [0, 10] {
+        let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+        cloud.sim.on_call(|call| match call.params.values().any(|value| value == "team") {
+            true if call.action == "DeleteTags" => Verdict::unauthorized("ec2:DeleteTags"),
+            _ => Verdict::Proceed,
+        });
+        let one = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "orders" }] }));
+        let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+        cloud.pass(seconds).await;
+        orders.leave(&id, &one).await.succeeded();
+        assert_eq!(cloud.endpoint().tags.get("team").map(String::as_str), Some("orders"));
+        assert!(!cloud.endpoint().tags.contains_key(&orders.ref_key()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_people_have_added_stays() {
     let cloud = cloud();
@@ -241,7 +284,14 @@ async fn a_reference_of_an_earlier_version_keeps_what_is_there_until_its_next_ev
 #[tokio::test(start_paused = true)]
 async fn what_two_have_brought_goes_when_both_leave_at_once() {
     let cloud = cloud();
-    let brought = with(properties(), json!({ "SecurityGroupIds": [ORDERS_GROUP], "SubnetIds": [SUBNET_AZ1] }));
+    let brought = with(
+        properties(),
+        json!({
+            "SecurityGroupIds": [ORDERS_GROUP],
+            "SubnetIds": [SUBNET_AZ1],
+            "Tags": [{ "Key": "stage", "Value": "prod" }],
+        }),
+    );
     let (orders, billing, id) = shared(&cloud, &brought, &brought).await;
     let rest = with(properties(), json!({ "SubnetIds": [SUBNET_AZ2] }));
     cloud.stack("reports").create(&rest).await.succeeded();
@@ -253,6 +303,7 @@ async fn what_two_have_brought_goes_when_both_leave_at_once() {
         (cloud.endpoint().group_ids, cloud.endpoint().subnet_ids),
         (vec![GROUP.to_owned()], vec![SUBNET_AZ2.to_owned()])
     );
+    assert_eq!(cloud.endpoint().tags.get("stage"), None);
     assert_eq!(cloud.leaving(), [""; 0]);
 }
 

@@ -233,7 +233,7 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         announced.hash(hasher);
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, FREEING), m.attempts)).hash(hasher);
         (
-            record.tagged,
+            &record.tagged,
             (record.joined, record.updated_again),
             record.requested.map(|when| if is_update { ago(&when, rollback) } else { 0 }),
             fresh(record.request_attempted),
