@@ -27,6 +27,8 @@ pub(super) struct Spec {
     pub(super) clients: Clients,
     /// Which subnet it gives; `None` for every zone.
     pub(super) subnet: Option<usize>,
+    /// Which of the user's tags.
+    pub(super) tag: Option<usize>,
 }
 
 /// Who may connect.
@@ -47,7 +49,8 @@ impl Spec {
     }
 }
 
-pub(super) const SPEC: Spec = Spec { service: 1, private_dns: true, clients: Clients::Group(0), subnet: Some(0) };
+pub(super) const SPEC: Spec =
+    Spec { service: 1, private_dns: true, clients: Clients::Group(0), subnet: Some(0), tag: None };
 
 /// What CloudFormation does with the resource of a stack: one event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

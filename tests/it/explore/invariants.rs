@@ -3,7 +3,7 @@
 use super::cloudformation::{Clients, Operation, Spec, Stack, holder, name};
 use super::ec2::LAG;
 use super::endpoint::{Body, Lifecycle, Record};
-use super::provider::{GROUPS, SUBNETS, block, service};
+use super::provider::{GROUPS, SUBNETS, TAGS, block, service};
 use super::state::{Checked, Delivery, LEAVING, REFERENCE, State};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::outcome::Outcome;
@@ -147,6 +147,12 @@ impl State {
         let surplus = |what: &str| Err(format!("{id} has {what} that no stack requests: {body:?}"));
         if body.private_dns != specs.iter().any(|spec| spec.private_dns) {
             return surplus("private DNS");
+        }
+        // Tags are labels: one may be missing that another stack has removed a moment before.
+        let tags = record.tags_at(self.now);
+        let is_surplus = |n: &usize| tags.contains_key(TAGS[*n]) && specs.iter().all(|spec| spec.tag != Some(*n));
+        if (0..TAGS.len()).any(|n| is_surplus(&n)) {
+            return surplus("a tag");
         }
         // Where only spokes are left, the last subnets stay for them.
         let in_hub = || specs.iter().filter(|spec| !spec.is_spoke());

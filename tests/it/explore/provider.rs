@@ -30,6 +30,7 @@ use tidb_private_endpoint::request::event::{Event, ReplyTo, RequestType};
 use tidb_private_endpoint::request::spec::{Before, EndpointSpec, Place};
 
 pub(super) const VPC: &str = "vpc-00000000000000001";
+pub(super) const TAGS: [&str; 3] = ["team", "stage", "cost"];
 pub(super) const SUBNETS: [&str; 2] = ["subnet-00000000000000001", "subnet-00000000000000002"];
 pub(super) const GROUPS: [&str; 2] = ["sg-00000000000000001", "sg-00000000000000002"];
 pub(super) const BLOCKS: [&str; 2] = ["10.0.1.0/24", "10.0.2.0/24"];
@@ -52,6 +53,7 @@ pub(super) fn place(ec2: &mut Ec2, endpoint: &Existing) -> EndpointId {
         (holder(*n).ref_key(), value)
     };
     let mut tags: Tags = holders.iter().map(reference).collect();
+    tags.extend(specs.iter().filter_map(|spec| spec.tag).map(|n| (TAGS[n].to_owned(), "1".to_owned())));
     if *owned {
         tags.insert(OWNED.to_owned(), "another resource".to_owned());
     }
@@ -193,6 +195,7 @@ fn properties(spec: Spec) -> Value {
         "VpcId": if is_spoke { "" } else { VPC },
         "ReuseScope": if is_spoke { "Region" } else { "Vpc" },
         "PrivateDnsEnabled": spec.private_dns.to_string(),
+        "Tags": spec.tag.map(|n| json!({ "Key": TAGS[n], "Value": "1" })).into_iter().collect::<Vec<_>>(),
         "SubnetIds": spec.subnet.map(|n| SUBNETS[n]).into_iter().collect::<Vec<_>>(),
         "SecurityGroupIds": match spec.clients { Clients::Group(n) => vec![GROUPS[n]], _ => Vec::new() },
         "AllowedCidrs": match spec.clients { Clients::Group(_) => Vec::new(), Clients::Block(n) | Clients::Spoke(n) => vec![BLOCKS[n]] },

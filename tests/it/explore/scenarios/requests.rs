@@ -62,6 +62,22 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![vec![update(other, &[0]), delete(&[5])], vec![create(one, &every(10, 60)), delete(&[5])], Vec::new()],
         ));
     }
+    let tag = |n| Spec { tag: Some(n), ..SPEC };
+    scenarios.push(scenario(
+        "one leaves with its tag while another joins".to_owned(),
+        &[(0, tag(0))],
+        vec![vec![delete(&[0])], vec![create(SPEC, &every(5, 70))]],
+    ));
+    scenarios.push(scenario(
+        "two leave with the same tag, and a third stays".to_owned(),
+        &[(0, tag(0)), (1, tag(0)), (2, SPEC)],
+        vec![vec![delete(&[0])], vec![delete(&every(5, 60))], Vec::new()],
+    ));
+    scenarios.push(scenario(
+        "each of two replaces the same tag".to_owned(),
+        &[(0, tag(0)), (1, tag(0))],
+        vec![vec![update(tag(1), &[0])], vec![update(tag(2), &every(5, 45))]],
+    ));
     let everywhere = Spec { subnet: None, ..SPEC };
     scenarios.push(scenario(
         "one gives a subnet, and leaves one that requests every zone".to_owned(),
