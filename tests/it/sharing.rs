@@ -362,6 +362,8 @@ async fn with_reuse_scope_region_an_endpoint_of_another_vpc_is_joined() {
 async fn an_endpoint_of_another_vpc_is_kept_when_one_appears_in_the_own_vpc() {
     let cloud = Cloud::new();
     let elsewhere = cloud.stack("orders").create(&properties()).await.succeeded();
+    // Until EC2 must show it to everyone as available.
+    cloud.pass(10).await;
     let stack = cloud.stack("analytics");
     let requested =
         |vpc: &str, port: u16| json!({ "ServiceName": SERVICE, "VpcId": vpc, "ReuseScope": "Region", "Port": port });
@@ -370,7 +372,6 @@ async fn an_endpoint_of_another_vpc_is_kept_when_one_appears_in_the_own_vpc() {
     let here = json!({ "ServiceName": SERVICE, "VpcId": VPC_2, "SecurityGroupIds": [GROUP_2] });
     let here = cloud.stack("billing").create(&here).await.succeeded();
     assert_eq!(here.data["VpcId"], VPC_2);
-    // Until EC2 must show it to everyone.
     cloud.pass(10).await;
 
     let updated = stack.update(&joined.physical_id, &requested(VPC_2, 4001), &requested(VPC_2, 4000)).await.succeeded();
