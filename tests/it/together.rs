@@ -206,9 +206,10 @@ async fn tags_go_with_the_last_that_requests_them() {
 /// The look before the reference is removed shows no other holder, so the endpoint seems to be deleted with its tags.
 #[tokio::test(start_paused = true)]
 async fn a_tag_goes_although_the_other_stack_has_joined_a_moment_ago() {
-    let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+    let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(0));
     let one = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "orders" }] }));
     let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+    cloud.sim.update_knobs(|knobs| knobs.read_lag_ms = Span::exactly(9_000));
     orders.leave(&id, &one).await.succeeded();
     assert_eq!(cloud.endpoint().tags.get("team"), None);
 }
@@ -232,13 +233,14 @@ async fn a_tag_that_two_updates_drop_at_once_goes() {
 #[tokio::test(start_paused = true)]
 async fn a_stack_leaves_although_its_tag_cannot_be_removed() {
     for seconds in [0, 10] {
-        let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+        let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(0));
         cloud.sim.on_call(|call| match call.params.values().any(|value| value == "team") {
             true if call.action == "DeleteTags" => Verdict::unauthorized("ec2:DeleteTags"),
             _ => Verdict::Proceed,
         });
         let one = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "orders" }] }));
         let (orders, _, id) = shared(&cloud, &one, &properties()).await;
+        cloud.sim.update_knobs(|knobs| knobs.read_lag_ms = Span::exactly(9_000));
         cloud.pass(seconds).await;
         orders.leave(&id, &one).await.succeeded();
         assert_eq!(cloud.endpoint().tags.get("team").map(String::as_str), Some("orders"));

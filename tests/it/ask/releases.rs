@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::cloud::*;
-use ec2_sim::{StacksFault, State, Verdict};
+use ec2_sim::{Span, StacksFault, State, Verdict};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tidb_private_endpoint::model::tags::Holder;
@@ -18,7 +18,7 @@ fn anyway(id: &str, stack: &Stack) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_whose_stack_is_gone_is_found_and_released_and_the_last_one_takes_the_endpoint_with_it() {
-    let cloud = Cloud::new();
+    let cloud = Cloud::of(|world| world.knobs.deleted_listed_ms = Span::exactly(60_000));
     let asked = Asked::new(&cloud);
     let (orders, billing) = (asked.stack("orders"), asked.stack("billing"));
     let managed = with(properties(), json!({ "SecurityGroupIds": null, "Tags": [{ "Key": "Team", "Value": "db" }] }));
