@@ -1,10 +1,11 @@
-import { CustomResource, Duration, Fn, Token } from 'aws-cdk-lib';
+import { CustomResource, Duration, Fn, Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
-import { faultsOfCheck } from './faults';
+import { Construct, IConstruct } from 'constructs';
+import { faultOfServiceToken, faultsOfCheck } from './faults';
 import { SETTINGS, explain, functionPackage, inlinePolicies, retainedLogGroup } from './settings';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudConnectionCheck';
@@ -15,6 +16,15 @@ export enum OnFailure {
   FAIL = 'Fail',
   /** The resource succeeds. `reachable` and `report` say what is wrong. */
   WARN = 'Warn',
+}
+
+/**
+ * A provider of `Custom::TiDBCloudConnectionCheck`: a `ConnectionCheckProvider` of this app, or one that was deployed
+ * separately.
+ */
+export interface IConnectionCheckProvider extends IConstruct {
+  /** The ARN of the check function, which is the `ServiceToken` of the check resource. */
+  readonly serviceToken: string;
 }
 
 /**
@@ -65,6 +75,20 @@ export interface ConnectionCheckProviderProps {
    * @default logs.RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
+
+  /**
+   * The KMS key that encrypts the logs of the functions. Its key policy must allow CloudWatch Logs to use it.
+   *
+   * @default - CloudWatch Logs encrypts them with a key of its own
+   */
+  readonly logEncryptionKey?: kms.IKey;
+
+  /**
+   * The permissions boundary of the roles of the functions.
+   *
+   * @default - none
+   */
+  readonly permissionsBoundary?: iam.IManagedPolicy;
 }
 
 /**
@@ -74,7 +98,24 @@ export interface ConnectionCheckProviderProps {
  * Lambda keeps the network interfaces of the first function for 20 to 45 minutes after it is deleted. Until then, its
  * subnets and security groups cannot be deleted. Put it into a stack that stays.
  */
-export class ConnectionCheckProvider extends Construct {
+export class ConnectionCheckProvider extends Construct implements IConnectionCheckProvider {
+  /**
+   * Imports a provider that was deployed separately, for example with template.yaml and `CheckSubnetIds`. The stack of that
+   * template exports its service token as `PREFIX-CheckServiceToken`, by default `tidb-private-endpoint-CheckServiceToken`.
+   *
+   * @param scope the parent of the construct
+   * @param id the ID of the construct
+   * @param serviceToken the ARN of the check function, such as `Fn.importValue('tidb-private-endpoint-CheckServiceToken')`
+   */
+  public static fromServiceToken(scope: Construct, id: string, serviceToken: string): IConnectionCheckProvider {
+    const fault = faultOfServiceToken(serviceToken, Stack.of(scope));
+    if (fault) throw new Error(`${scope.node.path}/${id}: ${fault}`);
+    class Import extends Construct implements IConnectionCheckProvider {
+      public readonly serviceToken = serviceToken;
+    }
+    return new Import(scope, id);
+  }
+
   /** The ARN of the check function, which is the `ServiceToken` of the check resource. */
   public readonly serviceToken: string;
 
@@ -105,10 +146,11 @@ export class ConnectionCheckProvider extends Construct {
       new iam.Role(this, name, {
         description,
         assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+        permissionsBoundary: props.permissionsBoundary,
         inlinePolicies: inlinePolicies(policies, group),
       });
 
-    this.logGroup = retainedLogGroup(this, 'LogGroup', props.logRetention);
+    this.logGroup = retainedLogGroup(this, 'LogGroup', props.logRetention, props.logEncryptionKey);
     const checkRole = role('Role', check.roleDescription, check.policies, this.logGroup);
     explain(checkRole, {
       of: 'Resource::*',
@@ -130,7 +172,7 @@ export class ConnectionCheckProvider extends Construct {
     });
     this.handler = handler;
 
-    const answerLogs = retainedLogGroup(this, 'AnswerLogGroup', props.logRetention);
+    const answerLogs = retainedLogGroup(this, 'AnswerLogGroup', props.logRetention, props.logEncryptionKey);
     const answering = new lambda.Function(this, 'AnswerFunction', {
       ...common,
       description: 'Answers CloudFormation for the function that checks connections',
@@ -214,7 +256,7 @@ export interface CheckFromProps {
  */
 export interface ConnectionCheckProps {
   /** The provider, which determines from where the connection is checked. */
-  readonly provider: ConnectionCheckProvider;
+  readonly provider: IConnectionCheckProvider;
 
   /** The host name to connect to: `host` of a `PrivateEndpoint`. */
   readonly host: string;

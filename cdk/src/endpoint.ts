@@ -197,6 +197,17 @@ export interface IPrivateEndpoint extends ec2.IInterfaceVpcEndpoint {
   /** `HOST:PORT`. */
   readonly socketAddress: string;
 
+  /** TiDB Cloud's private host name. Not known of an imported endpoint unless it was specified. */
+  readonly privateDnsName: string;
+
+  /** The DNS name that AWS assigned to the endpoint. Not known of an imported endpoint unless it was specified. */
+  readonly dnsName: string;
+
+  /**
+   * The Route 53 hosted zone of `dnsName`, for alias records. Not known of an imported endpoint unless it was specified.
+   */
+  readonly hostedZoneId: string;
+
   /** Returns the port as a string, for example for an environment variable. */
   portAsString(): string;
 }
@@ -227,6 +238,27 @@ export interface PrivateEndpointAttributes {
   readonly port?: number;
 
   /**
+   * TiDB Cloud's private host name: `PrivateDnsName` of the resource. A `PrivateEndpointZone` needs it.
+   *
+   * @default - not known
+   */
+  readonly privateDnsName?: string;
+
+  /**
+   * The DNS name that AWS assigned to the endpoint: `DnsName` of the resource. Alias records need it.
+   *
+   * @default - not known
+   */
+  readonly dnsName?: string;
+
+  /**
+   * The Route 53 hosted zone of `dnsName`: `HostedZoneId` of the resource. Alias records need it.
+   *
+   * @default - not known
+   */
+  readonly hostedZoneId?: string;
+
+  /**
    * The security groups of the endpoint, to which `connections` adds rules. Specify the one that the provider manages
    * (`OwnSecurityGroupId`) only for rules that no other stack adds, because EC2 rejects a duplicate.
    *
@@ -247,6 +279,10 @@ abstract class PrivateEndpointBase extends Resource implements IPrivateEndpoint 
 
   /** The port to connect to. For an environment variable, use `portAsString`. */
   public abstract readonly port: number;
+
+  public abstract readonly privateDnsName: string;
+  public abstract readonly dnsName: string;
+  public abstract readonly hostedZoneId: string;
 
   /**
    * Controls which clients can connect. The default port is `port`.
@@ -291,10 +327,24 @@ export class PrivateEndpoint extends PrivateEndpointBase implements ITaggable {
       public readonly vpcEndpointId = attrs.vpcEndpointId;
       public readonly host = attrs.host;
       public readonly port = attrs.port ?? DEFAULT_PORT;
+
+      public get privateDnsName(): string { return this.known('privateDnsName'); }
+      public get dnsName(): string { return this.known('dnsName'); }
+      public get hostedZoneId(): string { return this.known('hostedZoneId'); }
+
       public readonly connections = new ec2.Connections({
         securityGroups: attrs.securityGroups,
         defaultPort: ec2.Port.tcp(this.port),
       });
+
+      private known(name: 'privateDnsName' | 'dnsName' | 'hostedZoneId'): string {
+        const value = attrs[name];
+        if (value === undefined) {
+          throw new Error(`${this.node.path}: ${name} is not known of this imported endpoint. Specify it in `
+            + 'fromPrivateEndpointAttributes.');
+        }
+        return value;
+      }
     }
     return new Import(scope, id);
   }

@@ -4,6 +4,7 @@ import * as path from 'path';
 import { CfnResource, Fn, RemovalPolicy } from 'aws-cdk-lib';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct, IConstruct } from 'constructs';
@@ -78,9 +79,11 @@ const PACKAGED_CODE = path.join(__dirname, '..', 'assets', 'tidb-private-endpoin
  * A log group for a function. As in template.yaml, it outlives the stack, because the reason why the first deployment failed
  * is in it. CloudFormation chooses its name, so it is not in the way when the stack is created again.
  */
-export function retainedLogGroup(scope: Construct, id: string, retention?: logs.RetentionDays): logs.LogGroup {
+export function retainedLogGroup(
+  scope: Construct, id: string, retention?: logs.RetentionDays, encryptionKey?: kms.IKey): logs.LogGroup {
   return new logs.LogGroup(scope, id, {
     retention: retention ?? SETTINGS.logRetention,
+    encryptionKey,
     removalPolicy: RemovalPolicy.RETAIN,
   });
 }

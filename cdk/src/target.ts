@@ -1,5 +1,5 @@
 import * as route53 from 'aws-cdk-lib/aws-route53';
-import { PrivateEndpoint } from './endpoint';
+import { IPrivateEndpoint } from './endpoint';
 
 /**
  * An endpoint as the target of an alias record. `InterfaceVpcEndpointTarget` of aws-cdk-lib accepts no other endpoints than
@@ -9,7 +9,7 @@ export class PrivateEndpointTarget implements route53.IAliasRecordTarget {
   /**
    * @param endpoint the endpoint
    */
-  constructor(private readonly endpoint: PrivateEndpoint) {}
+  constructor(private readonly endpoint: IPrivateEndpoint) {}
 
   /**
    * Returns the DNS name of the endpoint and its hosted zone. The CDK calls this method.

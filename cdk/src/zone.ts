@@ -1,14 +1,14 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as route53 from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
-import { PrivateEndpoint } from './endpoint';
+import { IPrivateEndpoint } from './endpoint';
 
 /**
  * Properties of a `PrivateEndpointZone`.
  */
 export interface PrivateEndpointZoneProps {
   /** The endpoint that the name leads to. */
-  readonly endpoint: PrivateEndpoint;
+  readonly endpoint: IPrivateEndpoint;
 
   /**
    * The VPC in which TiDB Cloud's private host name is to lead to the endpoint. It must not contain the endpoint, or

@@ -3,9 +3,12 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Duration } = require('aws-cdk-lib');
+const iam = require('aws-cdk-lib/aws-iam');
+const kms = require('aws-cdk-lib/aws-kms');
 const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
 const {
-  App, ConnectionCheck, ConnectionCheckProvider, OnFailure, Stack, Template, ec2, endpointWith, lambda, path, PLACEHOLDER,
+  App, ConnectionCheck, ConnectionCheckProvider, OnFailure, Stack, Template, ec2, endpointWith, lambda, path, stackWithVpc,
+  PLACEHOLDER,
 } = require('./world');
 
 const TYPE = 'Custom::TiDBCloudConnectionCheck';
@@ -143,4 +146,29 @@ test('errors are reported at synthesis', () => {
   assert.throws(() => new ConnectionCheck(other.stack, 'Wrong', { provider, ...wrong }),
     /Stack\/Wrong: host is '10\.0\.1\.25', which is not a host name.* port is 0, .*endpointAddresses contains '10\.0\.1', which/);
   assert.ok(stack);
+});
+
+test('a check can use a provider that was deployed separately', () => {
+  const stack = new Stack(new App(), 'orders', { env: { account: '123456789012', region: 'us-east-1' } });
+  const token = 'arn:aws:lambda:us-east-1:123456789012:function:check';
+  const provider = ConnectionCheckProvider.fromServiceToken(stack, 'Provider', token);
+  new ConnectionCheck(stack, 'Check', { provider, host: 'localhost' });
+  assert.equal(only(Template.fromStack(stack), TYPE).Properties.ServiceToken, token);
+  assert.throws(() => ConnectionCheckProvider.fromServiceToken(stack, 'Elsewhere', token.replace('us-east-1', 'eu-west-1')),
+    /Elsewhere: The provider .* is in eu-west-1, but the stack orders is in us-east-1/);
+});
+
+test('the roles of the check have the permissions boundary, and its log groups the key', () => {
+  const { stack, vpc } = stackWithVpc();
+  new ConnectionCheckProvider(stack, 'Provider', {
+    vpc,
+    securityGroups: [groupIn(stack)],
+    code: lambda.Code.fromAsset(PLACEHOLDER),
+    permissionsBoundary: iam.ManagedPolicy.fromManagedPolicyName(stack, 'Boundary', 'boundary'),
+    logEncryptionKey: kms.Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d'),
+  });
+  const template = Template.fromStack(stack);
+  const all = (type, name) => Object.values(template.findResources(type)).map((one) => one.Properties[name] !== undefined);
+  assert.deepEqual(all('AWS::IAM::Role', 'PermissionsBoundary'), [true, true]);
+  assert.deepEqual(all('AWS::Logs::LogGroup', 'KmsKeyId'), [true, true]);
 });

@@ -2,7 +2,9 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { PrivateEndpoint, ReuseScope, Template, SERVICE, ec2, stackWithVpc } = require('./world');
+const {
+  PrivateEndpoint, PrivateEndpointTarget, PrivateEndpointZone, ReuseScope, Template, SERVICE, ec2, stackWithVpc,
+} = require('./world');
 
 const only = (template, type) => {
   const found = Object.values(template.findResources(type));
@@ -42,4 +44,24 @@ test('a zone in the VPC of the endpoint itself is refused', () => {
   const { stack, vpc } = stackWithVpc();
   const endpoint = new PrivateEndpoint(stack, 'TiDB', { vpc, serviceName: SERVICE });
   assert.throws(() => endpoint.addPrivateZone(vpc), /Stack\/TiDB: The endpoint is in Stack\/Vpc/);
+});
+
+test('an imported endpoint can be the target of an alias, if its names are known', () => {
+  const { stack, vpc } = stackWithVpc();
+  const imported = (id, more) => PrivateEndpoint.fromPrivateEndpointAttributes(stack, id, {
+    vpcEndpointId: 'vpce-0123456789abcdef0', host: 'gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com', ...more,
+  });
+  const known = imported('Known', {
+    privateDnsName: 'gateway01-privatelink.us-east-1.prod.aws.tidbcloud.com',
+    dnsName: 'vpce-0123456789abcdef0-abcd1234.vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com',
+    hostedZoneId: 'Z7HUB22UULQXV',
+  });
+  new PrivateEndpointZone(stack, 'Zone', { endpoint: known, vpc });
+  assert.deepEqual(only(Template.fromStack(stack), 'AWS::Route53::RecordSet').AliasTarget, {
+    DNSName: 'vpce-0123456789abcdef0-abcd1234.vpce-svc-0a1b2c3d4e5f60718.us-east-1.vpce.amazonaws.com',
+    HostedZoneId: 'Z7HUB22UULQXV',
+    EvaluateTargetHealth: false,
+  });
+  assert.throws(() => new PrivateEndpointTarget(imported('Unknown', {})).bind({}),
+    /Unknown: dnsName is not known of this imported endpoint. Specify it in fromPrivateEndpointAttributes/);
 });
