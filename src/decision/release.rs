@@ -70,15 +70,13 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
         }
         Phase::Shared => match take_along(leave)? {
             Some(next) => Release::Next(next),
-            None => match withdrawable(endpoint, at, journal)? {
-                keys if !keys.is_empty() => Release::Next(Next::Act(withdraw(endpoint, keys))),
-                _ => match leave.tags_left() {
-                    Some(action) => Release::Next(Next::Act(action)),
-                    None => {
-                        leave.wait_until_freed()?;
-                        Release::Finished
-                    }
-                },
+            None => match (withdrawable(endpoint, at, journal)?, leave.tags_left()) {
+                (keys, _) if !keys.is_empty() => Release::Next(Next::Act(withdraw(endpoint, keys))),
+                (_, Some(action)) => Release::Next(Next::Act(action)),
+                (_, None) => {
+                    leave.wait_until_freed()?;
+                    Release::Finished
+                }
             },
         },
         Phase::Unheld => act(announce(at)),

@@ -375,6 +375,7 @@ async fn the_delete_after_a_create_that_changed_nothing_looks_once() {
     assert_eq!(cloud.count("DescribeVpcEndpoints"), 2, "one look: by the reference and by the owner");
 
     // If the result of a call is unknown, it looks until the call cannot take effect anymore.
+    cloud.sim.update_knobs(|knobs| knobs.create_ms = ec2_sim::Span::exactly(90_000));
     cloud.sim.on_call(|call| match call.action.as_str() {
         "CreateVpcEndpoint" => ec2_sim::Verdict::LoseAnswer(ec2_sim::Loss::Silence),
         _ => ec2_sim::Verdict::Proceed,

@@ -234,8 +234,8 @@ async fn a_tag_that_two_updates_drop_at_once_goes() {
 async fn a_stack_leaves_although_its_tag_cannot_be_removed() {
     for seconds in [0, 10] {
         let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(0));
-        cloud.sim.on_call(|call| match call.params.values().any(|value| value == "team") {
-            true if call.action == "DeleteTags" => Verdict::unauthorized("DeleteTags"),
+        cloud.sim.on_call(|call| match call.action.as_str() {
+            "DeleteTags" if call.params.values().any(|value| value == "team") => Verdict::unauthorized("DeleteTags"),
             _ => Verdict::Proceed,
         });
         let one = with(properties(), json!({ "Tags": [{ "Key": "team", "Value": "orders" }] }));
