@@ -2,6 +2,7 @@
 
 use super::leave::Leave;
 use super::managed_group::clean_up;
+use super::narrow::{withdraw, withdrawable};
 use super::provision::Provision;
 use super::refusal::Refusal;
 use super::release::{Release, release};
@@ -19,6 +20,7 @@ impl Provision<'_> {
         let given_up = updated_again || matches!(refusal, Refusal::NotAwaited { .. });
         // What is not awaited anymore may have succeeded in an earlier delivery, and be in use.
         if updated_again {
+            self.withdraw_announcements()?;
             self.release_own()?;
         }
         if given_up && self.view.journal.has_created_group() {
@@ -28,6 +30,16 @@ impl Provision<'_> {
             self.remove_mark()?;
         }
         Ok(())
+    }
+
+    /// Withdraws what this event has announced to take away, so that the other update need not wait until that expires.
+    fn withdraw_announcements(&self) -> Unless<()> {
+        let View { observed, journal, .. } = self.view;
+        let Some(endpoint) = self.request.current().and_then(|id| observed.find(id)) else { return Ok(()) };
+        match withdrawable(endpoint, observed.at, journal)? {
+            keys if keys.is_empty() => Ok(()),
+            keys => Err(withdraw(endpoint, keys).into()),
+        }
     }
 
     /// Releases what this very event holds, apart from the physical id.

@@ -84,6 +84,8 @@ impl Provision<'_> {
             group.authorize_created()?;
         }
         let poll = pending_poll(endpoint, &self.request.holder, observed.at);
+        // A look of an Update consists of three calls, and what it changes takes EC2 longer than a second.
+        let poll = if matches!(self.request.verb, Verb::Update { .. }) { poll.max(LAG_POLL) } else { poll };
         Err(wait(Reason::Pending(endpoint.id.clone(), endpoint.state.clone()), poll).into())
     }
 

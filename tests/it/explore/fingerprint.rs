@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
+use tidb_private_endpoint::decision::records::EndpointRecord;
 use tidb_private_endpoint::model::protocol::{ANNOUNCEMENT_SETTLE, CALL_LIMIT, CLOCK_SKEW};
 use tidb_private_endpoint::request::{Deleted, Verb};
 
@@ -243,19 +244,24 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
             fresh(record.withdrawn),
         )
             .hash(hasher);
-        for key in record.standing_announcements() {
-            keys.relative(&key).hash(hasher);
-        }
-        let later = |seconds: Moment| at + jiff::SignedDuration::from_secs(seconds);
-        let dead_replay = [0, LAG].map(|seconds| record.is_dead_replay(later(seconds)));
-        let may_be_deleting = (0..LAG).take_while(|seconds| record.may_be_deleting(later(*seconds))).count();
-        (dead_replay, may_be_deleting).hash(hasher);
         for (key, when) in &record.announcements_removed {
             if let Some(ago) = fresh(Some(*when)) {
                 (keys.relative(key), ago).hash(hasher);
             }
         }
+        fingerprint_ending(record, at, keys, hasher);
     }
+}
+
+/// Hashes the announcements of an endpoint's end, and whether it may be gone, or going, although looks show otherwise.
+fn fingerprint_ending(record: &EndpointRecord, at: Timestamp, keys: &Keys, hasher: &mut Mixer) {
+    for key in record.standing_announcements() {
+        keys.relative(&key).hash(hasher);
+    }
+    let later = |seconds: Moment| at + jiff::SignedDuration::from_secs(seconds);
+    let dead_replay = [0, LAG].map(|seconds| record.is_dead_replay(later(seconds)));
+    let may_be_deleting = (0..LAG).take_while(|seconds| record.may_be_deleting(later(*seconds))).count();
+    (dead_replay, may_be_deleting).hash(hasher);
 }
 
 /// The tag keys of announcements, relative to the next moment. An announcement whose moment has passed for every clock

@@ -228,7 +228,7 @@ pub(super) const ALL: [PlantedFault; 31] = [
         found_in: "a Delete overtakes a Create that waits for a name, and for EC2, without CloudFormation's answer, in steps of 5 s",
         marks: |mut marks, request| {
             if let Verb::Create(_) = request.verb {
-                let name = mark_name(&request.holder, &request.mark());
+                let name = mark_name(&request.holder, request.mark());
                 let (id, vpc_id) = ("sg-1".into(), "vpc-1".into());
                 marks.push(SecurityGroup { id, vpc_id, name, tags: Tags::new(), rules: Vec::new() });
             }
