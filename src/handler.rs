@@ -60,8 +60,8 @@ pub enum Unserved {
     #[error(transparent)]
     Undelivered(#[from] Undelivered),
     /// There is no one to answer to. Another delivery does not change that, but nobody else would learn of it.
-    #[error("{0}; it has no ResponseURL that an answer can go to")]
-    NoReplyTo(#[from] Unreadable),
+    #[error("{0}")]
+    NoReplyTo(String),
 }
 
 /// The result of an event before its answer is delivered.
@@ -73,8 +73,8 @@ pub enum Handled {
     Expired,
     /// Nothing was done, because no stack has asked for this check.
     Unasked,
-    /// Nothing was done, and there is no response URL.
-    NoReplyTo(Unreadable),
+    /// Nothing was done, and there is no response URL: why, and what to do about it.
+    NoReplyTo(String),
 }
 
 impl Handler {
@@ -102,8 +102,8 @@ impl Handler {
                 }
             }
             Handled::Expired => (failed("expired"), Ok(())),
-            Handled::NoReplyTo(unreadable) => {
-                let unserved = Unserved::from(unreadable);
+            Handled::NoReplyTo(why) => {
+                let unserved = Unserved::NoReplyTo(why);
                 error!(outcome = "unreadable", "{unserved}");
                 (failed("unreadable"), Err(unserved))
             }
@@ -124,7 +124,10 @@ impl Handler {
                 &Leftovers::Something,
                 function_deadline,
             ),
-            None => Handled::NoReplyTo(Unreadable { reply_to: None, fault: "handling it ended in a panic".to_owned() }),
+            None => Handled::NoReplyTo(
+                "Handling an event ended in a panic, and it has no ResponseURL. Report this with the lines of the log."
+                    .to_owned(),
+            ),
         })
     }
 
@@ -144,8 +147,9 @@ impl Handler {
     /// Answers for the check function, which cannot reach CloudFormation from its subnets.
     fn answer_check(&self, record: &InvocationRecord<'_>, clock: &Clock, function_deadline: Timestamp) -> Handled {
         if !record.is_of(&self.function.check_function_arn) {
-            let fault = "it is a record of an invocation of another function than the check function".to_owned();
-            return Handled::NoReplyTo(Unreadable { reply_to: None, fault });
+            let why = "This is a record of an invocation of another function. Make the provider the destination of its own \
+                       check function only (CHECK_FUNCTION_ARN).";
+            return Handled::NoReplyTo(why.to_owned());
         }
         if record.payload.get("ResponseURL").is_none() {
             match &record.ended {
@@ -177,7 +181,10 @@ impl Handler {
 
     fn answer_unreadable(&self, unreadable: Unreadable, raw: &Value, function_deadline: Timestamp) -> Handled {
         let Some(to) = unreadable.reply_to.as_deref().cloned() else {
-            return Handled::NoReplyTo(unreadable);
+            let why = format!(
+                "{unreadable}; it has no ResponseURL that an answer can go to. Check what invokes the function."
+            );
+            return Handled::NoReplyTo(why);
         };
         span(&to, raw).in_scope(|| error!(outcome = "unreadable", "{unreadable}"));
         self.answer_failure(to, Failure::Unreadable(unreadable), &Leftovers::Nothing, function_deadline)

@@ -21,7 +21,7 @@ use crate::model::query::EndpointQuery;
 use crate::reconcile::{State, reconcile};
 use crate::request::Request;
 use crate::request::event::Event;
-use crate::resolve::recorded;
+use crate::resolve::fetch_record;
 use crate::runtime::clock::Clock;
 use crate::runtime::log::METRICS;
 use futures_util::future::try_join_all;
@@ -96,7 +96,7 @@ impl Inquirer {
             Ok(request) => request,
             Err(invalid) => return Ok(Plan::invalid(&invalid)),
         };
-        let request = &match self.resolved(request, clock).await {
+        let request = &match self.resolved(request, clock).await? {
             Ok(request) => request,
             Err(refusal) => return Ok(Plan::impossible(&refusal)),
         };
@@ -121,8 +121,8 @@ impl Inquirer {
     }
 
     /// The request with the service of its cluster, if it names one.
-    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Request, Refusal> {
-        let Some(cluster) = request.cluster() else { return Ok(request) };
+    async fn resolved(&self, request: Request, clock: &Clock) -> Result<Result<Request, Refusal>, Unanswered> {
+        let Some(cluster) = request.cluster() else { return Ok(Ok(request)) };
         let (started, mut attempts) = (clock.now(), 0);
         loop {
             let attempt = Box::pin(async {
@@ -131,13 +131,15 @@ impl Inquirer {
                 served(cluster, cluster_now, &self.home)
             });
             match attempt.await {
-                Ok(served) => return Ok(request.with(served)),
+                Ok(served) => return Ok(Ok(request.with(served))),
                 Err(error) => match pause_after(&error, attempts, started, clock.now()) {
                     Some(pause) if attempts < ATTEMPTS_MAX.unsigned_abs() => clock.sleep(pause).await,
                     Some(_) | None => {
-                        let recorded = patiently(clock, || recorded(&self.clients.ec2, &request, &error)).await;
-                        let Ok(Some(served)) = recorded else { return Err(rejection(&request, error)) };
-                        return Ok(request.with(served));
+                        let recorded = patiently(clock, || fetch_record(&self.clients.ec2, &request, &error)).await?;
+                        return Ok(match recorded {
+                            Some(served) => Ok(request.with(served)),
+                            None => Err(rejection(&request, error)),
+                        });
                     }
                 },
             }

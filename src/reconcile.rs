@@ -164,7 +164,7 @@ impl Reconciler<'_> {
         Ok(observed)
     }
 
-    pub(crate) async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
+    async fn read(&mut self, facts: &[Fact]) -> Result<(), Ec2Error> {
         let held = self.state.journal.service_held();
         let values =
             try_join_all(facts.iter().map(|fact| fetch(self.clients, self.clock, self.request, held, fact))).await?;
@@ -219,12 +219,7 @@ impl Reconciler<'_> {
             Action::Mark(new) | Action::CreateGroup(new) => ec2.create_group(new).await.map(Created::Group),
             Action::Authorize(id, rules) => ec2.authorize(id, rules).await.map(done),
             Action::Revoke(id, rules) => ec2.revoke(id, rules).await.map(done),
-            Action::DeleteGroup(id) => ec2.delete_group(id).await.map(done),
-            // Later looks tell whether a mark that EC2 did not know is really gone.
-            Action::RemoveMark(id) => match ec2.delete_group(id).await {
-                Err(error) if error.kind == ErrorKind::GroupGone => Ok(Created::Nothing),
-                other => other.map(done),
-            },
+            Action::RemoveMark(id) | Action::DeleteGroup(id) => ec2.delete_group(id).await.map(done),
         }
     }
 

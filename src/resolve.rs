@@ -5,9 +5,10 @@ use crate::answer::failure::Failure;
 use crate::decision::cluster::{
     self, early_mark, patient_until, pause_after, rejection, served, unconfirmed, unmarked_until,
 };
-use crate::decision::facts::Fact;
+use crate::decision::facts::{Fact, FactValue};
 use crate::decision::late::{check_awaited, is_late};
 use crate::ec2::Ec2;
+use crate::look::fetch;
 use crate::model::cluster::{ClusterRef, Served};
 use crate::model::cluster_error::ClusterError;
 use crate::model::ec2_error::Ec2Error;
@@ -34,7 +35,7 @@ impl Reconciler<'_> {
     pub(crate) async fn resolve(&mut self, cluster: &ClusterRef) -> Result<Served, Failure> {
         let (clusters, started) = (&self.clients.clusters, self.clock.now());
         let (mut session, mut attempts) = (None, 0);
-        let mut patient_until = patient_until(self.request, started, self.deadline);
+        let mut patience_ends = patient_until(self.request, started, self.deadline);
         loop {
             self.log_step(
                 format!("asking TiDB Cloud for the endpoint service of the cluster {}", cluster.id),
@@ -59,33 +60,35 @@ impl Reconciler<'_> {
             };
             let now = self.clock.now();
             let pause = pause_after(&error, attempts, started, now);
-            if patient_until.is_some_and(|moment| pause.is_none() || moment <= now) {
-                patient_until = None;
-                if let Some(served) = self.recorded(&error).await? {
+            if patience_ends.is_some_and(|moment| pause.is_none() || moment <= now) {
+                patience_ends = None;
+                if let Some(served) = self.read_record(&error).await? {
                     warn!(step = "resolve", service = %served.service_name, "continuing with what is recorded of the cluster {}, because: {error}", cluster.id);
                     return Ok(served);
                 }
             }
-            let rejection = rejection(self.request, error.clone());
-            let Some(pause) = pause else { return Err(Failure::Refused(rejection)) };
+            // Whether something is recorded is known only when it has been looked for.
+            let refusal =
+                if patience_ends.is_some() { error.clone().into() } else { rejection(self.request, error.clone()) };
+            let Some(pause) = pause else { return Err(Failure::Refused(refusal)) };
             attempts += 1;
             info!(step = "retry", "asking again, because: {error}");
             let is_late = |until: Timestamp| now.saturating_add(pause).is_ok_and(|next| next >= until);
             if unmarked_until.is_some_and(is_late) {
                 // Without a VPC there is no place for a mark, and nothing may be left that a Delete would not find.
-                let Some(mark) = early_mark(self.request) else { return Err(Failure::Refused(rejection)) };
+                let Some(mark) = early_mark(self.request) else { return Err(Failure::Refused(refusal)) };
                 self.check_awaited().await?;
                 while !Box::pin(self.act(&mark)).await? {}
             }
-            self.state.progress.obstacle = Some(rejection);
+            self.state.progress.obstacle = Some(refusal);
             self.pause(pause).await;
         }
     }
 
     /// What the reference records, as soon as EC2 shows it.
-    async fn recorded(&mut self, why: &ClusterError) -> Result<Option<Served>, Failure> {
+    async fn read_record(&mut self, why: &ClusterError) -> Result<Option<Served>, Failure> {
         loop {
-            match Box::pin(recorded(&self.clients.ec2, self.request, why)).await {
+            match Box::pin(fetch_record(&self.clients.ec2, self.request, why)).await {
                 Ok(served) => return Ok(served),
                 Err(error) => self.retry_look(error).await?,
             }
@@ -93,15 +96,18 @@ impl Reconciler<'_> {
     }
 
     /// A late event leaves no mark if nobody waits for it.
-    async fn check_awaited(&mut self) -> Result<(), Failure> {
+    async fn check_awaited(&self) -> Result<(), Failure> {
         let sent = self.state.journal.sent();
         if !is_late(sent, self.clock.now()) {
             return Ok(());
         }
-        // Without an answer, the event continues.
-        let _ = Box::pin(self.read(&[Fact::Operation])).await;
-        let status = self.state.facts.operation().ok().flatten();
-        check_awaited(self.request, status, sent).map_err(Failure::Refused)
+        match Box::pin(fetch(self.clients, self.clock, self.request, None, &Fact::Operation)).await {
+            Ok(FactValue::Operation(status)) => {
+                check_awaited(self.request, status.as_ref(), sent).map_err(Failure::Refused)
+            }
+            // Without an answer, the event continues.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// One attempt. The key is read once; and a session, with its nonce, serves for all attempts that follow.
@@ -126,7 +132,7 @@ impl Reconciler<'_> {
 ///
 /// # Errors
 /// What EC2 answered instead.
-pub(crate) async fn recorded(ec2: &Ec2, request: &Request, why: &ClusterError) -> Result<Option<Served>, Ec2Error> {
+pub(crate) async fn fetch_record(ec2: &Ec2, request: &Request, why: &ClusterError) -> Result<Option<Served>, Ec2Error> {
     let Some(cluster) = request.cluster() else { return Ok(None) };
     let endpoints = ec2.endpoints(&EndpointQuery::TagKey(request.holder.ref_key())).await?;
     let Some((endpoint, prefix)) = cluster::recorded(request, cluster, &endpoints) else { return Ok(None) };

@@ -104,7 +104,9 @@ impl Failure {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Invalid(_) => "invalid",
-            Self::Refused(Refusal::Cluster(error)) if error.is_denial() => "denied",
+            Self::Refused(Refusal::Cluster(error) | Refusal::ClusterOfUpdate { error, .. }) if error.is_denial() => {
+                "denied"
+            }
             Self::Refused(_) => "refused",
             Self::Ec2(error, _) if error.kind == ErrorKind::Denied => "denied",
             Self::Ec2(..) => "ec2",

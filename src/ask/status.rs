@@ -121,7 +121,7 @@ pub struct GroupStatus {
 
 impl EndpointStatus {
     /// Whether there is something to fix.
-    pub fn needs_mending(&self) -> bool {
+    pub fn needs_fixing(&self) -> bool {
         self.orphaned || self.holders.iter().any(|holder| holder.stack_exists == Some(false))
     }
 
@@ -221,7 +221,7 @@ impl Status {
         let mut endpoints: Vec<EndpointStatus> =
             shown.map(|endpoint| EndpointStatus::new(endpoint, found, &zones)).collect();
         endpoints.sort_by(|a, b| {
-            (!a.needs_mending(), &a.vpc_id, &a.endpoint_id).cmp(&(!b.needs_mending(), &b.vpc_id, &b.endpoint_id))
+            (!a.needs_fixing(), &a.vpc_id, &a.endpoint_id).cmp(&(!b.needs_fixing(), &b.vpc_id, &b.endpoint_id))
         });
         let mut warnings = Vec::new();
         if let Err(unlisted) = &found.stacks {

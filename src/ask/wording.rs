@@ -45,12 +45,12 @@ pub(super) fn text(status: &Status, scope: &Scope, now: Timestamp) -> String {
     for warning in &status.warnings {
         text::add(&mut out, 0, warning);
     }
-    let mending = status.endpoints.iter().filter(|endpoint| endpoint.needs_mending()).count();
-    for endpoint in status.endpoints.iter().take(mending.max(DESCRIBED_MAX)) {
+    let to_fix = status.endpoints.iter().filter(|endpoint| endpoint.needs_fixing()).count();
+    for endpoint in status.endpoints.iter().take(to_fix.max(DESCRIBED_MAX)) {
         out.push('\n');
         describe(&mut out, endpoint, now);
     }
-    let rest = status.endpoints.len().saturating_sub(mending.max(DESCRIBED_MAX));
+    let rest = status.endpoints.len().saturating_sub(to_fix.max(DESCRIBED_MAX));
     if rest > 0 {
         out.push('\n');
         let rest = text::count(rest, "more endpoint is", "more endpoints are");

@@ -1,7 +1,7 @@
 //! What CloudFormation answers: XML, as the API reference shows it.
 
-use super::{RESOURCE, STACKS};
-use crate::model::stacks::{CloudFormationError, ResourceStatus, StackStatus};
+use super::{RESOURCE, STACK, STACKS};
+use crate::model::stacks::{Asked, CloudFormationError, ResourceStatus, StackStatus};
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
 /// A page of stacks.
@@ -67,7 +67,7 @@ pub(super) fn resource(status: u16, body: &[u8]) -> Result<ResourceStatus, Cloud
 /// # Errors
 /// The error that CloudFormation returned, or that the response cannot be read.
 pub(super) fn stack(status: u16, body: &[u8]) -> Result<StackStatus, CloudFormationError> {
-    read(STACKS, status, body, |mut result| {
+    read(STACK, status, body, |mut result| {
         let mut status = None;
         while let Some(mut stacks) = result.next_tag() {
             while let Some(mut member) = stacks.next_tag() {
@@ -84,7 +84,7 @@ pub(super) fn stack(status: u16, body: &[u8]) -> Result<StackStatus, CloudFormat
 
 /// Reads what is in the result of an action; `None` if it is not all there.
 fn read<T>(
-    action: &'static str,
+    asked: Asked,
     status: u16,
     body: &[u8],
     result: impl FnOnce(ScopedDecoder<'_, '_>) -> Result<Option<T>, XmlDecodeError>,
@@ -92,14 +92,14 @@ fn read<T>(
     let text = std::str::from_utf8(body).unwrap_or_default();
     if status != 200 {
         let (code, message) = error(text).unwrap_or_default();
-        return Err(CloudFormationError::refused(action, status, &code, &message));
+        return Err(CloudFormationError::refused(asked, status, &code, &message));
     }
     // The decoder takes the end of the document for the end of every open element, and half a list must not count as one.
-    let is_whole = text.trim_end().ends_with(&format!("</{action}Response>"));
-    match element(text, &format!("{action}Result"), result) {
+    let is_whole = text.trim_end().ends_with(&format!("</{}Response>", asked.action));
+    match element(text, &format!("{}Result", asked.action), result) {
         Ok(Some(value)) if is_whole => Ok(value),
         Ok(_) | Err(_) => {
-            Err(CloudFormationError::unanswered(action, "the response of CloudFormation could not be read"))
+            Err(CloudFormationError::unanswered(asked, "the response of CloudFormation could not be read"))
         }
     }
 }

@@ -108,13 +108,8 @@ impl Action {
         match self {
             Self::CreateEndpoint(new) => &new.group_ids,
             Self::ModifyEndpoint(_, change) => &change.add_groups,
-            Self::Authorize(id, _) | Self::Revoke(id, _) => std::slice::from_ref(id),
-            Self::DeleteEndpoint(_)
-            | Self::Tag(..)
-            | Self::Mark(_)
-            | Self::RemoveMark(_)
-            | Self::CreateGroup(_)
-            | Self::DeleteGroup(_) => &[],
+            Self::Authorize(id, _) | Self::Revoke(id, _) | Self::DeleteGroup(id) => std::slice::from_ref(id),
+            Self::DeleteEndpoint(_) | Self::Tag(..) | Self::Mark(_) | Self::RemoveMark(_) | Self::CreateGroup(_) => &[],
         }
     }
 
@@ -149,7 +144,7 @@ impl fmt::Display for Action {
             Self::CreateEndpoint(new) => write!(f, "creating an endpoint for {} in {}", new.service_name, new.vpc_id),
             Self::ModifyEndpoint(id, change) => write!(f, "modifying {id}: {change}"),
             Self::DeleteEndpoint(id) => write!(f, "deleting {id}"),
-            Self::Tag(id, TagAction::Join(_)) => write!(f, "joining {id}"),
+            Self::Tag(id, TagAction::Join(_)) => write!(f, "writing this resource's reference to {id}"),
             Self::Tag(id, TagAction::Release(_)) => write!(f, "removing this resource's reference from {id}"),
             Self::Tag(id, TagAction::Announce(until)) => {
                 write!(f, "announcing until {until} that {id} may be deleted, or something taken away from it")

@@ -18,7 +18,6 @@ use crate::model::ids::GroupId;
 use crate::model::security_group::managed_group_name;
 use crate::model::tags::{Claim, Tags};
 use crate::model::wanted::Wanted;
-use crate::request::Verb;
 
 /// How often EC2 is asked for the same change.
 const CHANGE_ATTEMPTS_MAX: u32 = 3;
@@ -92,7 +91,7 @@ impl Provision<'_> {
     /// A Create that joins others takes nothing away: what no visible holder requests may be of one that is joining, too.
     fn may_narrow(&self, relation: &Relation) -> bool {
         let is_alone = matches!(relation, Relation::Owned(others) if others.is_empty());
-        let is_update = !relation.is_foreign() && matches!(self.request.verb, Verb::Update { .. });
+        let is_update = !relation.is_foreign() && self.request.is_update();
         (is_alone || is_update) && !self.view.journal.narrowing_refused()
     }
 
@@ -126,7 +125,7 @@ impl Provision<'_> {
     /// Removes the rules of the provider's security group that nobody requests anymore.
     fn remove_surplus_rules(&self, endpoint: &Endpoint, before: &[Wanted]) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        let claim = Claim { holder: &self.request.holder, mark: None };
+        let claim = Claim { holder: &self.request.holder, mark: None, until: None };
         let revoke = match self.managed_group(&endpoint.vpc_id) {
             Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => return Ok(()),
             Some(group) => {

@@ -12,7 +12,6 @@ use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, SubnetId, VpcId, ZoneId, join};
 use crate::model::network::{Service, VpcDns};
 use crate::model::security_group::{Rule, Source, admits_any};
-use crate::request::Verb;
 use ipnet::IpNet;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -261,7 +260,7 @@ impl Provision<'_> {
                 None => Warning::UnknownVpc { endpoint: endpoint.id.clone(), vpc: endpoint.vpc_id.clone() },
             }));
         }
-        if !endpoint.private_dns || !matches!(self.request.verb, Verb::Update { .. }) {
+        if !endpoint.private_dns || !self.request.is_update() {
             return Ok(None);
         }
         let off = self.view.facts.vpc_dns()?.filter(|dns| !(dns.support && dns.hostnames));

@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 
 /// The first pause before asking again; it doubles every time. A cluster needs less than a minute to be created.
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
-/// For how long an update goes on asking although it could do with what was recorded.
+/// For how long an update goes on asking although what was recorded would suffice.
 const RECORD_PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The service of a cluster.
@@ -81,20 +81,23 @@ pub fn pause_after(error: &ClusterError, attempts: u32, started: Timestamp, now:
     }
 }
 
-/// When an update that TiDB Cloud has not answered does with what was recorded; `None` if it is no update.
+/// Until when an update asks TiDB Cloud before it makes do with what was recorded; `None` if it is no update.
 pub fn patient_until(request: &Request, started: Timestamp, deadline: Timestamp) -> Option<Timestamp> {
     // A short ServiceTimeout leaves time for the work.
     let patience = RECORD_PATIENCE.min(deadline.duration_since(started) / 4);
-    matches!(request.verb, Verb::Update { .. }).then(|| after(started, patience))
+    request.is_update().then(|| after(started, patience))
 }
 
-/// The endpoint for a cluster, and what its user names begin with, as the reference of a resource that is updated records it.
-/// There may be several while a replacement is rolled back.
+/// The endpoint for a cluster, and what its user names begin with, as the reference of a resource that is updated records it;
+/// `None` for any other request. There may be several endpoints while a replacement is rolled back.
 pub fn recorded<'a>(
     request: &Request,
     cluster: &ClusterRef,
     endpoints: &'a [Endpoint],
 ) -> Option<(&'a Endpoint, Option<String>)> {
+    if !request.is_update() {
+        return None;
+    }
     let key = request.holder.ref_key();
     let of_cluster = endpoints.iter().filter_map(|endpoint| {
         let known = Reference::parse(endpoint.tags.get(&key)?).prefixes();

@@ -15,7 +15,7 @@ use std::fmt;
 /// Where the security group that the provider manages may be: its VPC and its name.
 pub type GroupPlace = (VpcId, String);
 
-/// A question about the service, VPC and security groups of a request.
+/// A question about what surrounds a request: its service, VPC, security groups, and stack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fact {
     Service,
@@ -80,9 +80,9 @@ pub enum FactValue {
     Stack(Option<StackStatus>),
 }
 
-/// What has been read so far. Service, VPC, subnets, given security groups and the stack are read once per event. The security group
-/// that the provider manages, the endpoints of other services, and what CloudFormation is doing change during an event, and
-/// are known only beside the look that they were read with.
+/// What has been read so far. Everything is read once per event, except the security groups that the provider manages, the
+/// endpoints of other services, and what CloudFormation is doing with the resource: these change during an event, and are
+/// known only beside the look that they were read with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(clippy::option_option, reason = "whether it has been read, and whether it exists")]
 pub struct Facts {

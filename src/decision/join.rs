@@ -19,8 +19,8 @@ impl Provision<'_> {
     pub(super) fn check_held(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
         for (id, record) in journal.endpoints() {
-            if record.updated_again {
-                return Err(Refusal::UpdatedAgain { endpoint: id.clone() }.into());
+            if record.outdated {
+                return Err(Refusal::Outdated { endpoint: id.clone() }.into());
             }
             let Some(since) = record.referenced.filter(|_| record.is_held(observed.at) && !record.is_releasing())
             else {
@@ -75,18 +75,22 @@ impl Provision<'_> {
     /// Whether another event has written the reference. That is so at the start of every Update, and again if an Update that
     /// was sent earlier still runs: it had a call in flight. What this event has written may not be shown yet.
     ///
-    /// On a foreign endpoint, nothing is changed, so only an Update that comes back to it has to be seen by one that leaves.
+    /// On a foreign endpoint, nothing is changed, so only an Update that comes back to it has to be seen by one that leaves;
+    /// and one that knows more of its cluster has to record it.
     fn has_to_write_again(&self, endpoint: &Endpoint) -> Unless<bool> {
         let View { observed, journal, .. } = self.view;
         let record = journal.endpoint(&endpoint.id);
         let is_shown_late = record.requested.is_some_and(|when| observed.may_predate(when));
-        let moved = matches!(self.request.verb, Verb::Update { moved: true, .. });
-        let may_write = endpoint.is_owned() || moved && record.reference_denied.is_none();
+        let shown = endpoint.tags.get(&self.request.holder.ref_key());
+        let known = shown.map(|value| Reference::parse(value).prefixes()).unwrap_or_default();
+        let tells_more = matches!(self.request.verb, Verb::Update { moved: true, .. })
+            || self.request.is_update() && self.spec.prefixes(known.clone()) != known;
+        let may_write = endpoint.is_owned() || tells_more && record.reference_denied.is_none();
         if !may_write || is_shown_late {
             return Ok(false);
         }
         let (value, _) = self.reference(endpoint)?;
-        Ok(endpoint.tags.get(&self.request.holder.ref_key()) != Some(&value))
+        Ok(shown != Some(&value))
     }
 
     /// The value of the reference, and whether all of the request fits.
@@ -135,7 +139,7 @@ impl Provision<'_> {
 
     /// The other holders of an endpoint.
     pub(super) fn others(&self, endpoint: &Endpoint) -> Others {
-        let claim = Claim { holder: &self.request.holder, mark: None };
+        let claim = Claim { holder: &self.request.holder, mark: None, until: None };
         Others::of(claim.others(&endpoint.tags))
     }
 

@@ -68,7 +68,7 @@ impl Journal {
             }
             record.zone_pending = endpoint.is_zone_pending().then(|| record.zone_pending.unwrap_or(observed.at));
             record.owned |= endpoint.is_owned();
-            record.updated_again |= request.is_updated_again(&endpoint.id, &endpoint.tags);
+            record.outdated |= request.is_outdated(&endpoint.tags);
             if request.claims(&endpoint.id, &endpoint.tags) {
                 record.referenced.get_or_insert(observed.at);
                 let value = endpoint.tags.get(&request.holder.ref_key());
@@ -225,9 +225,7 @@ impl Journal {
                 record.in_use = Some(Refused::again(record.in_use, now));
             }
             (ErrorKind::Transient, Action::Authorize(id, _)) => self.group_mut(id).rules_unknown = true,
-            (ErrorKind::GroupGone, Action::DeleteGroup(id)) => {
-                self.record_missing_groups(request, std::slice::from_ref(id), now);
-            }
+            (ErrorKind::GroupGone, Action::RemoveMark(_)) => self.record_success(action, now),
             (ErrorKind::GroupGone, _) => self.record_missing_groups(request, action.group_ids(), now),
             _ => {}
         }

@@ -14,7 +14,7 @@ use super::provision::Provision;
 use super::refusal::Refusal;
 use super::view::{Unless, View};
 use crate::model::stacks::ResourceStatus;
-use crate::request::{Request, Verb};
+use crate::request::Request;
 use jiff::Timestamp;
 
 /// Whether so much time has passed since CloudFormation sent an event that it may not wait for it anymore.
@@ -27,7 +27,7 @@ pub fn is_late(sent: Timestamp, now: Timestamp) -> bool {
 /// # Errors
 /// [`Refusal::NotAwaited`].
 pub fn check_awaited(request: &Request, status: Option<&ResourceStatus>, sent: Timestamp) -> Result<(), Refusal> {
-    let is_update = matches!(request.verb, Verb::Update { .. });
+    let is_update = request.is_update();
     match status.filter(|status| status.has_ended(sent, is_update)) {
         Some(ended) => Err(Refusal::NotAwaited { status: ended.clone() }),
         None => Ok(()),

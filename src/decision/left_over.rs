@@ -3,23 +3,23 @@
 use super::leave::Leave;
 use super::managed_group::clean_up;
 use super::narrow::{withdraw, withdrawable};
+use super::poll::LAG_POLL;
 use super::provision::Provision;
 use super::refusal::Refusal;
-use super::release::{Release, release};
-use super::view::{Unless, View};
+use super::release::{Release, release, wait_for_what_may_still_show};
+use super::view::{Reason, Unless, View, wait};
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::EndpointId;
 use crate::model::tags::{Claim, is_held};
-use crate::request::Request;
 use crate::request::spec::ReuseScope;
 
 impl Provision<'_> {
     /// CloudFormation no longer waits for this event, so no Delete follows that would remove what it has left.
     pub(super) fn clean_up_after(&self, refusal: &Refusal) -> Unless<()> {
-        let updated_again = matches!(refusal, Refusal::UpdatedAgain { .. });
-        let given_up = updated_again || matches!(refusal, Refusal::NotAwaited { .. });
+        let outdated = matches!(refusal, Refusal::Outdated { .. });
+        let given_up = outdated || matches!(refusal, Refusal::NotAwaited { .. });
         // What is not awaited anymore may have succeeded in an earlier delivery, and be in use.
-        if updated_again {
+        if outdated {
             self.withdraw_announcements()?;
             self.release_own()?;
         }
@@ -32,7 +32,7 @@ impl Provision<'_> {
         Ok(())
     }
 
-    /// Withdraws what this event has announced to take away, so that the other update need not wait until that expires.
+    /// Withdraws what this event has announced to take away, so that the later request need not wait until that expires.
     fn withdraw_announcements(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
         let Some(endpoint) = self.request.current().and_then(|id| observed.find(id)) else { return Ok(()) };
@@ -42,26 +42,34 @@ impl Provision<'_> {
         }
     }
 
-    /// Releases what this very event holds, apart from the physical id.
+    /// Releases what this delivery has joined or created, apart from the physical id. What an earlier delivery of the same
+    /// event has made may be in use.
     fn release_own(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        let Request { holder, .. } = self.request;
-        let claim = Claim { holder, mark: Some(self.request.mark()) };
+        let claim = Claim { holder: &self.request.holder, mark: Some(self.request.mark()), until: None };
         for endpoint in observed.endpoints.iter().filter(|endpoint| self.request.current() != Some(&endpoint.id)) {
             let record = journal.endpoint(&endpoint.id);
-            let is_held = claim.is_in(&endpoint.tags) && !record.seen_deleting();
-            if !is_held && !record.is_releasing() {
-                continue;
-            }
-            if let Release::Next(next) = release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
-                return Err(next.into());
+            let may_be_made = record.request_attempted.is_some() || journal.creation().attempted.is_some();
+            if record.is_releasing() || may_be_made && claim.is_in(&endpoint.tags) && !record.seen_deleting() {
+                self.leave(claim, endpoint)?;
             }
         }
-        Ok(())
+        let has_created = journal.creation().attempted.is_some_and(|when| observed.may_predate(when));
+        if has_created || self.request.current().is_some_and(|id| journal.may_hold_another(id, observed.at)) {
+            return Err(wait(Reason::NothingYet, LAG_POLL).into());
+        }
+        wait_for_what_may_still_show(self.view)
+    }
+
+    fn leave(&self, claim: Claim<'_>, endpoint: &Endpoint) -> Unless<()> {
+        match release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
+            Release::Next(next) => Err(next.into()),
+            Release::Finished => Ok(()),
+        }
     }
 
     /// Whether an endpoint is where the old or the new properties have theirs.
-    fn may_be_of_this_event(&self, endpoint: &Endpoint) -> bool {
+    fn is_where_the_properties_say(&self, endpoint: &Endpoint) -> bool {
         let Self { spec, request, .. } = self;
         let is_now = self.is_here(endpoint) || spec.reuse_scope == ReuseScope::Region;
         let was_before = request.before().is_some_and(|before| {
@@ -90,16 +98,12 @@ impl Provision<'_> {
             // A release that this event has begun is followed to its end, so that the security group can be deleted, too.
             let begun = record.is_releasing() || !record.standing_announcements().is_empty();
             let orphaned = holder.is_owner(&endpoint.tags) && !is_held(&endpoint.tags);
-            let is_held = holder.is_in(&endpoint.tags) && self.may_be_of_this_event(endpoint);
+            let is_held = holder.is_in(&endpoint.tags) && self.is_where_the_properties_say(endpoint);
             let left_over = (is_held || orphaned) && !record.seen_deleting();
-            if kept || !(begun || left_over) {
-                continue;
-            }
-            let claim = Claim { holder, mark: None };
-            if let Release::Next(next) = release(&Leave { request: self.request, claim, endpoint, view: self.view })? {
-                return Err(next.into());
+            if !kept && (begun || left_over) {
+                self.leave(Claim { holder, mark: None, until: None }, endpoint)?;
             }
         }
-        Ok(())
+        wait_for_what_may_still_show(self.view)
     }
 }

@@ -79,7 +79,7 @@ pub fn next(request: &Request, home: &Home, view: View<'_>) -> Result<Next, Refu
             let gone = Gone::of(request, spec, view.facts);
             Provision { request, spec, home, view, gone: &gone }.next()
         }
-        Verb::Delete { of, before } => Remove { request, of, place: before.place.as_ref(), view }.next(),
+        Verb::Delete { of, .. } => Remove { request, of, view }.next(),
     };
     match decided {
         Ok(next) => Ok(next),

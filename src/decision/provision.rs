@@ -15,8 +15,8 @@ use crate::model::ids::{EndpointId, VpcId};
 use crate::model::protocol::after;
 use crate::model::security_group::managed_group_name;
 use crate::model::stacks::StackStatus;
+use crate::request::Request;
 use crate::request::spec::EndpointSpec;
-use crate::request::{Request, Verb};
 use jiff::SignedDuration;
 
 /// How long an endpoint that is available is waited for because EC2 still has to assign the hosted zone of its private DNS
@@ -85,7 +85,7 @@ impl Provision<'_> {
         }
         let poll = pending_poll(endpoint, &self.request.holder, observed.at);
         // A look of an Update consists of three calls, and what it changes takes EC2 longer than a second.
-        let poll = if matches!(self.request.verb, Verb::Update { .. }) { poll.max(LAG_POLL) } else { poll };
+        let poll = if self.request.is_update() { poll.max(LAG_POLL) } else { poll };
         Err(wait(Reason::Pending(endpoint.id.clone(), endpoint.state.clone()), poll).into())
     }
 
@@ -120,7 +120,7 @@ impl Provision<'_> {
         }
         // A holder that gives something up at the same moment as this Update may keep it for what this one requested before,
         // and this one for the other. The later of the two looks when both requests show.
-        let is_update = matches!(self.request.verb, Verb::Update { .. });
+        let is_update = self.request.is_update();
         if is_update && journal.endpoint(id).request_attempted.is_some_and(|when| observed.may_predate(when)) {
             return lag();
         }
@@ -128,14 +128,12 @@ impl Provision<'_> {
         if journal.may_hold_another(id, observed.at) {
             return lag();
         }
-        if is_update {
-            self.wait_for_canceled_update(id)?;
+        if !is_update {
+            return Ok(());
         }
-        // An Update may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.
-        if is_update && observed.may_predate(journal.started()) {
-            return lag();
-        }
-        Ok(())
+        self.wait_for_canceled_update(id)?;
+        // It may roll back one that failed a moment ago and left an endpoint that EC2 does not show yet.
+        if observed.may_predate(journal.started()) { lag() } else { Ok(()) }
     }
 
     /// An Update may roll back one that was canceled, and that may still run, with a call in flight: until the look that
@@ -220,7 +218,7 @@ impl Provision<'_> {
     pub(super) fn group_places(&self) -> Vec<GroupPlace> {
         let journal = self.view.journal;
         let wanted = self.spec.vpc_id.iter().map(|vpc| (vpc.clone(), managed_group_name(&self.spec.service_name)));
-        let may_be_left = matches!(self.request.verb, Verb::Update { .. }) || journal.has_created_group();
+        let may_be_left = self.request.is_update() || journal.has_created_group();
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         let left = journal.group_places().filter(|_| has_released);
         wanted.filter(|_| may_be_left).chain(left).collect()

@@ -34,8 +34,9 @@ pub struct EndpointRecord {
     pub request_attempted: Option<Timestamp>,
     /// The value of the resource's reference before this event wrote it.
     pub reference_before: Option<String>,
-    /// Whether a look has shown the reference of a later Update of the resource. A look after that may show it as it was before.
-    pub updated_again: bool,
+    /// Whether a look has shown the reference of a later request for the resource. A look after that may show it as it was
+    /// before.
+    pub outdated: bool,
     /// Whether a look after the reference was written has shown no announcement of another. Whoever announces later sees
     /// the reference in the last look.
     pub joined: bool,

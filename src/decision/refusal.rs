@@ -195,13 +195,13 @@ pub enum Refusal {
          the resource was deleted in the meantime. No action is needed."
     )]
     Overtaken { endpoint: EndpointId },
-    /// A later Update of this resource was sent while this one ran.
+    /// A later request for this resource was sent while this one ran, or before it was delivered again.
     #[error(
-        "CloudFormation has sent another update of this resource, which uses the endpoint {endpoint}, while this one was \
-         running. This happens if the update of the stack is canceled or rolled back. No action is needed; the other update \
-         continues."
+        "CloudFormation has sent a later request for this resource, which uses the endpoint {endpoint}, so this one stops. \
+         This happens if the update of a stack is canceled or rolled back while it runs, and if Lambda delivers a request \
+         again. No action is needed; CloudFormation ignores this response."
     )]
-    UpdatedAgain { endpoint: EndpointId },
+    Outdated { endpoint: EndpointId },
     /// The mark of a waiting Create was removed.
     #[error(
         "This resource was deleted while its Create waited, so nothing is created for it. No action is needed; to create \
@@ -210,7 +210,8 @@ pub enum Refusal {
     DeletedMeanwhile,
     /// CloudFormation no longer waits for the response to this request.
     #[error(
-        "CloudFormation no longer waits for this request: it reports {status}. So nothing is created for it. No action is needed; the request was delivered late, or more than once."
+        "CloudFormation no longer waits for this request: it reports {status}. So nothing more is created for it. No action \
+         is needed; the request was delivered late, or more than once."
     )]
     NotAwaited { status: ResourceStatus },
     /// EC2 allows no other security group on the endpoint.

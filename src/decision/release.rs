@@ -2,6 +2,7 @@
 
 use super::action::{self, Action, TagAction};
 use super::journal::Journal;
+use super::late::is_late;
 use super::leave::{Leave, Surplus};
 use super::narrow::{narrow, withdraw, withdrawable};
 use super::poll::{LAG_POLL, POLL};
@@ -60,7 +61,10 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
                 return Ok(Release::Next(next));
             }
             let announcements = withdrawable(endpoint, at, journal)?;
-            let value = claim.mark.and_then(|_| endpoint.tags.get(&claim.holder.ref_key()).cloned());
+            // One that is delivered again may meet a later request of the resource, which writes its own meanwhile.
+            let is_exact = claim.mark.is_some() || claim.until.is_some() && is_late(journal.sent(), journal.started());
+            let shown = endpoint.tags.get(&claim.holder.ref_key());
+            let value = shown.filter(|_| is_exact).cloned();
             act(TagAction::Release(action::Release { value, announcements, tags: leave.tags() }))
         }
         Phase::Settling(until) => pause(Reason::Joiners(id.clone()), until),
@@ -94,6 +98,11 @@ pub(super) fn release(leave: &Leave<'_>) -> Unless<Release> {
             }
         }
     })
+}
+
+/// An endpoint that this event has begun to release, and that a look does not show, may have been created a moment ago.
+pub(super) fn wait_for_what_may_still_show(View { observed, journal, .. }: View<'_>) -> Unless<()> {
+    if journal.may_show_again(observed) { Err(wait(Reason::NothingYet, LAG_POLL).into()) } else { Ok(()) }
 }
 
 /// The next step of taking away what only this resource requests.

@@ -7,13 +7,13 @@ use super::managed_group::clean_up;
 use super::mark::{AFTER_MARK, FIRST_WRITE, IN_FLIGHT};
 use super::others::Others;
 use super::outcome::Outcome;
-use super::poll::{LAG_POLL, POLL};
-use super::release::{Release, release};
+use super::poll::POLL;
+use super::release::{Release, release, wait_for_what_may_still_show};
 use super::view::{Next, Reason, Unless, View, wait};
 use crate::model::endpoint::{Endpoint, EndpointState};
-use crate::model::ids::{EndpointId, ServiceName};
+use crate::model::ids::ServiceName;
 use crate::model::protocol::{READ_LAG, READ_LAG_AND_A_BIT};
-use crate::model::security_group::{SecurityGroup, managed_group_name, mark_name};
+use crate::model::security_group::{SecurityGroup, managed_group_name, mark_in, mark_name};
 use crate::model::tags::{Claim, is_held};
 use crate::model::wanted::Wanted;
 use crate::request::spec::Place;
@@ -25,8 +25,6 @@ const REMOVALS_MAX: u32 = 3;
 pub(super) struct Remove<'a> {
     pub(super) request: &'a Request,
     pub(super) of: &'a Deleted,
-    /// VPC and service of the properties, if they can be read.
-    pub(super) place: Option<&'a Place>,
     pub(super) view: View<'a>,
 }
 
@@ -34,7 +32,7 @@ impl Remove<'_> {
     pub(super) fn next(&self) -> Unless<Next> {
         self.remove_marks()?;
         let released = self.release_all()?;
-        self.wait_for_what_may_still_show()?;
+        wait_for_what_may_still_show(self.view)?;
         let journal = self.view.journal;
         self.look_for_long_enough(released.is_some())?;
         let outcome = match (journal.deleted(), released) {
@@ -72,7 +70,7 @@ impl Remove<'_> {
             Deleted::Stale(..) | Deleted::FailedCreate { .. } | Deleted::RunningCreate => journal.deleted(),
         };
         let id = id.filter(|id| observed.find(id).is_none())?;
-        let named = || self.place.and_then(|place| Some((place.vpc.clone(), place.service.clone()?)));
+        let named = || self.place().and_then(|place| Some((place.vpc.clone(), place.service.clone()?)));
         let (vpc_id, service_name) = journal.endpoint(id).place.clone().or_else(named)?;
         Some(Endpoint::gone(id.clone(), vpc_id, service_name))
     }
@@ -89,7 +87,7 @@ impl Remove<'_> {
     /// Where a security group may be left over. If the properties name a cluster, and not the service that a security group
     /// has in its name, it is one that was created for this resource.
     fn group_places(&self) -> Unless<Vec<GroupPlace>> {
-        match self.place {
+        match self.place() {
             None => Ok(Vec::new()),
             Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
             Some(Place { service: None, .. }) => Ok(self.view.facts.own_groups()?.collect()),
@@ -105,6 +103,11 @@ impl Remove<'_> {
         }
     }
 
+    /// VPC and service of the properties, if they can be read.
+    fn place(&self) -> Option<&Place> {
+        self.request.before()?.place.as_ref()
+    }
+
     fn nothing_created(&self) -> bool {
         matches!(self.of, Deleted::FailedCreate { nothing_created: true, .. })
     }
@@ -114,7 +117,7 @@ impl Remove<'_> {
     }
 
     fn claim(&self) -> Claim<'_> {
-        Claim { holder: &self.request.holder, mark: self.of.mark() }
+        self.request.claim_to_delete(self.of)
     }
 
     /// Removes the marks of the Creates that this Delete follows, so that none of them creates anything from now on.
@@ -122,7 +125,10 @@ impl Remove<'_> {
         let View { observed, facts, journal } = self.view;
         let holder = &self.request.holder;
         let concerns = |group: &&SecurityGroup| match self.of {
-            Deleted::RunningCreate => true,
+            // Not those of a Create that was sent after this Delete, which was delivered again.
+            Deleted::RunningCreate => {
+                mark_in(&group.name, holder).is_some_and(|mark| !mark.is_later_than(self.request.mark()))
+            }
             Deleted::FailedCreate { mark, .. } => group.name == mark_name(holder, mark),
             Deleted::Endpoint(_) | Deleted::Stale(..) => false,
         };
@@ -164,17 +170,6 @@ impl Remove<'_> {
         let is_new = !self.view.journal.endpoint(&endpoint.id).is_releasing();
         let may_be = *self.of == Deleted::RunningCreate && is_new && self.claim().is_in(&endpoint.tags);
         Ok(may_be && self.view.facts.operation()?.is_some_and(|status| status.is(&endpoint.id)))
-    }
-
-    /// An endpoint that this Delete has released, and that is not shown, may have been created a moment ago.
-    fn wait_for_what_may_still_show(&self) -> Unless<()> {
-        let View { observed, journal, .. } = self.view;
-        let may_still_show = |id: &EndpointId| {
-            let record = journal.endpoint(id);
-            let attempted = record.release_attempted.is_some_and(|when| observed.may_predate(when));
-            attempted && !record.seen_deleting() && observed.find(id).is_none()
-        };
-        if journal.released().any(may_still_show) { Err(wait(Reason::NothingYet, LAG_POLL).into()) } else { Ok(()) }
     }
 
     /// A reference may have been written a moment ago and not be shown yet; and a Create that is still running may have a
@@ -233,7 +228,7 @@ impl Remove<'_> {
     /// resource had its endpoint.
     fn is_left_over(&self, endpoint: &Endpoint) -> bool {
         let offers = |service: &Option<ServiceName>| service.as_ref().is_none_or(|name| endpoint.offers(name));
-        let here = self.place.is_some_and(|place| endpoint.is_in(Some(&place.vpc)) && offers(&place.service));
+        let here = self.place().is_some_and(|place| endpoint.is_in(Some(&place.vpc)) && offers(&place.service));
         here && !self.nothing_created() && endpoint.is_owned() && !is_held(&endpoint.tags)
     }
 }

@@ -86,6 +86,8 @@ impl Retries {
                 return Retry::Now;
             }
             (ErrorKind::Denied, Some(action)) if !action.is_creation() => is_new(self.denied_since(action, now)),
+            // Later looks tell whether a mark that EC2 did not know is really gone.
+            (ErrorKind::GroupGone, Some(Action::RemoveMark(_))) => return Retry::Now,
             // It is gone, unless this event created it a moment ago.
             (ErrorKind::GroupGone, Some(Action::DeleteGroup(id))) => match journal.group(id).created {
                 Some(created) if is_new(created) => true,

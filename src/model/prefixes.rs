@@ -1,5 +1,5 @@
-//! What a reference records of its resource's clusters: what user names begin with, for each. An update can do with that if
-//! TiDB Cloud does not answer, and so can the rollback of an update that named another cluster.
+//! What a reference records of its resource's clusters: what user names begin with, for each. An update can manage with that
+//! if TiDB Cloud does not answer, and so can the rollback of an update that named another cluster.
 
 use super::ids::ClusterId;
 use std::fmt;

@@ -146,6 +146,12 @@ pub fn mark_name(holder: &Holder, mark: &Mark) -> String {
     format!("{MARK}{}-{mark}", holder.hash)
 }
 
+/// Of the Create that a security group marks as running; `None` if it is no mark of the holder's.
+pub fn mark_in(name: &str, holder: &Holder) -> Option<Mark> {
+    let text = name.strip_prefix(MARK)?.strip_prefix(&holder.hash)?.strip_prefix('-')?;
+    Some(Mark(text.to_owned()))
+}
+
 pub fn is_mark(name: &str) -> bool {
     name.starts_with(MARK)
 }

@@ -1,5 +1,5 @@
 //! What CloudFormation knows: the stacks of the account, whether that of a holder is still among them, and what it is doing
-//! with a resource.
+//! with a stack or a resource.
 
 use super::ids::EndpointId;
 use super::tags::{HOLDER_NAME_LIMIT, Holder, is_hash, other_account};
@@ -111,11 +111,19 @@ impl StackStatus {
     }
 }
 
+/// A question to CloudFormation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Such as `DescribeStacks`.
+    pub action: &'static str,
+    /// What is to be said if there is no answer.
+    pub failed: &'static str,
+}
+
 /// Why CloudFormation has not answered a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudFormationError {
-    /// What was asked: the name of an action, such as `DescribeStacks`.
-    action: &'static str,
+    asked: Asked,
     why: String,
     /// Whether another attempt may do better.
     pub may_pass: bool,
@@ -123,38 +131,35 @@ pub struct CloudFormationError {
 
 impl CloudFormationError {
     /// There was no answer, or half of one.
-    pub fn unanswered(action: &'static str, why: &str) -> Self {
-        Self { action, why: why.to_owned(), may_pass: true }
+    pub fn unanswered(asked: Asked, why: &str) -> Self {
+        Self { asked, why: why.to_owned(), may_pass: true }
     }
 
     /// Something is wrong that stays.
-    pub fn unread(action: &'static str, why: &str) -> Self {
-        Self { action, why: why.to_owned(), may_pass: false }
+    pub fn unread(asked: Asked, why: &str) -> Self {
+        Self { asked, why: why.to_owned(), may_pass: false }
     }
 
     /// CloudFormation returned an error.
-    pub fn refused(action: &'static str, status: u16, code: &str, message: &str) -> Self {
+    pub fn refused(asked: Asked, status: u16, code: &str, message: &str) -> Self {
         if matches!(code, "AccessDenied" | "AccessDeniedException") {
             let why = format!(
-                "the provider's role is not allowed to perform cloudformation:{action}. Allow it in the role's policy, and \
-                 check for a permissions boundary or service control policy that denies it"
+                "the provider's role is not allowed to perform cloudformation:{}. Allow it in the role's policy, and \
+                 check for a permissions boundary or service control policy that denies it",
+                asked.action
             );
-            return Self { action, why, may_pass: false };
+            return Self { asked, why, may_pass: false };
         }
         let message: String = message.chars().take(300).collect();
         let code = if code.is_empty() { format!("HTTP status {status}") } else { code.to_owned() };
         let why = format!("CloudFormation returned {code}: {message}");
         let may_pass = status >= 500 || status == 429 || code.starts_with("Throttling");
-        Self { action, why: why.trim_end_matches(['.', ':', ' ']).to_owned(), may_pass }
+        Self { asked, why: why.trim_end_matches(['.', ':', ' ']).to_owned(), may_pass }
     }
 }
 
 impl fmt::Display for CloudFormationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.action {
-            "DescribeStacks" => "The stacks could not be listed",
-            _ => "CloudFormation did not say whether it still waits for this event",
-        };
-        write!(f, "{what}: {}.", self.why)
+        write!(f, "{}: {}.", self.asked.failed, self.why)
     }
 }

@@ -168,6 +168,11 @@ impl<'a> Reference<'a> {
         Self { name: part(), mark: part(), request: part() }
     }
 
+    /// Of the request that wrote it.
+    pub fn mark(&self) -> Mark {
+        Mark(self.mark.to_owned())
+    }
+
     /// `None` for a holder that may need everything that is there.
     pub fn wanted(&self) -> Option<Wanted> {
         Wanted::parse(self.request)
@@ -185,19 +190,24 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Whose reference an event counts as its own: a holder's, and only those that a certain request wrote where a mark is
-/// given.
+/// Whose reference an event counts as its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     pub holder: &'a Holder,
+    /// Only the one that this request wrote.
     pub mark: Option<&'a Mark>,
+    /// None that a request wrote which was sent later than this one.
+    pub until: Option<&'a Mark>,
 }
 
 impl Claim<'_> {
     /// Whether the tags contain such a reference.
     pub fn is_in(&self, tags: &Tags) -> bool {
         let value = tags.get(&self.holder.ref_key());
-        value.is_some_and(|value| self.mark.is_none_or(|mark| mark.is_in(value)))
+        value.is_some_and(|value| {
+            let is_it = self.mark.is_none_or(|mark| mark.is_in(value));
+            is_it && self.until.is_none_or(|until| !Reference::parse(value).mark().is_later_than(until))
+        })
     }
 
     /// The references of all other holders; one of the same resource that another request wrote counts.

@@ -145,11 +145,12 @@ impl Request {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
-                let moved = match (Place::read(old_properties), Place::read(&event.properties)) {
+                let before = Before::read(old_properties);
+                let moved = match (&before.place, Place::read(&event.properties)) {
                     (Some(before), Some(now)) => !before.may_be(&now),
                     (before, now) => before.is_some() || now.is_some(),
                 };
-                Verb::Update { spec, current, moved, before: Box::new(Before::read(old_properties)) }
+                Verb::Update { spec, current, moved, before: Box::new(before) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
@@ -185,18 +186,27 @@ impl Request {
         let holder = &self.holder;
         match &self.verb {
             Verb::Update { current, .. } if current.as_ref() == Some(endpoint) => holder.is_in(tags),
-            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(self.mark()) }.is_in(tags),
-            Verb::Delete { of, .. } => Claim { holder, mark: of.mark() }.is_in(tags),
+            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(self.mark()), until: None }.is_in(tags),
+            Verb::Delete { of, .. } => self.claim_to_delete(of).is_in(tags),
         }
     }
 
-    /// Whether CloudFormation has sent another Update of the resource after this one, as the reference on its endpoint tells. It
-    /// does so without waiting for the response to this one if the stack's update is canceled, or another resource of the
-    /// stack fails: then the other one takes this one back (aws/aws-cdk, issue 31541).
-    pub fn is_updated_again(&self, endpoint: &EndpointId, tags: &Tags) -> bool {
-        let is_current = matches!(&self.verb, Verb::Update { current, .. } if current.as_ref() == Some(endpoint));
-        let value = tags.get(&self.holder.ref_key()).filter(|_| is_current);
-        value.is_some_and(|value| Mark(Reference::parse(value).mark.to_owned()).is_later_than(&self.mark))
+    /// The references that a Delete removes. It may be delivered again when the resource has joined the endpoint anew.
+    pub fn claim_to_delete<'a>(&'a self, of: &'a Deleted) -> Claim<'a> {
+        Claim { holder: &self.holder, mark: of.mark(), until: Some(&self.mark) }
+    }
+
+    /// Whether CloudFormation has sent a later request for the resource, as the reference on an endpoint tells. It does so
+    /// without waiting for the response to this one if the stack's update is canceled, or another resource of the stack
+    /// fails: then the other one takes this one back (aws/aws-cdk, issue 31541). And this one may be delivered again.
+    pub fn is_outdated(&self, tags: &Tags) -> bool {
+        let value = tags.get(&self.holder.ref_key()).filter(|_| self.spec().is_some());
+        value.is_some_and(|value| Reference::parse(value).mark().is_later_than(&self.mark))
+    }
+
+    /// Whether the resource has an endpoint already.
+    pub fn is_update(&self) -> bool {
+        matches!(self.verb, Verb::Update { .. })
     }
 
     /// The client token for the request's `attempt`-th endpoint. A redelivery has the same tokens, so EC2 does not create

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
 
-const UPDATED_AGAIN: &str = "CloudFormation has sent another update of this resource";
+const OUTDATED: &str = "CloudFormation has sent a later request for this resource";
 
 /// An update runs for some seconds, and then its rollback comes, too. Returns what the first one has answered.
 async fn taken_back(cloud: &Cloud, stack: &Stack, id: &str, new: &Value, old: &Value, after: u64) -> Answered {
@@ -56,7 +56,7 @@ async fn the_update_that_is_taken_back_says_so() {
     let id = stack.create(&properties()).await.succeeded().physical_id;
     let wanted = with(properties(), json!({ "SecurityGroupIds": null }));
     let reason = taken_back(&cloud, &stack, &id, &wanted, &properties(), 5).await.failed();
-    assert!(reason.contains(UPDATED_AGAIN), "{reason}");
+    assert!(reason.contains(OUTDATED), "{reason}");
 }
 
 /// CloudFormation never learns of the endpoint that it would have moved to, so it releases that itself.
@@ -68,7 +68,7 @@ async fn an_update_that_is_taken_back_leaves_no_other_endpoint() {
         let id = stack.create(&properties()).await.succeeded().physical_id;
         let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2, "SecurityGroupIds": null }));
         let reason = taken_back(&cloud, &stack, &id, &elsewhere, &properties(), after).await.failed();
-        assert!(reason.contains(UPDATED_AGAIN), "{reason}");
+        assert!(reason.contains(OUTDATED), "{reason}");
         cloud.pass(180).await;
         assert_eq!(cloud.endpoint().id, id, "nothing else exists anymore");
         stack.leave(&id, &properties()).await.succeeded();

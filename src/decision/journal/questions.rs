@@ -3,6 +3,7 @@
 use super::{Journal, Leftovers};
 use crate::decision::facts::{Facts, GroupPlace};
 use crate::decision::late::is_late;
+use crate::decision::observed::Observed;
 use crate::decision::records::{CreationRecord, EndpointRecord, GroupRecord, MarkRecord};
 use crate::model::ids::{EndpointId, GroupId, ServiceName, VpcId};
 use crate::model::protocol::may_predate;
@@ -71,6 +72,16 @@ impl Journal {
     /// Endpoints that this event has begun to release.
     pub fn released(&self) -> impl Iterator<Item = &EndpointId> {
         self.endpoints.iter().filter(|(_, record)| record.is_releasing()).map(|(id, _)| id)
+    }
+
+    /// Whether a look does not show an endpoint that this event has begun to release, and a later one may: it was created a
+    /// moment ago.
+    pub fn may_show_again(&self, observed: &Observed) -> bool {
+        self.endpoints.iter().any(|(id, record)| {
+            let begun = record.release_attempted.max(record.announced.map(|announced| announced.written));
+            let is_fresh = begun.is_some_and(|when| observed.may_predate(when));
+            is_fresh && !record.seen_deleting() && observed.find(id).is_none()
+        })
     }
 
     /// The first endpoint that this event has deleted.

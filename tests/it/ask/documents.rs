@@ -124,7 +124,7 @@ fn ten_thousand_endpoints_fit_into_an_answer() {
     let bytes = serde_json::to_vec(&status).unwrap().len();
     assert!(bytes < 6_000_000, "{bytes} bytes");
     assert_eq!(status.endpoints.len() + status.endpoints_left_out, 10_000);
-    let mending = status.endpoints.iter().filter(|endpoint| endpoint.needs_mending()).count();
-    assert!(mending > 1 && status.endpoints[0].needs_mending(), "what needs mending comes first");
+    let to_fix = status.endpoints.iter().filter(|endpoint| endpoint.needs_fixing()).count();
+    assert!(to_fix > 1 && status.endpoints[0].needs_fixing(), "what needs fixing comes first");
     assert!(status.text.contains("10000 endpoints in this Region"), "{}", &status.text[..200]);
 }

@@ -2,6 +2,7 @@
 
 use super::choices::{Choices, OpenMoment};
 use super::ec2::{Moment, timestamp};
+use super::planted::NONE;
 use super::provider::request;
 use super::scenario::Scenario;
 use super::state::{Checked, Delivery, NextStep, State};
@@ -79,6 +80,7 @@ impl Operation {
 
 /// An operation, and when it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Planned {
     pub(super) operation: Operation,
     /// When it may begin, in seconds after the response to the operation before it.
@@ -96,6 +98,8 @@ pub(super) struct Planned {
     pub(super) time: Moment,
     /// If it is a Create that fails, CloudFormation does not roll back, but continues with the plan.
     pub(super) rollback_disabled: bool,
+    /// Its function dies when its time is over, and never responds: CloudFormation makes up a physical ID.
+    pub(super) dies: bool,
     /// It takes an update back.
     pub(super) is_rollback: bool,
 }
@@ -109,6 +113,7 @@ pub(super) fn plan(operation: Operation, after: &[Moment]) -> Planned {
         again_after: Vec::new(),
         time: DEADLINE,
         rollback_disabled: false,
+        dies: false,
         is_rollback: false,
     }
 }
@@ -129,6 +134,8 @@ pub(super) struct Stack {
     pub(super) physical_id: Option<String>,
     /// The endpoint of the last successful response.
     pub(super) promised: Option<EndpointId>,
+    /// The endpoints that were replaced and are kept.
+    pub(super) retained: BTreeSet<EndpointId>,
     /// The endpoints that it has joined: its reference was written, and a later look showed no announcement. From then
     /// on, no other stack may take them away.
     pub(super) joined: BTreeSet<EndpointId>,
@@ -161,6 +168,7 @@ impl Stack {
             canceled: None,
             physical_id: None,
             promised: None,
+            retained: BTreeSet::new(),
             joined: BTreeSet::new(),
             responded: false,
             deleted: false,
@@ -193,9 +201,10 @@ impl Stack {
 
 /// Identifies an operation of a stack, and where its response goes. The URL was signed in the order of the operations; when
 /// exactly makes no difference, and would make equal states different.
-fn reply_to(stack: usize, operation: u32) -> ReplyTo {
+fn reply_to(stack: usize, operation: u32, undated: bool) -> ReplyTo {
+    let date = if undated { String::new() } else { format!("?X-Amz-Date=20260101T0000{operation:02}Z") };
     ReplyTo {
-        response_url: ResponseUrl::new(format!("https://example.com/?X-Amz-Date=20260101T0000{operation:02}Z")),
+        response_url: ResponseUrl::new(format!("https://example.com/{date}")),
         stack_id: stack_id(stack),
         request_id: format!("{stack}-{operation}"),
         logical_id: "TiDB".to_owned(),
@@ -207,6 +216,10 @@ pub(super) fn holder(stack: usize) -> &'static Holder {
     static HOLDERS: LazyLock<[Holder; 4]> =
         LazyLock::new(|| std::array::from_fn(|stack| Holder::new(&stack_id(stack), "TiDB")));
     &HOLDERS[stack]
+}
+
+fn made_up() -> String {
+    "made-up-by-CloudFormation".to_owned()
 }
 
 pub(super) fn stack_id(stack: usize) -> String {
@@ -237,9 +250,9 @@ impl State {
         let physical_id = match &planned.operation {
             Operation::Create(_) => None,
             Operation::CleanUp(id) => Some(id.clone()),
-            Operation::CleanUpFailed => stack.failed_id.clone(),
+            Operation::CleanUpFailed => Some(stack.failed_id.clone().unwrap_or_else(made_up)),
             Operation::Update(_) | Operation::UpdateAndRollBack(_) | Operation::Delete | Operation::Release => {
-                Some(stack.physical_id.clone().unwrap_or_else(|| "made-up-by-CloudFormation".to_owned()))
+                Some(stack.physical_id.clone().unwrap_or_else(made_up))
             }
         };
         match &planned.operation {
@@ -254,8 +267,11 @@ impl State {
         }
         let rolls_back = !planned.rollback_disabled;
         stack.rolls_back = planned.is_rollback || planned.overtakes;
-        let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations) };
-        let request = request(reply_to, &planned.operation, stack.canceled.or(stack.spec));
+        let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations, self.undated) };
+        let mut request = request(reply_to, &planned.operation, stack.canceled.or(stack.spec));
+        if scenario.planted.name != NONE.name {
+            (scenario.planted.request)(Rc::make_mut(&mut request));
+        }
         stack.canceled = planned.operation.spec().filter(|_| stack.physical_id.is_some());
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
@@ -276,6 +292,7 @@ impl State {
             duplicate: planned.operation == Operation::Release,
             is_again: false,
             rolls_back,
+            dies: planned.dies,
         };
         if !planned.duplicated_after.is_empty() {
             let next = NextStep::Redelivery(OpenMoment::new(now, &planned.duplicated_after));
@@ -323,10 +340,11 @@ impl State {
             (Ok(outcome), Verb::Create(_) | Verb::Update { .. }) => {
                 outcome.ready().map(|ready| ready.endpoint.id.to_string())
             }
+            (Err(_), Verb::Create(_)) if delivery.dies => None,
             (Err(_), Verb::Create(_)) => {
                 let skewed = delivery.journal.started() + (timestamp(now) - timestamp(delivery.started));
                 let leftovers = delivery.journal.leftovers(skewed, &delivery.request.holder, &Facts::default());
-                Some(failed_create_id(&reply_to(stack, delivery.number), leftovers == Leftovers::Nothing))
+                Some(failed_create_id(&reply_to(stack, delivery.number, self.undated), leftovers == Leftovers::Nothing))
             }
             _ => self.stacks[stack].physical_id.clone(),
         };
@@ -371,7 +389,7 @@ impl State {
         result: &Result<Outcome, String>,
         physical_id: Option<String>,
     ) -> Checked<()> {
-        let (number, rolls_back) = (*number, *rolls_back);
+        let (number, rolls_back, retains) = (*number, *rolls_back, self.retains);
         let stack = &mut self.stacks[number];
         let endpoint = physical_id.as_deref().and_then(EndpointId::from_physical_id);
         let old_id = stack.physical_id.clone();
@@ -422,13 +440,12 @@ impl State {
                     next.overtakes = false;
                 }
                 let taken_back = matches!(operation, Operation::UpdateAndRollBack(_));
-                match (taken_back, old_spec) {
-                    (true, Some(old)) => stack.roll_back(old),
-                    _ => {
-                        if let Some(replaced) = old_id.filter(|old_id| Some(old_id) != physical_id.as_ref()) {
-                            stack.insert(Operation::CleanUp(replaced));
-                        }
-                    }
+                let replaced = old_id.filter(|old_id| Some(old_id) != physical_id.as_ref());
+                match (old_spec.filter(|_| taken_back), replaced) {
+                    (Some(old), _) => stack.roll_back(old),
+                    (None, Some(id)) if retains => drop(stack.retained.insert(EndpointId::from(id))),
+                    (None, Some(id)) => stack.insert(Operation::CleanUp(id)),
+                    (None, None) => {}
                 }
             }
             (Operation::Update(_) | Operation::UpdateAndRollBack(_), Err(_)) => match old_spec {

@@ -110,12 +110,14 @@ fn fingerprint_future(state: &State, next: Moment, hasher: &mut Mixer) {
 fn fingerprint_stack(stack: &Stack, next: Moment, hasher: &mut Mixer) {
     (stack.plan.len(), stack.operations, stack.responded, stack.deleted, stack.released).hash(hasher);
     for planned in &stack.plan {
-        (&planned.operation, planned.overtakes, planned.rollback_disabled, planned.is_rollback).hash(hasher);
+        (&planned.operation, planned.overtakes, planned.rollback_disabled, planned.dies, planned.is_rollback)
+            .hash(hasher);
     }
     for at in stack.next_event.iter().flat_map(OpenMoment::candidates) {
         (at - next).hash(hasher);
     }
-    (stack.rolls_back, stack.spec, stack.canceled, &stack.physical_id, &stack.promised, &stack.joined).hash(hasher);
+    (stack.rolls_back, stack.spec, stack.canceled, &stack.physical_id, &stack.promised, &stack.joined, &stack.retained)
+        .hash(hasher);
     ((stack.last_join.saturating_sub(next)).max(-LAG), stack.late_join, &stack.failed_id).hash(hasher);
     stack.status.hash(hasher);
 }
@@ -126,7 +128,12 @@ fn fingerprint_delivery(state: &State, delivery: &Delivery, next: Moment, keys: 
     let at = delivery.next.at();
     let sent = state.stacks[delivery.stack].delete_sent;
     let comes_late = sent.is_some_and(|sent| delivery.started > sent || delivery.blind_until > sent);
-    (comes_late, delivery.blind_until.saturating_sub(next).max(0), delivery.first_write_late, delivery.rolls_back)
+    (
+        comes_late,
+        delivery.blind_until.saturating_sub(next).max(0),
+        delivery.first_write_late,
+        (delivery.rolls_back, delivery.dies),
+    )
         .hash(hasher);
     if matches!(delivery.operation, Operation::Create(_)) && delivery.first_write_late.is_none() {
         (delivery.started - next).max(-FIRST_WRITE - 2).hash(hasher);
@@ -235,7 +242,7 @@ fn fingerprint_journal(state: &State, delivery: &Delivery, at: Timestamp, keys: 
         record.modified.as_ref().map(|m| (format!("{:?}", m.change), ago(&m.at, FREEING), m.attempts)).hash(hasher);
         (
             &record.tagged,
-            (record.joined, record.updated_again),
+            (record.joined, record.outdated),
             record.requested.map(|when| if is_update { ago(&when, rollback) } else { 0 }),
             fresh(record.request_attempted),
             &record.reference_before,

@@ -60,6 +60,16 @@ impl State {
                     return Err(format!("{} has lost its reference on {id}", name(number)));
                 }
             }
+            // Whatever events of its own do to it: CloudFormation believes that it is there.
+            for id in stack.promised.iter().chain(&stack.retained) {
+                let record = self.ec2.endpoints.get(id).filter(|record| record.exists(self.now));
+                if !record.is_some_and(|record| holder(number).is_in(&record.tags_at(self.now))) {
+                    return Err(format!(
+                        "{} no longer holds {id}, which CloudFormation believes to be there",
+                        name(number)
+                    ));
+                }
+            }
             self.check_still_as_promised(number, stack)?;
         }
         Ok(())
@@ -205,7 +215,7 @@ impl State {
                 let who = (0..self.stacks.len())
                     .find(holder_is)
                     .ok_or_else(|| format!("{id} has a reference of an unknown holder"))?;
-                if self.stacks[who].promised.as_ref() != Some(id) {
+                if self.stacks[who].promised.as_ref() != Some(id) && !self.stacks[who].retained.contains(id) {
                     return Err(format!("{} no longer has {id}, but its reference is still there", name(who)));
                 }
             }

@@ -157,9 +157,26 @@ fn every_schedule_of_an_update_that_is_canceled() {
         "an update to the provider's security group is canceled",
         "an update that turns private DNS off is canceled",
         "an update to another service is canceled",
+        "an update to another security group is canceled, and another one follows",
         "an update to another service is canceled, and the stack is deleted",
+        "an update to another service is canceled, and delivered again",
     ];
     explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+    let alone = named(&["an update to another service is canceled"]);
+    explore_completely(alone.into_iter().map(unanswered).map(coarse).map(without_failures));
+}
+
+#[test]
+fn every_schedule_of_what_cloudformation_does_not_tell() {
+    let names = [
+        "a Create that never responds is followed by another one, and then cleaned up",
+        "a Create that joins and never responds is followed by another one, and then cleaned up",
+        "an update replaces an endpoint that is retained, and another one follows",
+        "a Delete is delivered again after the resource has joined anew",
+        "a Delete with a made-up ID is delivered again after the next Create",
+    ];
+    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
+    explore_completely(named(&names[2..3]).into_iter().map(coarse));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Planted faults (mutations), to prove that the checks can fail. Each removes one rule of the protocol, by changing
 //! what the decision receives or returns. The search has to find a violation for every one of them.
 
+use super::cloudformation::SPEC;
+use super::provider::service;
 use jiff::{SignedDuration, Timestamp};
 use tidb_private_endpoint::decision::action::{Action, Release, TagAction};
 use tidb_private_endpoint::decision::journal::Journal;
@@ -36,6 +38,12 @@ pub(super) struct PlantedFault {
     pub(super) status: fn(ResourceStatus) -> Option<ResourceStatus>,
     /// What CloudFormation says about the stack.
     pub(super) stack: fn(StackStatus) -> Option<StackStatus>,
+    /// Whether events do not tell when they were sent.
+    pub(super) undated: bool,
+    /// Changes what an event requests.
+    pub(super) request: fn(&mut Request),
+    /// Whether the event fails at once, because a later one was sent.
+    pub(super) stops: fn(&Journal) -> bool,
 }
 
 pub(super) const NONE: PlantedFault = PlantedFault {
@@ -50,6 +58,9 @@ pub(super) const NONE: PlantedFault = PlantedFault {
     marks: |marks, _| marks,
     status: Some,
     stack: Some,
+    undated: false,
+    request: |_| {},
+    stops: |_| false,
 };
 
 fn without(observed: &mut Observed, unwanted: impl Fn(&str) -> bool) {
@@ -78,7 +89,7 @@ fn backdate_announcement(action: &Action, at: Timestamp, by: SignedDuration) -> 
     if matches!(action, Action::Tag(_, TagAction::Announce(_))) { at - by } else { at }
 }
 
-pub(super) const ALL: [PlantedFault; 31] = [
+pub(super) const ALL: [PlantedFault; 36] = [
     PlantedFault {
         name: "no wait after the announcement",
         found_in: "one releases while the other joins, without failures, in steps of 5 s",
@@ -279,6 +290,40 @@ pub(super) const ALL: [PlantedFault; 31] = [
         name: "a rollback does not wait for the update that it takes back",
         found_in: "an update to another security group is canceled, without failures, in steps of 5 s",
         stack: |_| None,
+        ..NONE
+    },
+    PlantedFault {
+        name: "an update does not notice that a later one was sent",
+        found_in: "an update to another security group is canceled, without failures, in steps of 5 s",
+        undated: true,
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Delete that is delivered again removes what was joined after it",
+        found_in: "a Delete is delivered again after the resource has joined anew, without failures, in steps of 5 s",
+        undated: true,
+        ..NONE
+    },
+    PlantedFault {
+        name: "an update that a later one stops keeps what it has joined",
+        found_in: "an update to another service is canceled, without CloudFormation's answer, without failures, in steps of 5 s",
+        stops: |journal| journal.endpoints().any(|(_, record)| record.outdated),
+        ..NONE
+    },
+    PlantedFault {
+        name: "a Delete with a made-up ID does not ask what the resource has become",
+        found_in: "a Create that never responds is followed by another one, and then cleaned up, without failures, in steps of 5 s",
+        status: |_| None,
+        ..NONE
+    },
+    PlantedFault {
+        name: "an update releases what was replaced and is retained",
+        found_in: "an update replaces an endpoint that is retained, and another one follows, without failures, in steps of 5 s",
+        request: |request| {
+            if let Verb::Update { before, .. } = &mut request.verb {
+                before.anywhere = Some(service(SPEC.service).into());
+            }
+        },
         ..NONE
     },
     PlantedFault {

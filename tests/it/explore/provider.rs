@@ -132,6 +132,9 @@ pub(super) fn decide(
     (planted.view)(&mut seen, journal, request);
     let empty = Journal::new(journal.started(), journal.sent());
     let known = if (planted.journal_lost)(request) { &empty } else { journal };
+    if (planted.stops)(known) {
+        return Err(Refusal::DeletedMeanwhile);
+    }
     let decided = decision::next(request, &HOME, View { observed: &seen, facts, journal: known });
     decided.map(|next| (planted.decision)(next, journal))
 }
@@ -208,11 +211,12 @@ pub(super) fn block(number: usize) -> Source {
 
 /// The request of an event. Reading takes long, and a search sends the same events over and over.
 pub(super) fn request(reply_to: ReplyTo, operation: &Operation, old: Option<Spec>) -> Rc<Request> {
-    type Event = (String, Option<String>, Operation, Option<Spec>);
+    type Event = (String, String, Option<String>, Operation, Option<Spec>);
     thread_local! {
         static READ: RefCell<HashMap<Event, Rc<Request>>> = RefCell::default();
     }
-    let event = (reply_to.request_id.clone(), reply_to.physical_id.clone(), operation.clone(), old);
+    let url = reply_to.response_url.expose().to_owned();
+    let event = (url, reply_to.request_id.clone(), reply_to.physical_id.clone(), operation.clone(), old);
     READ.with_borrow_mut(|all| all.entry(event).or_insert_with(|| Rc::new(read(reply_to, operation, old))).clone())
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Scenario {
     pub(super) skew: Vec<Moment>,
     /// Everything happens at multiples of this many seconds.
     pub(super) grid: Moment,
+    /// The template has `UpdateReplacePolicy: Retain`: what an update replaces is kept.
+    pub(super) retains: bool,
     /// CloudFormation does not say whether it still waits for an event.
     pub(super) is_unanswered: bool,
     pub(super) planted: PlantedFault,

@@ -41,6 +41,7 @@ impl NextStep {
 
 /// One delivery of an event: the function that handles it, and what that function knows.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct Delivery {
     pub(super) stack: usize,
     pub(super) operation: Operation,
@@ -69,6 +70,8 @@ pub(super) struct Delivery {
     pub(super) is_again: bool,
     /// Whether CloudFormation rolls back if it fails.
     pub(super) rolls_back: bool,
+    /// Whether its function never responds.
+    pub(super) dies: bool,
 }
 
 impl Delivery {
@@ -79,6 +82,7 @@ impl Delivery {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(super) struct State {
     pub(super) now: Moment,
     pub(super) ec2: Ec2,
@@ -86,6 +90,10 @@ pub(super) struct State {
     pub(super) deliveries: Vec<Delivery>,
     /// How many more failures this history may contain.
     pub(super) failures: u8,
+    /// Whether what an update replaces is kept.
+    pub(super) retains: bool,
+    /// Whether its URLs have no date.
+    pub(super) undated: bool,
     /// Whether CloudFormation answers no questions.
     pub(super) is_unanswered: bool,
     /// Whether the history has reached the known limit of the protocol and ends here.
@@ -115,6 +123,8 @@ impl State {
             stacks,
             deliveries: Vec::new(),
             failures: scenario.failures,
+            retains: scenario.retains,
+            undated: scenario.planted.undated,
             is_unanswered: scenario.is_unanswered,
             exempt: false,
             most_looks: 0,

@@ -39,6 +39,7 @@ fn base(name: &'static str, stacks: Vec<Vec<Planned>>) -> Scenario {
         redelivered_after: vec![60],
         skew: Vec::new(),
         grid: 1,
+        retains: false,
         is_unanswered: false,
         planted: NONE,
     }

@@ -6,9 +6,12 @@ use crate::explore::ec2::Moment;
 use crate::explore::scenario::{Scenario, unanswered};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let answered = [overtaken(), delivered_again(), delivered_twice(), canceled()].concat();
+    let answered = [overtaken(), delivered_again(), delivered_twice(), canceled(), untold()].concat();
     // Where CloudFormation does not say what it still waits for, only the mark stops a Create.
-    let marked = |scenario: &Scenario| scenario.name.contains("overtakes") || scenario.name.contains("retried");
+    let marked = |scenario: &Scenario| {
+        let names = ["overtakes", "retried", "service is canceled"];
+        names.into_iter().any(|name| scenario.name.contains(name))
+    };
     let unanswered: Vec<Scenario> = answered.iter().filter(|s| marked(s)).cloned().map(unanswered).collect();
     [answered, unanswered].concat()
 }
@@ -159,8 +162,10 @@ fn canceled() -> Vec<Scenario> {
         let back = Planned { overtakes: true, ..plan(Operation::Update(SPEC), &every(1, 60)) };
         vec![plan(Operation::Update(spec), &[0]), back]
     };
-    let scenario = |name, of_a: Vec<Planned>| Scenario { endpoints: vec![owned(&[0])], ..base(name, vec![of_a]) };
-    let shared = |name, of_a, of_b| Scenario { endpoints: vec![owned(&[0, 1])], ..base(name, vec![of_a, of_b]) };
+    let with = |endpoint, name, stacks| Scenario { endpoints: vec![endpoint], failures: 1, ..base(name, stacks) };
+    let scenario = |name, of_a: Vec<Planned>| with(owned(&[0]), name, vec![of_a]);
+    let shared = |name, of_a, of_b| with(owned(&[0, 1]), name, vec![of_a, of_b]);
+    let update = |spec, after: &[Moment]| plan(Operation::Update(spec), after);
     vec![
         scenario("an update to another security group is canceled", canceled(group)),
         scenario("an update to the provider's security group is canceled", canceled(block)),
@@ -171,11 +176,79 @@ fn canceled() -> Vec<Scenario> {
             canceled(group),
             vec![delete(&every(10, 40))],
         ),
+        with(
+            owned(&[0]),
+            "an update to another security group is canceled while another joins",
+            vec![canceled(group), vec![create(&every(10, 40))]],
+        ),
+        scenario(
+            "an update to another security group is canceled, and another one follows",
+            [canceled(group), vec![update(block, &[0, 5])]].concat(),
+        ),
+        scenario(
+            "an update to another service is canceled, and the stack is deleted",
+            [canceled(OTHER_SERVICE), vec![delete(&[5])]].concat(),
+        ),
+        scenario(
+            "an update to another service is canceled, and delivered again",
+            canceled(OTHER_SERVICE)
+                .into_iter()
+                .enumerate()
+                .map(|(n, planned)| if n == 0 { Planned { again_after: every(20, 200), ..planned } } else { planned })
+                .collect(),
+        ),
+    ]
+}
+
+/// What CloudFormation does not tell the provider.
+fn untold() -> Vec<Scenario> {
+    let again = |planned: Planned| Planned { again_after: every(20, 160), ..planned };
+    let dying = |time| Planned { time, dies: true, rollback_disabled: true, ..create(&[0]) };
+    let group = Spec { clients: Clients::Group(1), ..OTHER_SERVICE };
+    let update = |spec, after: &[Moment]| plan(Operation::Update(spec), after);
+    vec![
         Scenario {
             failures: 1,
-            ..scenario(
-                "an update to another service is canceled, and the stack is deleted",
-                [canceled(OTHER_SERVICE), vec![delete(&[5])]].concat(),
+            ..base(
+                "a Create that never responds is followed by another one, and then cleaned up",
+                vec![vec![dying(20), create(&[0, 30]), plan(Operation::CleanUpFailed, &[0, 5, 30]), delete(&[60])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[1])],
+            ..base(
+                "a Create that joins and never responds is followed by another one, and then cleaned up",
+                vec![
+                    vec![dying(2), create(&[0, 30]), plan(Operation::CleanUpFailed, &[0, 5, 30]), delete(&[60])],
+                    vec![delete(&every(10, 60))],
+                ],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[0, 1])],
+            failures: 1,
+            ..base(
+                "a Delete is delivered again after the resource has joined anew",
+                vec![
+                    vec![again(delete(&[0])), create(&[0, 5, 30]), delete(&[100, 160])],
+                    vec![delete(&every(20, 160))],
+                ],
+            )
+        },
+        Scenario {
+            failures: 1,
+            ..base(
+                "a Delete with a made-up ID is delivered again after the next Create",
+                vec![vec![create(&[0]), again(overtaking(&[0, 5, 20])), create(&[0, 5, 30]), delete(&[100, 160])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[0])],
+            failures: 1,
+            retains: true,
+            ..base(
+                "an update replaces an endpoint that is retained, and another one follows",
+                vec![vec![update(OTHER_SERVICE, &[0]), update(group, &[0, 5, 30]), delete(&[0, 5])]],
             )
         },
     ]
