@@ -110,6 +110,29 @@ async fn allowed_cidrs_of_a_spoke_replace_its_blocks() {
     assert!(cloud.sources_with(&["10.3.0.0/24"]));
 }
 
+/// EC2 shows the VPC of a spoke without a block, which does not say that nobody is there.
+#[tokio::test(start_paused = true)]
+async fn a_spoke_that_shows_no_block_keeps_what_it_has_requested() {
+    let cloud = Cloud::new();
+    let (hub_stack, stack) = (cloud.stack("hub"), cloud.stack("spoke"));
+    let again = |properties: &Value| with(properties.clone(), json!({ "Trigger": "again" }));
+    let id = hub_stack.create(&hub()).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    stack.create(&spoke(SPOKE)).await.succeeded();
+    for block in FROM_SPOKE {
+        cloud.sim.remove_cidr_block(SPOKE, block);
+    }
+    cloud.pass(60).await;
+    stack.update(&id, &again(&spoke(SPOKE)), &spoke(SPOKE)).await.succeeded();
+    cloud.pass(60).await;
+    hub_stack.update(&id, &again(&hub()), &hub()).await.succeeded();
+    assert!(cloud.sources_with(&FROM_SPOKE));
+    // What one that joins will request is not known yet, so it may need everything that is there.
+    cloud.stack("new").create(&spoke(SPOKE)).await.succeeded();
+    stack.leave(&id, &spoke(SPOKE)).await.succeeded();
+    assert!(cloud.sources_with(&FROM_SPOKE));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wider_rule_of_another_spoke_does_not_stand_in_for_its_own() {
     let cloud = Cloud::new();
