@@ -46,6 +46,7 @@ cdk: e2e
 # The end-to-end tests have deadlines; what computes does not.
 CARGO := nice env $(CARGO)
 endif
+# Make does not see $(MAKE) in a recipe that uses this; `+` tells it that the line runs make, also for `make -n`.
 together = $(MAKE) --no-print-directory --jobs
 
 .DEFAULT_GOAL := help
@@ -55,13 +56,13 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; takes about two minutes after the build
-	@$(together)=2 TOGETHER=yes build .venv/stamp
+	@+$(together)=2 TOGETHER=yes build .venv/stamp
 	@$(VENV) tests/e2e/demo.py
 
 # The longest come first: the end-to-end tests, which mostly wait, and what Cargo does.
 test: ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 	@rm -f .run/failed
-	@$(together)=3 TOGETHER=named build e2e rust packaging templates workflows site sim cdk || \
+	@+$(together)=3 TOGETHER=named build e2e rust packaging templates workflows site sim cdk || \
 	  { echo "Failed: $$(cat .run/failed 2>/dev/null || echo "see above")"; exit 1; }
 
 TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
@@ -129,11 +130,11 @@ cdk/lib/function.json: cdk/node_modules/.lock cdk/package.json cdk/scripts/funct
 cdk/.venv/requirements.txt: cdk/test/python/requirements.txt
 	PYTHON=$(PYTHON) bash cdk/scripts/venv.sh
 
-# Injecting every fault into every call takes another five minutes. `make test` covers all modifying calls and a sample of
-# the Describe calls.
 # Delays, read lag, and IDs of the simulated EC2 follow from a seed. A test must not depend on the usual one.
 SEEDS = $(or $(TEST_SEED),$(shell $(PYTHON) -c 'import random; print(*random.sample(range(1, 10 ** 6), 5))'))
 
+# Injecting every fault into every call takes another five minutes. `make test` covers all modifying calls and a sample of
+# the Describe calls.
 explore: tools ## Run the tests with other seeds, and search for flaws in the sharing protocol for EXPLORE_SECONDS (300) each
 	@for seed in $(SEEDS); do echo "TEST_SEED=$$seed"; \
 	  TEST_SEED=$$seed $(CARGO) test --test it -- --skip explore:: --skip faults:: --skip histories:: --skip log:: || exit 1; done

@@ -5,7 +5,8 @@ import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct, IConstruct } from 'constructs';
-import { faultOfServiceToken, faultsOfCheck } from './faults';
+import { faultsBetween, faultsOfCheck } from './faults';
+import { imported } from './imported';
 import { SETTINGS, explain, functionPackage, inlinePolicies, retainedLogGroup } from './settings';
 
 const RESOURCE_TYPE = 'Custom::TiDBCloudConnectionCheck';
@@ -108,12 +109,7 @@ export class ConnectionCheckProvider extends Construct implements IConnectionChe
    * @param serviceToken the ARN of the check function, such as `Fn.importValue('tidb-private-endpoint-CheckServiceToken')`
    */
   public static fromServiceToken(scope: Construct, id: string, serviceToken: string): IConnectionCheckProvider {
-    const fault = faultOfServiceToken(serviceToken, Stack.of(scope));
-    if (fault) throw new Error(`${scope.node.path}/${id}: ${fault}`);
-    class Import extends Construct implements IConnectionCheckProvider {
-      public readonly serviceToken = serviceToken;
-    }
-    return new Import(scope, id);
+    return imported(scope, id, serviceToken, 'tidb-private-endpoint-CheckServiceToken');
   }
 
   /** The ARN of the check function, which is the `ServiceToken` of the check resource. */
@@ -313,7 +309,7 @@ export class ConnectionCheck extends Construct {
    */
   constructor(scope: Construct, id: string, props: ConnectionCheckProps) {
     super(scope, id);
-    const faults = faultsOfCheck(props);
+    const faults = [...faultsOfCheck(props), ...faultsBetween(Stack.of(this), props.provider)];
     if (faults.length > 0) throw new Error(`${this.node.path}: ${faults.join(' ')}`);
     this.resource = new CustomResource(this, 'Resource', {
       resourceType: RESOURCE_TYPE,

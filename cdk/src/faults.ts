@@ -4,9 +4,9 @@
 import { isIP } from 'net';
 import { Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { IConstruct } from 'constructs';
 import type { ConnectionCheckProps } from './check';
 import type { PrivateEndpointProps } from './endpoint';
-import { IPrivateEndpointProvider } from './provider';
 import { SETTINGS } from './settings';
 
 const { forms, checkForms, tags } = SETTINGS;
@@ -99,7 +99,7 @@ function faultsOfServiceName(name: string, stack: Stack): string[] {
 }
 
 /** The account and Region are known only for a provider of this app. */
-export function faultsBetween(stack: Stack, provider: IPrivateEndpointProvider): string[] {
+export function faultsBetween(stack: Stack, provider: IConstruct): string[] {
   const its = Stack.of(provider);
   return (['account', 'region'] as const)
     .filter((what) => ![stack[what], its[what]].some(Token.isUnresolved) && stack[what] !== its[what])
@@ -108,12 +108,12 @@ export function faultsBetween(stack: Stack, provider: IPrivateEndpointProvider):
 }
 
 /** What is wrong with the ARN of a provider that was deployed separately. */
-export function faultOfServiceToken(serviceToken: string, stack: Stack): string | undefined {
+export function faultOfServiceToken(serviceToken: string, stack: Stack, exportName: string): string | undefined {
   if (Token.isUnresolved(serviceToken)) return undefined;
   const [, region, account] = /^arn:[^:]+:lambda:([^:]+):([^:]+):function:.+$/.exec(serviceToken) ?? [];
   if (region === undefined) {
     return `'${serviceToken}' is not the ARN of a Lambda function. To import an exported value, use `
-      + 'Fn.importValue(\'tidb-private-endpoint-ServiceToken\').';
+      + `Fn.importValue('${exportName}').`;
   }
   for (const [its, ours] of [[account, stack.account], [region, stack.region]]) {
     if (![its, ours].some(Token.isUnresolved) && its !== ours) {

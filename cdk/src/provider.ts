@@ -8,7 +8,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct, IConstruct } from 'constructs';
-import { faultOfServiceToken } from './faults';
+import { imported } from './imported';
 import { SETTINGS, Wildcards, explain, functionPackage, inlinePolicies, resolvedPolicies, retainedLogGroup } from './settings';
 
 /** Why the role has wildcards; template.yaml explains each statement. */
@@ -25,7 +25,8 @@ const WILDCARDS: Wildcards[] = [
   },
   {
     of: { regex: '/^Resource::arn:.*:cloudformation:.*$/g' },
-    reason: 'The provider asks about the stack of any event that comes late, and only for the status of its resource.',
+    reason: 'The provider asks about the stack of any event that comes late, or that deletes a resource whose Create did not '
+      + 'respond, and only for the status and the physical ID of its resource.',
   },
 ];
 const TRACING: Wildcards = { of: 'Resource::*', reason: 'The actions of X-Ray do not support resource-level permissions.' };
@@ -167,12 +168,7 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
    * @param serviceToken the ARN of the function, such as `Fn.importValue('tidb-private-endpoint-ServiceToken')`
    */
   public static fromServiceToken(scope: Construct, id: string, serviceToken: string): IPrivateEndpointProvider {
-    const fault = faultOfServiceToken(serviceToken, Stack.of(scope));
-    if (fault) throw new Error(`${scope.node.path}/${id}: ${fault}`);
-    class Import extends Construct implements IPrivateEndpointProvider {
-      public readonly serviceToken = serviceToken;
-    }
-    return new Import(scope, id);
+    return imported(scope, id, serviceToken, 'tidb-private-endpoint-ServiceToken');
   }
 
   /** The ARN of the function, which is the `ServiceToken` of the endpoint resource. */
@@ -193,7 +189,10 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   /** With `alarmTopic`: the alarm for failed events. */
   public readonly failureAlarm?: cloudwatch.Alarm;
 
-  /** With `alarmTopic`: the alarm for failed invocations: the function crashed or could not deliver a response. */
+  /**
+   * With `alarmTopic`: the alarm for failed invocations: the function crashed, could not deliver a response, or received
+   * an event that it cannot respond to.
+   */
   public readonly errorAlarm?: cloudwatch.Alarm;
 
   /** With `alarmTopic` and `statusSchedule`: the alarm for references of stacks that no longer exist. */
@@ -325,7 +324,8 @@ export class PrivateEndpointProvider extends Construct implements IPrivateEndpoi
   }
 
   /**
-   * The number of invocations in which the function crashed or could not deliver a response.
+   * The number of invocations in which the function crashed, could not deliver a response, or received an event that it
+   * cannot respond to.
    *
    * @param props the statistic, the period, and others; the default is the sum in 5 minutes
    */

@@ -156,6 +156,18 @@ test('a check can use a provider that was deployed separately', () => {
   assert.equal(only(Template.fromStack(stack), TYPE).Properties.ServiceToken, token);
   assert.throws(() => ConnectionCheckProvider.fromServiceToken(stack, 'Elsewhere', token.replace('us-east-1', 'eu-west-1')),
     /Elsewhere: The provider .* is in eu-west-1, but the stack orders is in us-east-1/);
+  assert.throws(() => ConnectionCheckProvider.fromServiceToken(stack, 'Name', 'tidb-private-endpoint-CheckServiceToken'),
+    /Name: .* is not the ARN of a Lambda function.*Fn\.importValue\('tidb-private-endpoint-CheckServiceToken'\)/);
+});
+
+test('a provider in another account or region is rejected', () => {
+  const app = new App();
+  const far = new Stack(app, 'Far', { env: { account: '999999999999', region: 'eu-west-1' } });
+  const token = 'arn:aws:lambda:eu-west-1:999999999999:function:check';
+  const provider = ConnectionCheckProvider.fromServiceToken(far, 'Provider', token);
+  const near = new Stack(app, 'Near', { env: { account: '123456789012', region: 'us-east-1' } });
+  assert.throws(() => new ConnectionCheck(near, 'Check', { provider, host: 'localhost' }),
+    /Near\/Check: The provider is in the account 999999999999, .* in the region eu-west-1, but the stack Near is in us-east-1/);
 });
 
 test('the roles of the check have the permissions boundary, and its log groups the key', () => {

@@ -317,7 +317,7 @@ test('a service token can be imported', () => {
 test('an invalid service token is rejected', () => {
   const { stack } = stackWithVpc();
   const of = (token) => () => PrivateEndpointProvider.fromServiceToken(stack, 'Provider', token);
-  assert.throws(of('tidb-private-endpoint-ServiceToken'), /is not the ARN of a Lambda function.*Fn\.importValue/);
+  assert.throws(of('tidb-private-endpoint-ServiceToken'), /is not the ARN of a Lambda function.*Fn\.importValue\('tidb-private-endpoint-ServiceToken'\)/);
   assert.throws(of('arn:aws:lambda:eu-west-1:123456789012:function:f'), /is in eu-west-1, but the stack Stack is in us-east-1/);
   assert.throws(of('arn:aws:lambda:us-east-1:999999999999:function:f'),
     /is in 999999999999, but the stack Stack is in 123456789012/);

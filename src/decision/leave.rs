@@ -189,7 +189,7 @@ impl<'a> Leave<'a> {
             return Err(Next::Read(unread).into());
         }
         let blocks = facts.blocks(vpc)?;
-        let Some(group) = self.managed_group()?.filter(|_| !blocks.is_empty()) else { return Ok(None) };
+        let Some(group) = self.managed_group()? else { return Ok(None) };
         let record = journal.group(&group.id);
         if record.revoked.is_some_and(|when| observed.may_predate(when)) {
             return Err(wait(Reason::ReadLag(self.endpoint.id.clone()), LAG_POLL).into());

@@ -22,13 +22,17 @@ pub(super) fn others_of_group(claim: Claim<'_>, endpoint: &Endpoint, endpoints: 
 }
 
 /// The rules that are neither this resource's own nor requested by any of the others. A holder that has given no sources
-/// requests the blocks of the VPC; where the security group has no rules for just those, it relies on what overlaps them.
+/// requests the blocks of the VPC; where the security group has no rules for just those, it relies on what overlaps them. An
+/// answer without blocks does not tell which rules those are, so none is too much.
 pub(super) fn surplus_rules(
     group: &SecurityGroup,
     own: &[IngressRule],
     others: &Others,
     blocks: &[IpNet],
 ) -> Vec<IngressRule> {
+    if blocks.is_empty() {
+        return Vec::new();
+    }
     let has_rule = |port: u16, block: &IpNet| {
         let fits = |rule: &&Rule| rule.allows(port) && rule.source == Source::Block(*block);
         group.rules.iter().any(|rule| fits(&rule))

@@ -11,6 +11,7 @@ use super::view::Unless;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::VpcId;
 use crate::model::security_group::Source;
+use crate::model::tags::Reference;
 use crate::model::wanted::{Items, Place, Wanted};
 
 impl Provision<'_> {
@@ -25,8 +26,9 @@ impl Provision<'_> {
     /// What the resource requests of an endpoint, as its reference records it. Nothing can be requested of a foreign one.
     pub(super) fn wanted(&self, endpoint: &Endpoint) -> Unless<Option<Wanted>> {
         if self.is_spoke_of(endpoint) {
-            let sources = self.clients()?;
-            return Ok(Some(Wanted { place: Place::Anywhere, sources: Items::of(&sources), ..self.spec.wanted() }));
+            let clients = self.clients()?;
+            let sources = if clients.is_empty() { self.recorded_clients(endpoint) } else { Some(Items::of(&clients)) };
+            return Ok(sources.map(|sources| Wanted { place: Place::Anywhere, sources, ..self.spec.wanted() }));
         }
         Ok((endpoint.is_owned() && self.is_here(endpoint)).then(|| self.spec.wanted()))
     }
@@ -40,6 +42,12 @@ impl Provision<'_> {
             }
             Some(_) | None => Ok(named),
         }
+    }
+
+    /// The same as recorded before: an answer without blocks does not tell. A reference that records nothing keeps everything.
+    fn recorded_clients(&self, endpoint: &Endpoint) -> Option<Items> {
+        let value = endpoint.tags.get(&self.request.holder.ref_key())?;
+        Reference::parse(value).wanted().map(|wanted| wanted.sources).filter(|sources| !sources.is_empty())
     }
 
     /// A VPC that does not exist, or that the account does not see, is no spoke.

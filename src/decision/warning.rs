@@ -207,7 +207,7 @@ impl fmt::Display for Warning {
             ),
             Self::ZonePending { endpoint } => write!(
                 f,
-                "EC2 has not assigned a hosted zone ID to the private DNS name of {endpoint} yet, so DnsEntries does not contain it; the name works, and a later update adds it."
+                "EC2 has not assigned a hosted zone ID to the private DNS name of {endpoint} yet, so DnsEntries does not contain it; the name works, and to add it, change Trigger later to update the resource."
             ),
             Self::VpcDnsOff { vpc } => write!(
                 f,

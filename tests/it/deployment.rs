@@ -11,7 +11,7 @@ use tidb_private_endpoint::handler::Handled;
 use tokio::sync::Notify;
 
 /// The most calls to EC2 that one delivery may need: an Update may look 40 times at an announcement that it waits for,
-/// with four calls each time, and 20 times more while it takes something away itself. The rest is for what comes before and
+/// with three calls each time, and 20 times more while it takes something away itself. The rest is for what comes before and
 /// after.
 const CALLS_MAX: usize = 300;
 /// After how many seconds Lambda delivers the event of a killed function again.
@@ -95,7 +95,7 @@ impl Watch {
     }
 
     /// What an owned endpoint no longer has of what a stack requests. Groups of rules are those of the provider.
-    fn lost(&self, endpoint: &Endpoint, properties: &Value) -> Option<String> {
+    pub(crate) fn lost(&self, endpoint: &Endpoint, properties: &Value) -> Option<String> {
         let list = |name: &str| properties[name].as_array().cloned().unwrap_or_default();
         let has = |ids: &[String], id: &Value| ids.iter().any(|own| id == own);
         if !endpoint.tags.contains_key("tidb-private-endpoint:owned") {
@@ -109,7 +109,11 @@ impl Watch {
             groups.iter().flat_map(|group| &group.ingress).any(|rule| admits(&rule.source))
         };
         let block = list("AllowedCidrs").into_iter().find(|block| !is_open(block));
-        subnet.or(group).or(block).map(|what| format!("has lost {what} on {}", endpoint.id))
+        // On, unless the properties say otherwise. In another VPC, it is not for the stack to say.
+        let is_off = |value: &Value| *value == false || value == "false";
+        let wants_dns = properties["VpcId"] == endpoint.vpc_id.as_str() && !is_off(&properties["PrivateDnsEnabled"]);
+        let dns = (wants_dns && !endpoint.private_dns_enabled).then(|| "private DNS".into());
+        subnet.or(group).or(block).or(dns).map(|what| format!("has lost {what} on {}", endpoint.id))
     }
 
     pub(crate) fn report(&self, fault: String) {

@@ -1,10 +1,11 @@
 //! The envelope of an event: where the response goes, and what must never be shown.
 
-use crate::cloud::{Cloud, RESPONSE_URL, properties, signed, with};
+use crate::cloud::{Cloud, RESPONSE_URL, foreign, properties, signed, with};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tidb_private_endpoint::answer::ANSWER_BYTES_MAX;
 use tidb_private_endpoint::handler::Handled;
+use tidb_private_endpoint::model::tags::{Holder, OWNED};
 use tidb_private_endpoint::request::event::{Event, RequestType, ResponseUrl};
 
 const FIFTEEN_MINUTES: SignedDuration = SignedDuration::from_mins(15);
@@ -48,32 +49,61 @@ fn a_response_url_tells_when_it_was_signed() {
     }
 }
 
-/// A Create that CloudFormation sent so many seconds before it arrives.
-fn late(cloud: &Cloud, seconds: i64, timeout: Option<u32>) -> Value {
-    let sent = cloud.sim.now() - SignedDuration::from_secs(seconds);
-    let properties = with(properties(), json!({ "ServiceTimeout": timeout }));
-    with(cloud.stack("orders").event("Create", &properties), json!({ "ResponseURL": signed(sent) }))
+/// An event that CloudFormation sent so many seconds before it arrives.
+fn late(cloud: &Cloud, kind: &str, id: &str, seconds: i64, timeout: Option<u32>) -> Value {
+    let (stack, sent) = (cloud.stack("orders"), cloud.sim.now() - SignedDuration::from_secs(seconds));
+    let new = with(properties(), json!({ "ServiceTimeout": timeout }));
+    let event = match kind {
+        "Create" => stack.event("Create", &new),
+        "Update" => stack.update_event(id, &new, &properties()),
+        _ => stack.delete_event(id, &new),
+    };
+    with(event, json!({ "ResponseURL": signed(sent) }))
 }
+
+const KINDS: [&str; 3] = ["Create", "Update", "Delete"];
+/// An endpoint that no longer exists.
+const GONE: &str = "vpce-0123456789abcdef0";
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_cloudformation_has_given_up_on_changes_nothing() {
-    let cloud = Cloud::new();
-    for (seconds, timeout) in [(700, Some(600)), (600, Some(600)), (3_600, None), (7_200, None)] {
-        let event = late(&cloud, seconds, timeout);
-        assert!(matches!(cloud.deliver_raw(&event, FIFTEEN_MINUTES).await, Handled::Expired), "{seconds} s late");
-        assert_eq!(cloud.sim.log(), []);
+    for kind in KINDS {
+        let cloud = Cloud::new();
+        for (seconds, timeout) in [(700, Some(600)), (600, Some(600)), (3_600, None), (7_200, None)] {
+            let event = late(&cloud, kind, GONE, seconds, timeout);
+            let handled = cloud.deliver_raw(&event, FIFTEEN_MINUTES).await;
+            assert!(matches!(handled, Handled::Expired), "{kind}: {seconds} s late");
+            assert_eq!(cloud.sim.log(), [], "{kind}");
+        }
+        // The Update creates an endpoint in place of one that no longer exists.
+        cloud.deliver(&late(&cloud, kind, GONE, 3_000, None)).await;
+        assert_ne!(cloud.sim.log(), [], "{kind}");
     }
-    cloud.deliver(&late(&cloud, 3_000, None)).await.succeeded();
 }
 
 /// The answer comes before CloudFormation stops waiting, which it began to do before the event arrived.
 #[tokio::test(start_paused = true)]
 async fn a_late_event_is_answered_in_the_time_that_is_left() {
-    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(3_600_000));
-    let begun = cloud.sim.now();
-    let reason = cloud.deliver(&late(&cloud, 35, Some(60))).await.failed();
-    assert!(reason.starts_with("Timed out"), "{reason}");
-    assert!(cloud.sim.now().duration_since(begun) < SignedDuration::from_secs(25));
+    for kind in KINDS {
+        let cloud = Cloud::of(|world| {
+            world.knobs.create_ms = ec2_sim::Span::exactly(3_600_000);
+            world.knobs.delete_ms = ec2_sim::Span::exactly(3_600_000);
+        });
+        let stack = cloud.stack("orders");
+        let mut id = GONE.to_owned();
+        if kind == "Delete" {
+            id = cloud.sim.create_foreign_endpoint(foreign());
+            let holder = Holder::new(&stack.arn, &stack.logical_id);
+            cloud.sim.set_tag(&id, OWNED, &holder.hash);
+            cloud.sim.set_tag(&id, &holder.ref_key(), "orders/TiDB 0123456789ab");
+            cloud.pass(60).await;
+        }
+        let event = late(&cloud, kind, &id, 35, Some(60));
+        let begun = cloud.sim.now();
+        let reason = cloud.deliver(&event).await.failed();
+        assert!(reason.starts_with("Timed out"), "{kind}: {reason}");
+        assert!(cloud.sim.now().duration_since(begun) < SignedDuration::from_secs(25), "{kind}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -299,6 +299,25 @@ async fn a_vpc_that_shows_no_block_is_not_a_reason_to_close_everything() {
     assert_eq!(cloud.count("RevokeSecurityGroupIngress"), 0);
 }
 
+/// One that requests the blocks of the VPC shares the endpoint with one whose update takes its own rules away.
+#[tokio::test(start_paused = true)]
+async fn nor_is_it_for_another_stack_whose_clients_are_in_the_vpc() {
+    let cloud = Cloud::new();
+    let orders = cloud.stack("orders");
+    let named = |block: &str| with(plain(), json!({ "AllowedCidrs": [block] }));
+    let id = orders.create(&named("10.0.16.0/20")).await.succeeded().physical_id;
+    let vpc = ["10.0.0.0/16", "100.64.0.0/20"];
+    cloud.stack("billing").create(&plain()).await.succeeded();
+    for block in vpc {
+        cloud.sim.remove_cidr_block(VPC, block);
+    }
+    cloud.pass(20).await;
+    orders.update(&id, &named("10.0.32.0/20"), &named("10.0.16.0/20")).await.succeeded();
+    let opened = cloud.opened();
+    assert!(vpc.iter().all(|block| opened.iter().any(|it| it == block)), "{opened:?}");
+    assert!(opened.contains(&"10.0.32.0/20".to_owned()), "{opened:?}");
+}
+
 /// The warnings of a stack that joins a foreign endpoint with these allowed blocks, in a VPC with subnets in 10.0.0.0/16
 /// and 100.64.0.0/16.
 async fn joined(allowed: &[&str], properties: &Value) -> String {

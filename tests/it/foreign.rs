@@ -54,12 +54,18 @@ fn assert_says(text: &str, words: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn an_organization_that_denies_tags_on_a_foreign_endpoint_does_not_deny_its_use() {
+    // EC2 has two codes for it.
+    tags_are_denied(Verdict::unauthorized).await;
+    tags_are_denied(|action| Verdict::fail(403, "AccessDenied", &format!("You may not perform ec2:{action}"))).await;
+}
+
+async fn tags_are_denied(denial: fn(&str) -> Verdict) {
     let cloud = Cloud::new();
     let id = cloud.sim.create_foreign_endpoint(everywhere());
     cloud.pass(10).await;
     let before = cloud.endpoint();
-    cloud.sim.on_call(|call| match call.action.as_str() {
-        action @ ("CreateTags" | "DeleteTags") => Verdict::unauthorized(action),
+    cloud.sim.on_call(move |call| match call.action.as_str() {
+        action @ ("CreateTags" | "DeleteTags") => denial(action),
         _ => Verdict::Proceed,
     });
     let (stack, begun) = (cloud.stack("orders"), cloud.sim.now());

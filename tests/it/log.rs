@@ -35,6 +35,29 @@ impl Lines {
     }
 }
 
+/// Panics when a line is written that contains this.
+#[derive(Clone, Copy)]
+struct Bomb(&'static str);
+
+impl Write for Bomb {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(!String::from_utf8_lossy(bytes).contains(self.0), "a bug");
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Bomb {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
 /// A story with failures: one call is throttled, and the last request is rejected.
 async fn story(cloud: &Cloud) {
     let mut throttled = false;
@@ -66,6 +89,7 @@ fn each_in_a_process_of_its_own() {
         "log::each_warning_is_a_line_of_level_warn",
         "ask::watch::the_scheduled_status_writes_its_numbers_as_metrics",
         "log::what_stays_after_a_delete_is_a_line_of_level_warn",
+        "log::a_panic_outside_of_the_work_becomes_a_failed_response_too",
         "metrics::each_delivery_has_one_line_at_every_log_level",
         "metrics::a_response_that_cannot_be_delivered_is_counted_as_a_failure",
     ] {
@@ -195,4 +219,18 @@ async fn what_stays_after_a_delete_is_a_line_of_level_warn() {
 
 fn subnets(ids: &[&str]) -> serde_json::Value {
     serde_json::json!({ "SubnetIds": ids })
+}
+
+/// The line is written before the work begins, the panics of which are caught where its progress is known.
+#[tokio::test(start_paused = true)]
+#[ignore = "run by each_in_a_process_of_its_own"]
+async fn a_panic_outside_of_the_work_becomes_a_failed_response_too() {
+    let cloud = Cloud::new();
+    let subscriber = tidb_private_endpoint::runtime::log::subscriber("INFO", Bomb("handling the request"));
+    let reason = {
+        let _guard = tracing::subscriber::set_default(subscriber);
+        cloud.stack("orders").create(&properties()).await.failed()
+    };
+    assert!(reason.contains("internal error (a bug)"), "{reason}");
+    assert_eq!(cloud.sim.log(), []);
 }

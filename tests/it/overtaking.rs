@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 const INVENTED: &str = "orders-TiDB-1KJH2LKJ3H4LK";
 
-/// A Create that waits is deleted four seconds later. Both end, and nothing is left.
+/// A Create that waits is deleted four seconds later. Both end.
 async fn deleted_while_waiting(cloud: &Cloud, properties: &serde_json::Value) {
     let stack = cloud.stack("orders");
     let event = stack.event("Create", properties);
@@ -25,7 +25,17 @@ async fn deleted_while_waiting(cloud: &Cloud, properties: &serde_json::Value) {
     cloud.deliver(&delete).await.succeeded();
     let reason = create.await.unwrap().failed();
     assert!(reason.contains("was deleted while its Create waited"), "{reason}");
+}
+
+/// The provider's security groups, and the marks of Creates.
+fn own_groups(cloud: &Cloud) -> Vec<String> {
+    let names = cloud.sim.groups().into_iter().map(|group| group.name);
+    names.filter(|name| name.starts_with("tidb-private-endpoint-")).collect()
+}
+
+fn assert_nothing_left(cloud: &Cloud) {
     cloud.assert_clean();
+    assert_eq!(own_groups(cloud), [""; 0]);
 }
 
 /// For a minute.
@@ -49,29 +59,48 @@ async fn retried_and_cleaned_up(cloud: &Cloud, stack: &Stack, failed: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_that_waits_for_a_name_is_stopped_by_its_delete() {
-    let cloud = Cloud::new();
-    let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
-    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(90_000));
-    cloud.sim.delete_endpoint(&id);
-    deleted_while_waiting(&cloud, &properties()).await;
-    assert!(cloud.sim.endpoints().iter().all(|endpoint| endpoint.id == id), "{:#?}", cloud.sim.endpoints());
+    // The name is free again while the Delete runs, or later.
+    for seconds in [25, 90] {
+        let cloud = Cloud::new();
+        let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+        cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(seconds * 1_000));
+        cloud.sim.delete_endpoint(&id);
+        deleted_while_waiting(&cloud, &properties()).await;
+        assert!(cloud.sim.endpoints().iter().all(|endpoint| endpoint.id == id), "{:#?}", cloud.sim.endpoints());
+        assert_nothing_left(&cloud);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_create_that_is_throttled_is_stopped_by_its_delete() {
-    let cloud = Cloud::new();
-    throttle_creations(&cloud);
-    deleted_while_waiting(&cloud, &properties()).await;
-    assert_eq!(cloud.sim.endpoints(), []);
+    // With a security group of its own, and with the provider's.
+    for properties in [properties(), json!({ "ServiceName": SERVICE, "VpcId": VPC })] {
+        let cloud = Cloud::new();
+        throttle_creations(&cloud);
+        deleted_while_waiting(&cloud, &properties).await;
+        assert_eq!(cloud.sim.endpoints(), []);
+        assert_nothing_left(&cloud);
+    }
 }
 
-/// With the provider's own security group, which another stack has created.
+/// Another stack has created the provider's security group, and cannot create the endpoint yet.
 #[tokio::test(start_paused = true)]
 async fn a_create_that_waits_for_another_creator_is_stopped_by_its_delete() {
     let cloud = Cloud::new();
     throttle_creations(&cloud);
-    deleted_while_waiting(&cloud, &json!({ "ServiceName": SERVICE, "VpcId": VPC })).await;
-    assert_eq!(cloud.sim.endpoints(), []);
+    let (billing, plain) = (cloud.stack("billing"), json!({ "ServiceName": SERVICE, "VpcId": VPC }));
+    let other = tokio::spawn({
+        let (billing, plain) = (billing.clone(), plain.clone());
+        async move { billing.create(&plain).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(own_groups(&cloud).len(), 1, "the other stack is the creator");
+    deleted_while_waiting(&cloud, &plain).await;
+    let created = other.await.unwrap().succeeded();
+    assert_eq!((cloud.endpoint().id, created.data["SharedWith"].as_str()), (created.physical_id.clone(), "0"));
+    assert_eq!(own_groups(&cloud).len(), 1, "{:?}", own_groups(&cloud));
+    billing.leave(&created.physical_id, &plain).await.succeeded();
+    assert_nothing_left(&cloud);
 }
 
 /// Organizations may require tags on whatever is created.

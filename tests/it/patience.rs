@@ -13,21 +13,45 @@ fn looks(cloud: &Cloud) -> Vec<Duration> {
     log.iter().filter(|call| call.action == "DescribeVpcEndpoints").map(|call| call.at).collect()
 }
 
+/// The looks after a change. One look may consist of several calls, which are sent at the same time.
+fn looks_after(cloud: &Cloud, action: &str) -> Vec<Duration> {
+    let changed = cloud.sim.log().iter().rfind(|call| call.action == action).unwrap().at;
+    let mut looks: Vec<Duration> = Vec::new();
+    for at in self::looks(cloud).into_iter().filter(|at| *at > changed) {
+        if looks.last().is_none_or(|look| at.saturating_sub(*look) > Duration::from_millis(100)) {
+            looks.push(at);
+        }
+    }
+    looks
+}
+
+/// The first look may follow the change at once.
+fn assert_at_most_once_a_second(looks: &[Duration], at_least: usize) {
+    assert!(looks.len() > at_least, "it waits: {looks:?}");
+    for pair in looks.windows(2).skip(1) {
+        let between = pair[1].saturating_sub(pair[0]);
+        assert!(between >= Duration::from_secs(1), "{between:?} between two looks at {:?}", pair[0]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waits_looks_at_most_once_a_second() {
     for seed in 0..5 {
         let cloud = Cloud::of(|world| {
             world.seed = seed;
             world.knobs.create_ms = Span::exactly(149_000);
+            world.knobs.modify_ms = Span::exactly(149_000);
+            world.knobs.delete_ms = Span::exactly(149_000);
         });
-        let began = cloud.sim.now();
-        cloud.stack("orders").create(&properties()).await.succeeded();
-        let created = cloud.endpoint().created_at.duration_since(began).unsigned_abs();
-        let waiting: Vec<Duration> = looks(&cloud).into_iter().filter(|at| *at > created).collect();
-        for pair in waiting.windows(2).skip(1) {
-            let between = pair[1].saturating_sub(pair[0]);
-            assert!(between >= Duration::from_secs(1), "{between:?} between two looks at {:?}", pair[0]);
-        }
+        let (stack, one) = (cloud.stack("orders"), with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] })));
+        let id = stack.create(&one).await.succeeded().physical_id;
+        assert_at_most_once_a_second(&looks_after(&cloud, "CreateVpcEndpoint"), 50);
+        cloud.pass(60).await;
+        stack.update(&id, &properties(), &one).await.succeeded();
+        assert_at_most_once_a_second(&looks_after(&cloud, "ModifyVpcEndpoint"), 50);
+        cloud.pass(60).await;
+        stack.delete(&id).await.succeeded();
+        assert_at_most_once_a_second(&looks_after(&cloud, "DeleteVpcEndpoints"), 20);
     }
 }
 

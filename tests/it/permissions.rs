@@ -88,23 +88,30 @@ async fn a_denial_that_has_passed_does_not_count_at_the_next_one() {
         async move { stack.create(&with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] }))).await }
     });
     cloud.pass(10).await;
-    let (mut looks, mut first) = (0, None);
+    let mut first = None;
     cloud.sim.on_call(move |call| {
-        let caller_denied = |action: &str| Verdict::unauthorized(action);
+        // Longer than the pause between two looks, so that each of the two events is denied one.
+        let window = Duration::from_secs(30)..Duration::from_secs(38);
         match call.action.as_str() {
-            action @ "DescribeVpcEndpoints" if call.at > Duration::from_secs(30) && looks < 1 => {
-                looks += 1;
-                caller_denied(action)
-            }
+            action @ "DescribeVpcEndpoints" if window.contains(&call.at) => Verdict::unauthorized(action),
             // What is denied may be known to IAM only a little later.
             action @ "ModifyVpcEndpoint" if call.at < *first.get_or_insert(call.at) + Duration::from_secs(5) => {
-                caller_denied(action)
+                Verdict::unauthorized(action)
             }
             _ => Verdict::Proceed,
         }
     });
     cloud.stack("billing").create(&properties()).await.succeeded();
     create.await.unwrap().succeeded();
+    let denied = |action: &str| {
+        let log = cloud.sim.log().into_iter();
+        let is_denied = |call: &ec2_sim::Call| call.outcome.as_ref().and_then(ec2_sim::Outcome::code).is_some();
+        let denied = log.filter(|call| call.action == action && is_denied(call)).map(|call| call.at.as_secs());
+        denied.collect::<Vec<_>>()
+    };
+    let (looks, changes) = (denied("DescribeVpcEndpoints"), denied("ModifyVpcEndpoint"));
+    assert!(looks.len() >= 2 && !changes.is_empty(), "{looks:?}, {changes:?}");
+    assert!(changes[0] > looks[0] + 60, "long after: {looks:?}, {changes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +204,12 @@ async fn deploying_again_is_said_to_continue_only_where_it_does() {
 
 /// Warnings of a stack that joins an endpoint of somebody else in all zones, with `GROUP`.
 async fn on_a_foreign_endpoint(requested: &Value) -> String {
-    let cloud = Cloud::new();
+    on_a_foreign_endpoint_of(|_| {}, requested).await
+}
+
+/// The same in a world with changes.
+async fn on_a_foreign_endpoint_of(change: impl FnOnce(&mut ec2_sim::World), requested: &Value) -> String {
+    let cloud = Cloud::of(change);
     let subnet_ids = vec![SUBNET_AZ1.to_owned(), SUBNET_AZ2.to_owned()];
     let group_ids = vec![GROUP.to_owned(), "sg-0a1def1111111111a".to_owned()];
     cloud.sim.create_foreign_endpoint(EndpointSpec { subnet_ids, group_ids, ..foreign() });
@@ -228,8 +240,21 @@ async fn a_warning_names_sources_that_are_allowed_beyond_those_requested() {
     let halves = billing.update(&second.physical_id, &with(plain(), halves), &narrow).await.succeeded();
     assert_eq!(halves.data["Warnings"], "");
 
+    // The first one allows a security group.
+    let cloud = Cloud::new();
+    let by_group = with(plain(), json!({ "AllowedSecurityGroupIds": [GROUP] }));
+    cloud.stack("orders").create(&by_group).await.succeeded();
+    let second = cloud.stack("billing").create(&narrow).await.succeeded();
+    assert_says(&second.data["Warnings"], &[&format!("from {GROUP},")]);
+
     // Foreign.
-    let warnings = on_a_foreign_endpoint(&with(plain(), json!({ "AllowedCidrs": ["10.0.16.0/20"] }))).await;
+    let listed = |world: &mut ec2_sim::World| {
+        let group = world.groups.iter_mut().find(|group| group.id == GROUP).unwrap();
+        group.ingress[0].source = ec2_sim::Source::PrefixList("pl-0123456789abcdef0".to_owned());
+    };
+    let warnings = on_a_foreign_endpoint_of(listed, &narrow).await;
+    assert_says(&warnings, &[GROUP, "from pl-0123456789abcdef0"]);
+    let warnings = on_a_foreign_endpoint(&narrow).await;
     assert_says(&warnings, &[GROUP, "10.0.0.0/16"]);
     let warnings =
         on_a_foreign_endpoint(&with(plain(), json!({ "AllowedCidrs": ["10.0.0.0/8", "100.64.0.0/10"] }))).await;

@@ -191,6 +191,35 @@ fn troubleshooting_has_every_sentence_and_no_other() {
     }
 }
 
+/// CloudFormation sends no update as long as no property changes.
+#[test]
+fn a_warning_that_an_update_helps_says_how_to_have_one_sent() {
+    let (guide, warnings) = (file("docs/troubleshooting.md"), file("src/decision/warning.rs"));
+    let said = sentences(&warnings, "impl fmt::Display", "Self::");
+    let helped = said.iter().filter(|sentence| {
+        ["update the resource", "update adds", "later update", "next update"]
+            .iter()
+            .any(|words| sentence.contains(words))
+    });
+    assert_eq!(helped.clone().count(), 4, "{said:#?}");
+    let rows = tables::rows(&guide, "## Warnings");
+    for sentence in helped {
+        assert!(sentence.contains("change Trigger"), "{sentence}");
+        let row = rows.iter().find(|row| fits(&row[0], sentence)).unwrap_or_else(|| panic!("{sentence}"));
+        assert!(row[2].contains("`Trigger`"), "{row:?}");
+    }
+}
+
+/// The compiler counts them.
+#[test]
+fn the_documentation_counts_the_planted_faults() {
+    let planted = file("tests/it/explore/planted.rs");
+    let (_, rest) = planted.split_once("const ALL: [PlantedFault; ").unwrap();
+    let (count, _) = rest.split_once(']').unwrap();
+    let words = format!("`tests/it/explore/planted.rs` removes {count} rules one by one");
+    assert!(file("docs/sharing.md").contains(&words), "{words}");
+}
+
 /// Whoever reads an error knows what to do next.
 #[test]
 fn every_error_says_what_to_do() {

@@ -21,6 +21,12 @@ fn reject_once(cloud: &Cloud, action: &'static str, code: &'static str, message:
     });
 }
 
+/// Whether a call was rejected with this code.
+fn rejected(cloud: &Cloud, action: &str, code: &str) -> bool {
+    let has_code = |call: &ec2_sim::Call| call.outcome.as_ref().and_then(ec2_sim::Outcome::code) == Some(code);
+    cloud.sim.log().iter().any(|call| call.action == action && has_code(call))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_modification_waits_while_an_idempotent_operation_is_going_on() {
     let cloud = Cloud::of(|world| {
@@ -179,15 +185,31 @@ async fn what_the_same_stack_created_a_moment_ago_may_not_exist_yet() {
         ("InvalidGroup.NotFound", "The security group 'sg-0a1db41111111111a' does not exist"),
         ("InvalidGroupId.NotFound", "The security group 'sg-0a1db41111111111a' does not exist"),
     ];
+    // A Create, and an Update that adds what was created.
+    let few = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1], "SecurityGroupIds": ["sg-0a1def1111111111a"] }));
+    let all = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
     for (code, message) in codes {
-        for action in ["CreateVpcEndpoint", "DescribeSubnets"] {
-            if action == "DescribeSubnets" && code.contains("Group") {
+        let is_group = code.contains("Group");
+        for action in ["CreateVpcEndpoint", "ModifyVpcEndpoint", "DescribeSubnets"] {
+            // Security groups are read by a filter, which matches nothing that does not exist.
+            if action == "DescribeSubnets" && is_group || action == "ModifyVpcEndpoint" && code.contains("Vpc") {
                 continue;
             }
-            let cloud = Cloud::new();
-            reject_once(&cloud, action, code, message);
-            let created = cloud.stack("orders").create(&properties()).await;
-            assert_eq!(created.reason, None, "{code} at {action}");
+            let (cloud, is_create) = (Cloud::new(), action == "CreateVpcEndpoint");
+            let stack = cloud.stack("orders");
+            if is_create {
+                reject_once(&cloud, action, code, message);
+            }
+            let answered = stack.create(&few).await;
+            assert_eq!(answered.reason, None, "{code} at {action}");
+            if !is_create {
+                cloud.pass(60).await;
+                reject_once(&cloud, action, code, message);
+                let updated = stack.update(&answered.physical_id, &all, &few).await.succeeded();
+                assert_eq!(updated.data["SubnetIds"], format!("{SUBNET_AZ1},{SUBNET_AZ2}"), "{code} at {action}");
+                assert_eq!(updated.data["SecurityGroupIds"], GROUP, "{code} at {action}");
+            }
+            assert!(rejected(&cloud, action, code), "{code} at {action}");
         }
     }
     // Groups of the provider's own go through AuthorizeSecurityGroupIngress before that.
@@ -198,6 +220,7 @@ async fn what_the_same_stack_created_a_moment_ago_may_not_exist_yet() {
         reject_once(&cloud, action, code, "It does not exist");
         let created = cloud.stack("orders").create(&json!({ "ServiceName": SERVICE, "VpcId": VPC })).await;
         assert_eq!(created.reason, None, "{code} at {action}");
+        assert!(rejected(&cloud, action, code), "{code} at {action}");
     }
 }
 
@@ -244,6 +267,32 @@ async fn a_subnet_that_was_created_a_moment_ago_is_found_later() {
     let subnet = reply.split("<subnetId>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned();
     let created = cloud.stack("orders").create(&with(properties(), json!({ "SubnetIds": [subnet] }))).await.succeeded();
     assert_eq!(created.data["SubnetIds"], subnet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_security_group_that_was_created_a_moment_ago_is_found_later() {
+    for (read_lag, group_lag) in [(0, 6_000), (6_000, 0), (6_000, 6_000)] {
+        let cloud = Cloud::of(|world| {
+            world.knobs.read_lag_ms = Span::exactly(read_lag);
+            world.knobs.group_lag_ms = Span::exactly(group_lag);
+        });
+        let (stack, few) = (cloud.stack("orders"), with(properties(), json!({ "SubnetIds": [SUBNET_AZ1] })));
+        let id = stack.create(&few).await.succeeded().physical_id;
+        cloud.pass(60).await;
+        let new_group = async |name: &str| {
+            let what = format!("VpcId={VPC}&GroupName={name}&GroupDescription=new");
+            let reply = cloud.sim.call(&format!("Action=CreateSecurityGroup&Version=2016-11-15&{what}")).await.body;
+            reply.split("<groupId>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned()
+        };
+        let with_group = |group: &str| with(few.clone(), json!({ "SecurityGroupIds": [group] }));
+        let first = new_group("one").await;
+        let updated = stack.update(&id, &with_group(&first), &few).await.succeeded();
+        assert_eq!(updated.data["SecurityGroupIds"], first, "{read_lag} ms, {group_lag} ms");
+        stack.leave(&id, &with_group(&first)).await.succeeded();
+        let group = new_group("two").await;
+        let created = stack.create(&with_group(&group)).await.succeeded();
+        assert_eq!(created.data["SecurityGroupIds"], group, "{read_lag} ms, {group_lag} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,6 +110,29 @@ async fn allowed_cidrs_of_a_spoke_replace_its_blocks() {
     assert!(cloud.sources_with(&["10.3.0.0/24"]));
 }
 
+/// EC2 shows the VPC of a spoke without a block, which does not say that nobody is there.
+#[tokio::test(start_paused = true)]
+async fn a_spoke_that_shows_no_block_keeps_what_it_has_requested() {
+    let cloud = Cloud::new();
+    let (hub_stack, stack) = (cloud.stack("hub"), cloud.stack("spoke"));
+    let again = |properties: &Value| with(properties.clone(), json!({ "Trigger": "again" }));
+    let id = hub_stack.create(&hub()).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    stack.create(&spoke(SPOKE)).await.succeeded();
+    for block in FROM_SPOKE {
+        cloud.sim.remove_cidr_block(SPOKE, block);
+    }
+    cloud.pass(60).await;
+    stack.update(&id, &again(&spoke(SPOKE)), &spoke(SPOKE)).await.succeeded();
+    cloud.pass(60).await;
+    hub_stack.update(&id, &again(&hub()), &hub()).await.succeeded();
+    assert!(cloud.sources_with(&FROM_SPOKE));
+    // What one that joins will request is not known yet, so it may need everything that is there.
+    cloud.stack("new").create(&spoke(SPOKE)).await.succeeded();
+    stack.leave(&id, &spoke(SPOKE)).await.succeeded();
+    assert!(cloud.sources_with(&FROM_SPOKE));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wider_rule_of_another_spoke_does_not_stand_in_for_its_own() {
     let cloud = Cloud::new();
@@ -183,6 +206,22 @@ async fn on_a_foreign_endpoint_the_warning_names_the_rule() {
         "aws ec2 authorize-security-group-ingress --group-id {GROUP} --protocol tcp --port 4000 --cidr 10.3.0.0/16"
     );
     assert!(joined.data["Warnings"].contains(&rule), "{}", joined.data["Warnings"]);
+    assert_eq!(cloud.count("AuthorizeSecurityGroupIngress"), 0);
+}
+
+/// Who the clients are, the properties say, and not the VPC.
+#[tokio::test(start_paused = true)]
+async fn on_a_foreign_endpoint_the_warning_names_the_clients_of_the_properties() {
+    let cloud = Cloud::new();
+    cloud.sim.create_foreign_endpoint(foreign());
+    cloud.pass(10).await;
+    let some = with(spoke(SPOKE), json!({ "AllowedCidrs": ["10.3.7.0/24"] }));
+    let warnings = cloud.stack("spoke").create(&some).await.succeeded().data["Warnings"].clone();
+    assert!(
+        warnings.contains(&format!("--group-id {GROUP} --protocol tcp --port 4000 --cidr 10.3.7.0/24")),
+        "{warnings}"
+    );
+    assert!(FROM_SPOKE.iter().all(|block| !warnings.contains(&format!("from {block}"))), "{warnings}");
     assert_eq!(cloud.count("AuthorizeSecurityGroupIngress"), 0);
 }
 
@@ -263,6 +302,31 @@ async fn a_route_that_leads_nowhere_or_to_the_internet_does_not_count() {
     };
     let warning = told(detached).await.unwrap();
     assert!(warning.contains(&format!("of {VPC};")) && warning.contains(&format!("of {SPOKE};")), "{warning}");
+}
+
+/// The hub's subnets are in two blocks. Each of them needs a route, whatever the target: a network interface, for example of
+/// an appliance, or a virtual private gateway.
+#[tokio::test(start_paused = true)]
+async fn each_block_of_the_hub_needs_a_route() {
+    let both = ["10.0.0.0/16", "100.64.0.0/20"];
+    for (routed, missing) in [(&both[..1], Some(both[1])), (&both[1..], Some(both[0])), (&both[..], None)] {
+        for target in ["eni-0123456789abcdef0", "vgw-0123456789abcdef0"] {
+            let cloud = Cloud::of(|world| {
+                let subnet = world.subnets.iter_mut().find(|subnet| subnet.id == SUBNET_AZ2).unwrap();
+                subnet.cidr_block = "100.64.0.0/24".to_owned();
+            });
+            cloud.stack("hub").create(&hub()).await.succeeded();
+            for block in routed {
+                cloud.sim.add_route(SPOKE, route(block, target));
+            }
+            cloud.sim.add_route(VPC, route("10.3.0.0/16", target));
+            cloud.pass(60).await;
+            let warning = about_the_way(&cloud.stack("spoke").create(&spoke(SPOKE)).await.succeeded());
+            let named: Vec<&str> =
+                both.into_iter().filter(|block| warning.as_ref().is_some_and(|it| it.contains(block))).collect();
+            assert_eq!((named, warning.is_some()), (missing.into_iter().collect(), missing.is_some()), "{warning:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! and no other stack notices.
 
 use crate::cloud::*;
+use crate::deployment::Watch;
 use ec2_sim::{Group, Span, Verdict, World};
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -117,6 +118,50 @@ async fn what_an_update_replaces_is_free_when_it_answers() {
         (groups, cloud.endpoint().subnet_ids),
         (vec![BILLING_GROUP.to_owned(), GROUP.to_owned()], vec![SUBNET_AZ2.to_owned()])
     );
+}
+
+/// An update gives something up, and a stack that requests it joins some seconds later, while EC2 shows nothing of either.
+#[tokio::test(start_paused = true)]
+async fn what_an_update_gives_up_stays_for_a_stack_that_joins_meanwhile() {
+    let subnets = |ids: &[&str]| with(properties(), json!({ "SubnetIds": ids }));
+    let wide = with(properties(), json!({ "SecurityGroupIds": [GROUP, ORDERS_GROUP] }));
+    for (old, new) in [
+        (properties(), with(properties(), json!({ "PrivateDnsEnabled": false }))),
+        (subnets(&[SUBNET_AZ1, SUBNET_AZ2]), subnets(&[SUBNET_AZ1])),
+        (wide, properties()),
+        (
+            plain(json!({ "AllowedCidrs": ["10.0.16.0/20", "10.0.32.0/20"] })),
+            plain(json!({ "AllowedCidrs": ["10.0.16.0/20"] })),
+        ),
+    ] {
+        for after in [0, 1, 5, 15, 25] {
+            let cloud = cloud_with(|world| world.knobs.read_lag_ms = Span::exactly(9_000));
+            let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+            let id = orders.create(&old).await.succeeded().physical_id;
+            cloud.pass(60).await;
+            let check = |joined: &str| {
+                let endpoints = cloud.sim.endpoints();
+                let own = endpoints.iter().find(|endpoint| endpoint.id == joined).unwrap();
+                assert_eq!(Watch::new(&cloud).lost(own, &old), None, "{new}, joined after {after} s");
+                // Nobody has seen its reference in the last look, and an endpoint without private DNS is not one to join.
+                let may_be_another = new["PrivateDnsEnabled"] == false && after >= 15;
+                assert!(joined == id || may_be_another, "{new}, joined after {after} s");
+                let holds = endpoints.iter().filter(|it| it.tags.contains_key(&billing.ref_key())).count();
+                assert_eq!(holds, 1, "{new}, joined after {after} s");
+            };
+            let join_late = async {
+                cloud.pass(after).await;
+                let joined = billing.create(&old).await.succeeded().physical_id;
+                check(&joined);
+                joined
+            };
+            let (updated, joined) = join(orders.update(&id, &new, &old), join_late).await;
+            assert_eq!(updated.succeeded().physical_id, id);
+            check(&joined);
+            let mut tags = cloud.sim.endpoints().into_iter().flat_map(|endpoint| endpoint.tags.into_keys());
+            assert_eq!(tags.find(|key| key.contains(":leaving:")), None, "{new}, joined after {after} s");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
