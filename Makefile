@@ -63,7 +63,7 @@ demo: ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; 
 test: ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 	@rm -f .run/failed
 	@+$(together)=3 TOGETHER=named build e2e rust packaging templates workflows site sim cdk || \
-	  { echo "Failed: $$(cat .run/failed 2>/dev/null || echo "see above")"; exit 1; }
+	  { printf '\nWhat failed, by its last lines:\n'; cat .run/failed || echo "see above"; exit 1; }
 
 TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
 
@@ -93,7 +93,7 @@ site: .venv-tools/stamp ## Build the documentation site in build/site, and check
 
 unit: rust packaging ## Run the Rust tests and the tests of packaging and templates
 rust: build ## Run the Rust tests; TEST=NAME for those whose names contain it
-	$(CARGO) test $(if $(TEST),--test it -- $(TEST))
+	$(CARGO) test $(if $(TEST),--test it -- $(TEST),--tests)
 
 packaging: .venv/stamp $(GUARD)
 	$(VENV) -m unittest discover --start-directory scripts --pattern '*_test.py'

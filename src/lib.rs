@@ -48,7 +48,7 @@
 //! | [`secrets`] | the only door to Secrets Manager, where the key for that API is | `model` |
 //! | [`runtime`] | time, HTTP, the log, the way back to CloudFormation | `request` |
 //! | [`ask`] | what people ask the function, and the answer: pure | `model`, `request`, `decision` |
-//! | [`cloudformation`] | the only door to CloudFormation's API: which stacks exist, and whether an event is still awaited | `model`, `runtime` |
+//! | [`cloudformation`] | the only door to CloudFormation's API: which stacks exist, and what it says of a stack or a resource | `model`, `runtime` |
 //! | [`probe`] | the connection check on the network, as a function and in a terminal | `model`, `request`, `check`, `answer`, `runtime` |
 //!
 //! [`reconcile`] and [`resolve`] use all of them, [`handler`] and [`inquire`] use [`reconcile`], and `main.rs` puts the parts

@@ -16,7 +16,7 @@ use tracing::warn;
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub ec2: Ec2,
-    /// Only for events that may come too late, and for questions.
+    /// For events that may come too late, for Updates, which may be rollbacks, and for questions.
     pub cloudformation: CloudFormation,
     /// Only for resources with a `ClusterId`.
     pub clusters: Clusters,

@@ -20,7 +20,7 @@ pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// endpoint.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
-/// Value: stack name and logical id. Every announcement has a key of its own, so that a function that removes an expired
+/// Value: the [name](Holder::name) of the holder. Every announcement has a key of its own, so that a function that removes an expired
 /// one cannot hit a newer one, not even one from another delivery of the same event.
 const LEAVING: &str = "tidb-private-endpoint:leaving:";
 

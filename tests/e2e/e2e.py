@@ -47,7 +47,7 @@ WITHOUT_CDK = "--without-cdk"
 
 class Checks:
     def __init__(self):
-        self.passed = self.failed = 0
+        self.passed, self.failed = 0, []
         self._started, self._lock = time.monotonic(), threading.Lock()
 
     def check(self, name, holds, seen=""):
@@ -58,7 +58,7 @@ class Checks:
                 self.passed += 1
                 print(f"ok    {elapsed:6.1f} s  {name}", flush=True)
             else:
-                self.failed += 1
+                self.failed.append(name)
                 print(f"FAIL  {elapsed:6.1f} s  {name}\n      seen: {seen}", flush=True)
         return bool(holds)
 
@@ -850,7 +850,7 @@ def main():
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. All processes have been stopped.")
     checks.equal("end: no processes are left", engine.leftovers(), [])
-    print(f"{checks.passed} passed, {checks.failed} failed")
+    print(*(f"failed: {name}" for name in checks.failed), f"{checks.passed} passed, {len(checks.failed)} failed", sep="\n")
     sys.exit(1 if checks.failed else 0)
 
 
