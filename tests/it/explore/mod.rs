@@ -46,6 +46,7 @@
 
 mod choices;
 mod cloudformation;
+mod complete;
 mod ec2;
 mod endpoint;
 mod fingerprint;
@@ -63,8 +64,7 @@ mod transition;
 mod versions;
 
 use planted::PlantedFault;
-use scenario::{Scenario, coarse, unanswered, without_failures};
-use scenarios::three_stacks_and_a_failure;
+use scenario::{Scenario, coarse, without_failures};
 use search::{Coverage, Path, Violation, explore_all, random_walk, run};
 use std::time::{Duration, Instant};
 
@@ -87,134 +87,39 @@ fn explore_completely(scenarios: impl IntoIterator<Item = Scenario>) {
             explore_all(&scenario, |_| false).unwrap_or_else(|found| panic!("{}", describe(&scenario, &found)));
         println!("{}: {coverage}", scenario.title());
         assert!(coverage.complete && coverage.ends > coverage.exempt, "{}: {coverage}", scenario.title());
+        assert!(scenario.is_unanswered || coverage.exempt == 0, "{}: {coverage}", scenario.title());
     }
 }
 
-fn named(names: &[&str]) -> Vec<Scenario> {
-    let is_named = |scenario: &Scenario| names.contains(&scenario.name) && !scenario.is_unanswered;
-    let found: Vec<Scenario> = scenarios::all().into_iter().filter(is_named).collect();
-    assert_eq!(found.len(), names.len(), "{names:?}");
-    found
-}
-
-#[test]
-fn every_schedule_of_two_holders_without_failures() {
-    let names = ["one releases while the other joins", "the joiner's clock is ahead", "both release"];
-    explore_completely(named(&names).into_iter().map(without_failures));
-}
-
-#[test]
-fn every_schedule_of_two_holders_and_a_failure() {
-    let names = ["both create", "both release", "one releases while the other joins"];
-    explore_completely(named(&names).into_iter().map(coarse));
-}
-
-#[test]
-fn every_schedule_of_a_replacement_and_a_failure() {
-    explore_completely(named(&["one moves to another service while the other joins"]).into_iter().map(coarse));
-}
-
-#[test]
-fn every_schedule_of_three_holders_without_failures() {
-    explore_completely(named(&["two release while the third joins"]).into_iter().map(coarse).map(without_failures));
-}
-
-#[test]
-fn every_schedule_of_three_holders_and_a_failure() {
-    explore_completely(three_stacks_and_a_failure());
-}
-
-#[test]
-fn every_schedule_of_a_create_that_is_overtaken_or_retried() {
-    let names = [
-        "a Delete overtakes a Create that waits for a name",
-        "a Create is retried, and the failed one is cleaned up",
-        "a Create that joins is retried, and the failed one is cleaned up while the other releases",
-    ];
-    // At one in three of the moments; `make explore` goes through all of them.
-    let some_moments = |mut scenario: Scenario| {
-        for planned in scenario.stacks.iter_mut().flatten() {
-            planned.after = planned.after.iter().copied().step_by(3).collect();
+/// A test for each set of scenarios that is explored completely.
+macro_rules! completely {
+    ($($set:ident),* $(,)?) => {
+        mod every_schedule_of {
+            $(#[test] fn $set() { super::explore_completely(super::complete::$set()); })*
         }
-        scenario
+
+        #[test]
+        fn the_documentation_has_what_is_explored_completely() {
+            complete::check_the_table(&[$(complete::$set()),*].concat());
+        }
     };
-    let both = named(&names).into_iter().flat_map(|scenario| [scenario.clone(), unanswered(scenario)]);
-    explore_completely(both.map(coarse).map(without_failures).map(some_moments));
 }
 
-#[test]
-fn every_schedule_of_an_event_that_is_delivered_again_after_the_delete() {
-    let all: Vec<Scenario> = scenarios::all().into_iter().filter(|s| s.name.contains("delivered again")).collect();
-    explore_completely(all.into_iter().map(coarse).map(without_failures));
-    let crash = named(&["the function of a Create crashes, and its Delete overtakes the next delivery"]);
-    explore_completely(crash.into_iter().map(coarse));
-}
-
-#[test]
-fn every_schedule_of_an_update_that_is_canceled() {
-    let names = [
-        "an update to another security group is canceled",
-        "an update to the provider's security group is canceled",
-        "an update that turns private DNS off is canceled",
-        "an update to another service is canceled",
-        "an update to another security group is canceled, and another one follows",
-        "an update to another service is canceled, and the stack is deleted",
-        "an update to another service is canceled, and delivered again",
-    ];
-    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
-    let alone = named(&["an update to another service is canceled"]);
-    explore_completely(alone.into_iter().map(unanswered).map(coarse).map(without_failures));
-}
-
-#[test]
-fn every_schedule_of_what_cloudformation_does_not_tell() {
-    let names = [
-        "a Create that never responds is followed by another one, and then cleaned up",
-        "a Create that joins and never responds is followed by another one, and then cleaned up",
-        "an update replaces an endpoint that is retained, and another one follows",
-        "a Delete is delivered again after the resource has joined anew",
-        "a Delete with a made-up ID is delivered again after the next Create",
-    ];
-    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
-    explore_completely(named(&names[2..3]).into_iter().map(coarse));
-}
-
-#[test]
-fn every_schedule_of_narrowing_while_another_joins() {
-    let names =
-        ["one turns private DNS off while the other joins", "one replaces its security group while the other joins"];
-    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
-}
-
-#[test]
-fn every_schedule_of_a_stale_holder_that_is_released() {
-    let names = [
-        "a stale holder is released while another joins",
-        "a stale holder is released while the other releases",
-        "a release and the Delete of the same resource overlap while another joins",
-        "a stale holder of a foreign endpoint is released while another joins",
-    ];
-    explore_completely(named(&names).into_iter().map(coarse).map(without_failures));
-    explore_completely(named(&names[..1]).into_iter().map(coarse));
-}
-
-#[test]
-fn every_schedule_of_holders_with_different_requests() {
-    let all = scenarios::all().into_iter().filter(|scenario| !scenario.endpoints.iter().all(|e| e.of.is_empty()));
-    explore_completely(all.map(coarse).map(without_failures));
-}
-
-#[test]
-fn every_schedule_of_a_hub_and_a_spoke_and_a_failure() {
-    explore_completely(
-        named(&["the hub releases first, and the spoke after it, with fast calls"]).into_iter().map(coarse),
-    );
-}
-
-#[test]
-fn every_schedule_of_two_holders_that_exchange_their_requests_and_a_failure() {
-    let all = scenarios::all().into_iter().filter(|scenario| scenario.name.starts_with("each of two changes"));
-    explore_completely(all.map(coarse));
+completely! {
+    two_holders_without_failures,
+    two_holders_and_a_failure,
+    a_replacement_and_a_failure,
+    three_holders_without_failures,
+    three_holders_and_a_failure,
+    a_create_that_is_overtaken_or_retried,
+    an_event_that_is_delivered_again_after_the_delete,
+    an_update_that_is_canceled,
+    what_cloudformation_does_not_tell,
+    narrowing_while_another_joins,
+    a_stale_holder_that_is_released,
+    holders_with_different_requests,
+    a_hub_and_a_spoke_and_a_failure,
+    two_holders_that_exchange_their_requests_and_a_failure,
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Checks the reduction in `fingerprint.rs`: a search that considers only identical states equal finds the same ends
 //! and the same violations.
 
+use super::complete::named;
 use super::fingerprint::Equivalence;
-use super::named;
 use super::planted::{ALL, NONE, PlantedFault};
 use super::scenario::{Scenario, coarse, without_failures};
 use super::search::{Violation, Visitor, explore_with};
@@ -39,7 +39,7 @@ fn planted(name: &str) -> PlantedFault {
 
 /// Small enough to be explored completely without the reduction.
 fn small(name: &'static str) -> Scenario {
-    let mut scenario = coarse(named(&[name]).remove(0));
+    let mut scenario = coarse(named(&[name]).next().unwrap());
     for planned in scenario.stacks.iter_mut().flatten() {
         planned.after = planned.after.iter().copied().step_by(3).take(3).collect();
     }
