@@ -133,7 +133,7 @@ impl Reconciler<'_> {
 /// # Errors
 /// What EC2 answered instead.
 pub(crate) async fn fetch_record(ec2: &Ec2, request: &Request, why: &ClusterError) -> Result<Option<Served>, Ec2Error> {
-    let Some(cluster) = request.cluster() else { return Ok(None) };
+    let Some(cluster) = request.cluster().filter(|_| request.is_update()) else { return Ok(None) };
     let endpoints = ec2.endpoints(&EndpointQuery::TagKey(request.holder.ref_key())).await?;
     let Some((endpoint, prefix)) = cluster::recorded(request, cluster, &endpoints) else { return Ok(None) };
     let subnets = ec2.subnets(Some(&endpoint.vpc_id)).await?;

@@ -66,7 +66,7 @@ pub fn request(
     }
     let name = reference.as_ref().map_or("Release", |reference| reference.name).to_owned();
     let holder = Holder { hash: asked.holder.clone(), name, stack_id: String::new() };
-    let mark = Mark(reference.as_ref().map_or(NO_MARK, |reference| reference.mark).to_owned());
+    let mark = reference.as_ref().map_or_else(|| Mark(NO_MARK.to_owned()), |reference| reference.mark.clone());
     let place =
         endpoint.map(|endpoint| Place { vpc: endpoint.vpc_id.clone(), service: Some(endpoint.service_name.clone()) });
     let wanted = reference.and_then(|reference| reference.wanted());

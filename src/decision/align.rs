@@ -125,7 +125,7 @@ impl Provision<'_> {
     /// Removes the rules of the provider's security group that nobody requests anymore.
     fn remove_surplus_rules(&self, endpoint: &Endpoint, before: &[Wanted]) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        let claim = Claim { holder: &self.request.holder, mark: None, until: None };
+        let claim = Claim::of(&self.request.holder);
         let revoke = match self.managed_group(&endpoint.vpc_id) {
             Some(_) if self.has_no_room_for_the_managed_group(endpoint)? => return Ok(()),
             Some(group) => {

@@ -88,16 +88,13 @@ pub fn patient_until(request: &Request, started: Timestamp, deadline: Timestamp)
     request.is_update().then(|| after(started, patience))
 }
 
-/// The endpoint for a cluster, and what its user names begin with, as the reference of a resource that is updated records it;
-/// `None` for any other request. There may be several endpoints while a replacement is rolled back.
+/// The endpoint for a cluster, and what its user names begin with, as the reference of a resource that is updated records it.
+/// There may be several endpoints while a replacement is rolled back.
 pub fn recorded<'a>(
     request: &Request,
     cluster: &ClusterRef,
     endpoints: &'a [Endpoint],
 ) -> Option<(&'a Endpoint, Option<String>)> {
-    if !request.is_update() {
-        return None;
-    }
     let key = request.holder.ref_key();
     let of_cluster = endpoints.iter().filter_map(|endpoint| {
         let known = Reference::parse(endpoint.tags.get(&key)?).prefixes();

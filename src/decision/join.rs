@@ -18,10 +18,11 @@ impl Provision<'_> {
     /// again: a Delete of this resource has been handled meanwhile.
     pub(super) fn check_held(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
+        // A later request may have removed other references of this one, which is no Delete.
+        if let Some((id, _)) = journal.endpoints().find(|(_, record)| record.outdated) {
+            return Err(Refusal::Outdated { endpoint: id.clone() }.into());
+        }
         for (id, record) in journal.endpoints() {
-            if record.outdated {
-                return Err(Refusal::Outdated { endpoint: id.clone() }.into());
-            }
             let Some(since) = record.referenced.filter(|_| record.is_held(observed.at) && !record.is_releasing())
             else {
                 continue;
@@ -139,8 +140,7 @@ impl Provision<'_> {
 
     /// The other holders of an endpoint.
     pub(super) fn others(&self, endpoint: &Endpoint) -> Others {
-        let claim = Claim { holder: &self.request.holder, mark: None, until: None };
-        Others::of(claim.others(&endpoint.tags))
+        Others::of(Claim::of(&self.request.holder).others(&endpoint.tags))
     }
 
     /// In a look after the reference was written, a pending announcement means that another stack may still delete the

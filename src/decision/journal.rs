@@ -78,9 +78,9 @@ impl Journal {
             }
             record.joined |=
                 record.referenced.is_some() && record.announcements_shown(observed.at, &endpoint.tags).0.is_empty();
-            // A delivery that crashed may have removed the reference.
-            let is_current = request.current() == Some(&endpoint.id);
-            if endpoint.is_owned() && (record.referenced.is_some() || is_current) {
+            // A delivery that crashed may have removed the reference; and what an update has left is of an earlier request.
+            let is_own = request.current() == Some(&endpoint.id) || request.holder.is_in(&endpoint.tags);
+            if endpoint.is_owned() && (record.referenced.is_some() || is_own) {
                 record.place = Some((endpoint.vpc_id.clone(), endpoint.service_name.clone()));
             }
         }

@@ -15,8 +15,8 @@ use crate::model::ids::{EndpointId, VpcId};
 use crate::model::protocol::after;
 use crate::model::security_group::managed_group_name;
 use crate::model::stacks::StackStatus;
-use crate::request::Request;
-use crate::request::spec::EndpointSpec;
+use crate::request::spec::{EndpointSpec, Place};
+use crate::request::{Request, Verb};
 use jiff::SignedDuration;
 
 /// How long an endpoint that is available is waited for because EC2 still has to assign the hosted zone of its private DNS
@@ -65,7 +65,7 @@ impl Provision<'_> {
         let warnings = self.align(endpoint, placement.as_ref())?;
         self.settle(endpoint)?;
         self.release_others(&endpoint.id)?;
-        clean_up(self.group_places(), Some(endpoint), self.view)?;
+        clean_up(self.group_places()?, Some(endpoint), self.view)?;
         self.remove_mark()?;
         self.report(endpoint, warnings)
     }
@@ -214,13 +214,23 @@ impl Provision<'_> {
         spec.group_ids.is_empty().then_some(ManagedGroup { holder: &request.holder, vpc, spec, view, gone })
     }
 
-    /// Where a managed security group may be left that nothing needs anymore.
-    pub(super) fn group_places(&self) -> Vec<GroupPlace> {
-        let journal = self.view.journal;
+    /// Where a managed security group may be left that nothing needs anymore: where this event or an earlier delivery of it
+    /// may have created one, where the update may have that this one rolls back, and at endpoints that have been released.
+    pub(super) fn group_places(&self) -> Unless<Vec<GroupPlace>> {
+        let View { facts, journal, .. } = self.view;
         let wanted = self.spec.vpc_id.iter().map(|vpc| (vpc.clone(), managed_group_name(&self.spec.service_name)));
         let may_be_left = self.request.is_update() || journal.has_created_group();
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
-        let left = journal.group_places().filter(|_| has_released);
-        wanted.filter(|_| may_be_left).chain(left).collect()
+        let released = journal.group_places().filter(|_| has_released);
+        let mut places: Vec<GroupPlace> = wanted.filter(|_| may_be_left).chain(released).collect();
+        match &self.request.verb {
+            Verb::Update { moved: true, before, .. } => match &before.place {
+                Some(Place { vpc, service: Some(service) }) => places.push((vpc.clone(), managed_group_name(service))),
+                Some(Place { service: None, .. }) => places.extend(facts.own_groups()?),
+                None => {}
+            },
+            Verb::Create(_) | Verb::Update { .. } | Verb::Delete { .. } => {}
+        }
+        Ok(places)
     }
 }

@@ -122,7 +122,7 @@ impl Holder {
 
 /// Identifies the request that wrote a reference: 8 hex digits of the second in which CloudFormation sent it, and 12 that
 /// differ for every request. What a failed Create has marked is released by its own Delete, and not by one that
-/// CloudFormation sends for an earlier attempt. Of two updates that run at the same time, the one that was sent first stops.
+/// CloudFormation sends for an earlier attempt. Of two requests for one resource, the one that was sent later wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark(pub String);
 
@@ -145,7 +145,7 @@ impl Mark {
 
     /// Whether this request wrote a reference with the value.
     pub fn is_in(&self, ref_value: &str) -> bool {
-        Reference::parse(ref_value).mark == self.0
+        Reference::parse(ref_value).mark == *self
     }
 }
 
@@ -154,8 +154,8 @@ impl Mark {
 pub struct Reference<'a> {
     /// Stack name and logical id.
     pub name: &'a str,
-    /// Empty if an early version has written it.
-    pub mark: &'a str,
+    /// Of the request that wrote it; empty if that is an early version.
+    pub mark: Mark,
     /// Clusters and request as they are written. Without a request if an earlier version has written it, and on an endpoint
     /// that was foreign or in another VPC then.
     pub request: &'a str,
@@ -165,12 +165,7 @@ impl<'a> Reference<'a> {
     pub fn parse(value: &'a str) -> Self {
         let mut parts = value.splitn(3, ' ');
         let mut part = || parts.next().unwrap_or_default();
-        Self { name: part(), mark: part(), request: part() }
-    }
-
-    /// Of the request that wrote it.
-    pub fn mark(&self) -> Mark {
-        Mark(self.mark.to_owned())
+        Self { name: part(), mark: Mark(part().to_owned()), request: part() }
     }
 
     /// `None` for a holder that may need everything that is there.
@@ -200,13 +195,23 @@ pub struct Claim<'a> {
     pub until: Option<&'a Mark>,
 }
 
-impl Claim<'_> {
+impl<'a> Claim<'a> {
+    /// Any of a holder's.
+    pub fn of(holder: &'a Holder) -> Self {
+        Self { holder, mark: None, until: None }
+    }
+
+    /// The one that a request of the holder wrote.
+    pub fn written_by(mark: &'a Mark, holder: &'a Holder) -> Self {
+        Self { mark: Some(mark), ..Self::of(holder) }
+    }
+
     /// Whether the tags contain such a reference.
     pub fn is_in(&self, tags: &Tags) -> bool {
         let value = tags.get(&self.holder.ref_key());
         value.is_some_and(|value| {
             let is_it = self.mark.is_none_or(|mark| mark.is_in(value));
-            is_it && self.until.is_none_or(|until| !Reference::parse(value).mark().is_later_than(until))
+            is_it && self.until.is_none_or(|until| !Reference::parse(value).mark.is_later_than(until))
         })
     }
 

@@ -13,7 +13,7 @@ use crate::model::stacks::ResourceId;
 use crate::model::tags::{Claim, Holder, Mark, Reference, Tags};
 use event::{Event, ReplyTo, RequestType};
 use reader::Fault;
-use spec::{Before, EndpointSpec, Place};
+use spec::{Before, EndpointSpec, may_have_moved};
 
 /// The prefix of the physical id of a resource whose Create failed; hash and mark follow. The Delete that CloudFormation
 /// sends for it releases what this Create has marked.
@@ -35,7 +35,7 @@ pub enum Verb {
         spec: EndpointSpec,
         /// The endpoint that the resource has; `None` if its physical id is not an endpoint id.
         current: Option<EndpointId>,
-        /// Whether the old properties named another VPC or another service.
+        /// Whether the old properties may have had another endpoint.
         moved: bool,
         /// What the old properties asked for.
         before: Box<Before>,
@@ -145,12 +145,8 @@ impl Request {
             RequestType::Create => Verb::Create(EndpointSpec::read(&event.properties).map_err(Invalid)?),
             RequestType::Update { old_properties } => {
                 let spec = EndpointSpec::read(&event.properties).map_err(Invalid)?;
-                let before = Before::read(old_properties);
-                let moved = match (&before.place, Place::read(&event.properties)) {
-                    (Some(before), Some(now)) => !before.may_be(&now),
-                    (before, now) => before.is_some() || now.is_some(),
-                };
-                Verb::Update { spec, current, moved, before: Box::new(before) }
+                let moved = may_have_moved(old_properties, &event.properties);
+                Verb::Update { spec, current, moved, before: Box::new(Before::read(old_properties)) }
             }
             RequestType::Delete => Verb::Delete {
                 of: Deleted::read(ids.physical_id.as_deref().unwrap_or_default(), &holder),
@@ -186,7 +182,7 @@ impl Request {
         let holder = &self.holder;
         match &self.verb {
             Verb::Update { current, .. } if current.as_ref() == Some(endpoint) => holder.is_in(tags),
-            Verb::Create(_) | Verb::Update { .. } => Claim { holder, mark: Some(self.mark()), until: None }.is_in(tags),
+            Verb::Create(_) | Verb::Update { .. } => Claim::written_by(&self.mark, holder).is_in(tags),
             Verb::Delete { of, .. } => self.claim_to_delete(of).is_in(tags),
         }
     }
@@ -201,7 +197,7 @@ impl Request {
     /// fails: then the other one takes this one back (aws/aws-cdk, issue 31541). And this one may be delivered again.
     pub fn is_outdated(&self, tags: &Tags) -> bool {
         let value = tags.get(&self.holder.ref_key()).filter(|_| self.spec().is_some());
-        value.is_some_and(|value| Reference::parse(value).mark().is_later_than(&self.mark))
+        value.is_some_and(|value| Reference::parse(value).mark.is_later_than(&self.mark))
     }
 
     /// Whether the resource has an endpoint already.

@@ -147,11 +147,12 @@ impl Place {
         let service = reader.scalar(SERVICE_NAME).map(ServiceName::from);
         (service.is_some() || reader.scalar(CLUSTER_ID).is_some()).then_some(Self { vpc, service })
     }
+}
 
-    /// Whether an endpoint here may be one there, too: two clusters may have the same service.
-    pub fn may_be(&self, other: &Self) -> bool {
-        self.vpc == other.vpc && (self.service == other.service || self.service.is_none() || other.service.is_none())
-    }
+/// Whether the endpoint of some properties may be another one than that of others.
+pub fn may_have_moved(before: &Value, now: &Value) -> bool {
+    let (mut before, mut now) = (Reader::new(before), Reader::new(now));
+    [VPC_ID, SERVICE_NAME, CLUSTER_ID, REUSE_SCOPE].into_iter().any(|name| before.scalar(name) != now.scalar(name))
 }
 
 /// What properties name of what others may delete, as far as it is valid.

@@ -2,6 +2,7 @@
 //! has failed; and what an update leaves alone that CloudFormation keeps.
 
 use crate::cloud::*;
+use ec2_sim::{State, Verdict};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -126,7 +127,7 @@ async fn the_cleanup_of_a_create_without_a_response_leaves_the_retried_one_alone
         let clean_up = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &properties());
         stack.set_status("CREATE_COMPLETE");
         cloud.deliver(&clean_up).await.succeeded();
-        assert_eq!(cloud.endpoint().state, ec2_sim::State::Available);
+        assert_eq!(cloud.endpoint().state, State::Available);
         assert!(cloud.endpoint().tags.contains_key(&stack.ref_key()), "{:?}", cloud.endpoint().tags);
         stack.delete(&id).await.succeeded();
         cloud.assert_clean();
@@ -146,6 +147,130 @@ async fn an_update_leaves_a_replaced_endpoint_alone_that_is_retained() {
     let again = with(there.clone(), json!({ "Trigger": "again" }));
     stack.update(&new, &again, &there).await.succeeded();
     let retained = cloud.sim.endpoints().into_iter().find(|endpoint| endpoint.id == old).expect("it is retained");
-    assert_eq!(retained.state, ec2_sim::State::Available);
+    assert_eq!(retained.state, State::Available);
     assert!(retained.tags.contains_key(&stack.ref_key()), "{:?}", retained.tags);
+}
+
+/// An update to another service or cluster fails when its security group exists, and before its endpoint does.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_leaves_no_security_group_of_where_the_update_went() {
+    let no_group = json!({ "SecurityGroupIds": null });
+    let service = |name: &str| with(properties(), json!({ "SecurityGroupIds": null, "ServiceName": name }));
+    let cluster = |id: &str| with(of_cluster(id), no_group.clone());
+    for (old, new) in [(service(SERVICE), service(SERVICE_2)), (cluster(CLUSTER), cluster(CLUSTER_2))] {
+        let cloud = Cloud::new();
+        let stack = cloud.stack("orders");
+        let groups = || cloud.sim.groups().into_iter().filter(|group| group.name.contains("vpce-svc-")).count();
+        let id = stack.create(&old).await.succeeded().physical_id;
+        cloud.sim.on_call(|call| match call.action.as_str() {
+            "CreateVpcEndpoint" => Verdict::fail(400, "VpcEndpointLimitExceeded", "The limit is reached."),
+            _ => Verdict::Proceed,
+        });
+        let reason = stack.update(&id, &new, &old).await.failed();
+        assert!(reason.contains("VpcEndpointLimitExceeded") && groups() == 2, "{reason}");
+        cloud.pass(5).await;
+        assert_eq!(stack.update(&id, &old, &new).await.succeeded().physical_id, id);
+        assert_eq!(groups(), 1, "that of the endpoint");
+        stack.leave(&id, &old).await.succeeded();
+        cloud.assert_clean();
+    }
+}
+
+/// `ContinueUpdateRollback` skips a resource, or rollback is disabled: what the update has joined is in no properties anymore.
+#[tokio::test(start_paused = true)]
+async fn the_next_update_releases_what_one_has_joined_that_was_not_rolled_back() {
+    let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(90_000));
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2, "ServiceTimeout": "60" }));
+    let reason = stack.update(&id, &elsewhere, &properties()).await.failed();
+    assert!(reason.contains("Timed out after"), "{reason}");
+    cloud.pass(60).await;
+    let fixed = with(properties(), json!({ "Trigger": "again" }));
+    assert_eq!(stack.update(&id, &fixed, &properties()).await.succeeded().physical_id, id);
+    cloud.pass(180).await;
+    assert_eq!(cloud.endpoint().id, id, "nothing else exists anymore");
+    stack.leave(&id, &fixed).await.succeeded();
+    cloud.assert_clean();
+}
+
+/// Nothing of a foreign endpoint is changed, but its reference tells the update that it is taken back. Before the update has
+/// asked for the service of the other cluster, nothing else would.
+#[tokio::test(start_paused = true)]
+async fn the_rollback_to_a_foreign_endpoint_is_noticed() {
+    let by_service = (properties(), with(properties(), json!({ "ServiceName": SERVICE_2 })));
+    for (old, new) in [by_service, (of_cluster(CLUSTER), of_cluster(CLUSTER_2))] {
+        let cloud = Cloud::of(|world| world.knobs.create_ms = ec2_sim::Span::exactly(90_000));
+        cloud.sim.create_foreign_endpoint(foreign());
+        cloud.pass(10).await;
+        let stack = cloud.stack("orders");
+        let id = stack.create(&old).await.succeeded().physical_id;
+        let reason = taken_back(&cloud, &stack, &id, &new, &old, 30).await.failed();
+        assert!(reason.contains(OUTDATED), "{reason}");
+        cloud.pass(180).await;
+        assert_eq!(cloud.endpoint().id, id, "nothing else exists anymore");
+    }
+}
+
+/// Lambda delivers a Create again, after an update of the resource.
+#[tokio::test(start_paused = true)]
+async fn a_create_that_is_delivered_again_after_an_update_stops() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let create = stack.event("Create", &properties());
+    let id = cloud.deliver(&create).await.succeeded().physical_id;
+    cloud.pass(60).await;
+    let wider = with(properties(), json!({ "SubnetIds": [SUBNET_AZ1, SUBNET_AZ2] }));
+    stack.update(&id, &wider, &properties()).await.succeeded();
+    let (before, tags) = (cloud.changes(), cloud.endpoint().tags);
+    let reason = cloud.deliver(&create).await.failed();
+    assert!(reason.contains(OUTDATED), "{reason}");
+    assert_eq!((cloud.changes(), cloud.endpoint().tags), (before, tags));
+}
+
+/// While a late Delete removes the reference that it has seen, the resource joins anew.
+#[tokio::test(start_paused = true)]
+async fn a_late_delete_removes_no_reference_that_is_written_meanwhile() {
+    let cloud = Cloud::new();
+    let (orders, billing) = (cloud.stack("orders"), cloud.stack("billing"));
+    let id = orders.create(&properties()).await.succeeded().physical_id;
+    billing.create(&properties()).await.succeeded();
+    let delete = orders.delete_event(&id, &properties());
+    cloud.pass(60).await;
+    let second = cloud.sim.now().as_second();
+    let (sim, key, endpoint) = (cloud.sim.clone(), orders.ref_key(), id.clone());
+    let anew = format!("orders/TiDB {second:08x}0123456789ab");
+    let written = anew.clone();
+    cloud.sim.on_call(move |call| {
+        if call.action == "DeleteTags" {
+            sim.set_tag(&endpoint, &key, &written);
+        }
+        Verdict::Proceed
+    });
+    cloud.deliver(&delete).await.succeeded();
+    assert_eq!(cloud.endpoint().tags[&orders.ref_key()], anew);
+}
+
+/// The Delete of a Create that never responded is delivered again while the next Create waits.
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_is_delivered_again_leaves_the_mark_of_a_later_create_alone() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let delete = stack.delete_event("orders-TiDB-1KJH2LKJ3H4LK", &properties());
+    cloud.deliver(&delete).await.succeeded();
+    let id = cloud.sim.create_foreign_endpoint(ec2_sim::EndpointSpec { state: State::Available, ..foreign() });
+    cloud.sim.update_knobs(|knobs| knobs.delete_ms = ec2_sim::Span::exactly(90_000));
+    cloud.sim.delete_endpoint(&id);
+    let create = stack.event("Create", &properties());
+    let (created, ()) = tokio::join!(cloud.deliver(&create), async {
+        cloud.pass(30).await;
+        let marks = || cloud.sim.groups().into_iter().filter(|group| group.name.contains("-creating-")).count();
+        assert_eq!(marks(), 1);
+        cloud.deliver(&delete).await.succeeded();
+        stack.set_status("CREATE_IN_PROGRESS");
+        assert_eq!(marks(), 1);
+    });
+    stack.delete(&created.succeeded().physical_id).await.succeeded();
+    cloud.assert_clean();
 }
