@@ -166,7 +166,9 @@ impl<'a> Leave<'a> {
     }
 
     fn managed_group(&self) -> Unless<Option<&'a SecurityGroup>> {
-        Ok(self.view.facts.managed_group(&self.place())?.filter(|group| group.is_owned()))
+        let View { observed, facts, journal } = self.view;
+        let exists = |group: &&SecurityGroup| group.is_owned() && !journal.group(&group.id).is_gone(observed.at);
+        Ok(facts.managed_group(&self.place())?.filter(exists))
     }
 
     /// The removal of the rules of the provider's security group that nobody requests anymore.

@@ -93,9 +93,11 @@ impl Retries {
                 Some(created) if is_new(created) => true,
                 Some(_) | None => return Retry::Now,
             },
-            // The managed security group can be created again; a given one may be too new.
+            // The managed security group can be created again, and has no rules to take away. A given one may be too new.
             (ErrorKind::GroupGone, _) => {
-                request.spec().is_none_or(|spec| spec.group_ids.is_empty()) || is_new(journal.started())
+                let given = request.spec().map(|spec| spec.group_ids.as_slice()).unwrap_or_default();
+                let concerns_given = action.is_none_or(|action| action.group_ids().iter().any(|id| given.contains(id)));
+                given.is_empty() || !concerns_given || is_new(journal.started())
             }
             // The same stack may have created or changed it a moment ago.
             (ErrorKind::VpcDnsOff | ErrorKind::SourceUnknown | ErrorKind::NetworkGone, _) => is_new(journal.started()),

@@ -274,3 +274,28 @@ async fn a_delete_that_is_delivered_again_leaves_the_mark_of_a_later_create_alon
     stack.delete(&created.succeeded().physical_id).await.succeeded();
     cloud.assert_clean();
 }
+
+/// The update that stops deletes the security group that it has created, while its rollback is about to remove the rules.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_does_not_fail_because_the_providers_security_group_is_gone() {
+    let cloud = Cloud::new();
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    let own_group = with(properties(), json!({ "SecurityGroupIds": null }));
+    stack.update(&id, &own_group, &properties()).await.succeeded();
+    let fails = std::sync::atomic::AtomicBool::new(true);
+    cloud.sim.on_call(move |call| {
+        let revokes = call.action == "RevokeSecurityGroupIngress";
+        if revokes && fails.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            return Verdict::fail(
+                400,
+                "InvalidGroup.NotFound",
+                "The security group 'sg-0123456789abcdef0' does not exist",
+            );
+        }
+        Verdict::Proceed
+    });
+    cloud.pass(60).await;
+    stack.update(&id, &properties(), &own_group).await.succeeded();
+    assert_eq!(cloud.count("RevokeSecurityGroupIngress"), 2);
+}

@@ -129,8 +129,8 @@ pub(super) struct Stack {
     pub(super) spec: Option<Spec>,
     /// Whether CloudFormation takes an update back.
     pub(super) rolls_back: bool,
-    /// What the update before requests, if it has not responded.
-    pub(super) canceled: Option<Spec>,
+    /// What the update before requests, unless it has succeeded: the old properties of the one that takes it back.
+    pub(super) unfinished: Option<Spec>,
     pub(super) physical_id: Option<String>,
     /// The endpoint of the last successful response.
     pub(super) promised: Option<EndpointId>,
@@ -165,7 +165,7 @@ impl Stack {
             operations: 0,
             spec: None,
             rolls_back: false,
-            canceled: None,
+            unfinished: None,
             physical_id: None,
             promised: None,
             retained: BTreeSet::new(),
@@ -268,11 +268,11 @@ impl State {
         let rolls_back = !planned.rollback_disabled;
         stack.rolls_back = planned.is_rollback || planned.overtakes;
         let reply_to = ReplyTo { physical_id: physical_id.clone(), ..reply_to(number, stack.operations, self.undated) };
-        let mut request = request(reply_to, &planned.operation, stack.canceled.or(stack.spec));
+        let mut request = request(reply_to, &planned.operation, stack.unfinished.or(stack.spec));
         if scenario.planted.name != NONE.name {
             (scenario.planted.request)(Rc::make_mut(&mut request));
         }
-        stack.canceled = planned.operation.spec().filter(|_| stack.physical_id.is_some());
+        stack.unfinished = planned.operation.spec().filter(|_| stack.physical_id.is_some());
         let skew = scenario.skew.get(number).copied().unwrap_or_default();
         let delivery = Delivery {
             stack: number,
@@ -364,7 +364,9 @@ impl State {
             return Ok(());
         }
         self.stacks[stack].responded = true;
-        self.stacks[stack].canceled = None;
+        if result.is_ok() || matches!(delivery.operation, Operation::Create(_)) {
+            self.stacks[stack].unfinished = None;
+        }
         let status = &mut self.stacks[stack].status;
         match (&delivery.operation, result.is_ok()) {
             (Operation::Create(_), true) => *status = "CREATE_COMPLETE",
@@ -376,6 +378,13 @@ impl State {
         }
         if let (Ok(outcome), Some(spec)) = (result, delivery.operation.spec()) {
             self.check_ready(stack, spec, outcome)?;
+        }
+        // What CloudFormation waits for is fulfilled, unless something fails, or there is not enough time. A spoke creates no
+        // endpoint.
+        let may_fail =
+            self.has_failed || delivery.time < DEADLINE || delivery.operation.spec().is_some_and(Spec::is_spoke);
+        if let (Err(reason), false) = (result, may_fail) {
+            return Err(format!("{}'s {:?} is refused: {reason}", name(stack), delivery.operation));
         }
         self.continue_stack(&delivery, result, physical_id)?;
         self.stacks[stack].schedule(now);

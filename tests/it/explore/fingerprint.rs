@@ -116,7 +116,15 @@ fn fingerprint_stack(stack: &Stack, next: Moment, hasher: &mut Mixer) {
     for at in stack.next_event.iter().flat_map(OpenMoment::candidates) {
         (at - next).hash(hasher);
     }
-    (stack.rolls_back, stack.spec, stack.canceled, &stack.physical_id, &stack.promised, &stack.joined, &stack.retained)
+    (
+        stack.rolls_back,
+        stack.spec,
+        stack.unfinished,
+        &stack.physical_id,
+        &stack.promised,
+        &stack.joined,
+        &stack.retained,
+    )
         .hash(hasher);
     ((stack.last_join.saturating_sub(next)).max(-LAG), stack.late_join, &stack.failed_id).hash(hasher);
     stack.status.hash(hasher);

@@ -112,7 +112,7 @@ completely! {
     three_holders_without_failures,
     three_holders_and_a_failure,
     a_create_that_is_overtaken_or_retried,
-    an_event_that_is_delivered_again_after_the_delete,
+    an_event_that_is_delivered_again,
     an_update_that_is_canceled,
     what_cloudformation_does_not_tell,
     narrowing_while_another_joins,

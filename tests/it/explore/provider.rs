@@ -177,9 +177,9 @@ fn group(id: &str) -> SecurityGroup {
     SecurityGroup { id: id.into(), vpc_id: VPC.into(), name: id.to_owned(), tags: Tags::new(), rules: vec![rule] }
 }
 
-/// The mark of the references that exist at the start.
+/// The mark of the references that exist at the start, with a second before the first event.
 fn first_mark() -> Mark {
-    Mark("0123456789ab".to_owned())
+    Mark("6955b9000123456789ab".to_owned())
 }
 
 fn wanted(spec: Spec) -> Wanted {

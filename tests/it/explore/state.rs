@@ -90,6 +90,8 @@ pub(super) struct State {
     pub(super) deliveries: Vec<Delivery>,
     /// How many more failures this history may contain.
     pub(super) failures: u8,
+    /// Whether a failure has happened.
+    pub(super) has_failed: bool,
     /// Whether what an update replaces is kept.
     pub(super) retains: bool,
     /// Whether its URLs have no date.
@@ -123,6 +125,7 @@ impl State {
             stacks,
             deliveries: Vec::new(),
             failures: scenario.failures,
+            has_failed: false,
             retains: scenario.retains,
             undated: scenario.planted.undated,
             is_unanswered: scenario.is_unanswered,

@@ -149,6 +149,7 @@ impl State {
             _ => return false,
         }
         self.failures -= 1;
+        self.has_failed = true;
         true
     }
 
@@ -205,6 +206,7 @@ impl State {
         let (stack, request, action) = (delivery.stack, delivery.request.clone(), action.clone());
         let failure = if self.failures > 0 { choices.mostly_first(3) } else { 0 };
         self.failures -= u8::from(failure > 0);
+        self.has_failed |= failure > 0;
         let result = match failure {
             2 => {
                 self.trace(|| format!("{}: EC2 rejects the call: {}", name(stack), action.name()));

@@ -205,6 +205,9 @@ fn untold() -> Vec<Scenario> {
     let again = |planned: Planned| Planned { again_after: every(20, 160), ..planned };
     let dying = |time| Planned { time, dies: true, rollback_disabled: true, ..create(&[0]) };
     let group = Spec { clients: Clients::Group(1), ..OTHER_SERVICE };
+    let own_group = Spec { clients: Clients::Block(0), ..SPEC };
+    let there = Spec { clients: Clients::Block(0), ..OTHER_SERVICE };
+    let third = Spec { service: 3, ..SPEC };
     let update = |spec, after: &[Moment]| plan(Operation::Update(spec), after);
     vec![
         Scenario {
@@ -240,6 +243,30 @@ fn untold() -> Vec<Scenario> {
             ..base(
                 "a Delete with a made-up ID is delivered again after the next Create",
                 vec![vec![create(&[0]), again(overtaking(&[0, 5, 20])), create(&[0, 5, 30]), delete(&[100, 160])]],
+            )
+        },
+        Scenario {
+            failures: 1,
+            ..base(
+                "a Create is delivered again after an update",
+                vec![vec![again(create(&[0])), update(own_group, &[0, 5, 30]), delete(&[100, 160])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[0])],
+            failures: 1,
+            retains: true,
+            ..base(
+                "an update replaces an endpoint that is retained, and is delivered again after another one",
+                vec![vec![again(update(OTHER_SERVICE, &[0])), update(third, &[0, 5, 30]), delete(&[100, 160])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[0])],
+            failures: 1,
+            ..base(
+                "an update to another service runs out of time",
+                vec![vec![Planned { time: 15, ..update(there, &[0]) }, delete(&[0, 5, 30])]],
             )
         },
         Scenario {
