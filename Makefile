@@ -63,7 +63,7 @@ demo: ## Deploy stacks, from a cluster ID to a shared endpoint, on a local AWS; 
 test: ## Run all checks: formatting, lint, unit, integration, CDK, and end-to-end tests
 	@rm -f .run/failed
 	@+$(together)=3 TOGETHER=named build e2e rust packaging templates workflows site sim cdk || \
-	  { printf '\nWhat failed, by its last lines:\n'; cat .run/failed || echo "see above"; exit 1; }
+	  { printf '\nWhat failed, by its last lines:\n'; cat .run/failed 2>/dev/null || echo "see above"; exit 1; }
 
 TEMPLATES := template.yaml template.cloudformation.yaml template.roles.yaml examples/*/*.yaml release/*.yaml
 

@@ -125,7 +125,7 @@ impl Handler {
                 function_deadline,
             ),
             None => Handled::NoReplyTo(
-                "Handling an event ended in a panic, and it has no ResponseURL. Report this with the lines of the log."
+                "The function panicked while handling an event that has no ResponseURL. Report this with the lines of the log."
                     .to_owned(),
             ),
         })

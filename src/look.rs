@@ -16,7 +16,8 @@ use tracing::warn;
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub ec2: Ec2,
-    /// For events that may come too late, for Updates, which may be rollbacks, and for questions.
+    /// For events that may come too late, for Updates, which may be rollbacks, for the Delete of a Create that did not
+    /// respond, and for questions.
     pub cloudformation: CloudFormation,
     /// Only for resources with a `ClusterId`.
     pub clusters: Clusters,

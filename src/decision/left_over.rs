@@ -32,10 +32,14 @@ impl Provision<'_> {
         Ok(())
     }
 
-    /// Withdraws what this event has announced to take away, so that the later request need not wait until that expires.
+    /// Withdraws what this event has announced to take away, so that the later request need not wait until that expires. It
+    /// takes away only from what it holds; what else it has announced is a deletion.
     fn withdraw_announcements(&self) -> Unless<()> {
         let View { observed, journal, .. } = self.view;
-        for endpoint in observed.endpoints.iter().filter(|endpoint| !journal.endpoint(&endpoint.id).is_releasing()) {
+        let is_held = |endpoint: &&Endpoint| {
+            self.request.holder.is_in(&endpoint.tags) && !journal.endpoint(&endpoint.id).is_releasing()
+        };
+        for endpoint in observed.endpoints.iter().filter(is_held) {
             let keys = withdrawable(endpoint, observed.at, journal)?;
             if !keys.is_empty() {
                 return Err(withdraw(endpoint, keys).into());

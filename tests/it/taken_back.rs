@@ -299,3 +299,31 @@ async fn a_rollback_does_not_fail_because_the_providers_security_group_is_gone()
     stack.update(&id, &properties(), &own_group).await.succeeded();
     assert_eq!(cloud.count("RevokeSecurityGroupIngress"), 2);
 }
+
+/// The rollback has ended when the update creates its endpoint, and the function dies while it releases that.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_dies_while_it_stops_releases_its_endpoint_when_it_is_delivered_again() {
+    for dies_after in [20, 35, 45] {
+        let cloud = Cloud::new();
+        cloud.stacks.set_policy(ec2_sim::Policy::read(&[]).unwrap());
+        let stack = cloud.stack("orders");
+        let id = stack.create(&properties()).await.succeeded().physical_id;
+        cloud.sim.on_call(|call| match call.action.as_str() {
+            "CreateVpcEndpoint" => Verdict::Delay(Duration::from_secs(14)),
+            _ => Verdict::Proceed,
+        });
+        let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2 }));
+        let update = stack.update_event(&id, &elsewhere, &properties());
+        let (ended, _) = tokio::join!(cloud.deliver_raw_for(&update, dies_after), async {
+            cloud.pass(2).await;
+            stack.update(&id, &properties(), &elsewhere).await.succeeded()
+        });
+        assert!(ended.is_none(), "it dies");
+        cloud.pass(120).await;
+        assert!(cloud.sim.endpoints().len() > 1, "{dies_after} s");
+        let reason = cloud.deliver(&update).await.failed();
+        assert!(reason.contains(OUTDATED), "{reason}");
+        cloud.pass(180).await;
+        assert_eq!(cloud.endpoint().id, id, "{dies_after} s: nothing else exists anymore");
+    }
+}

@@ -361,6 +361,7 @@ impl State {
         }
         // CloudFormation no longer waits for this operation, or the other delivery has responded already.
         if self.stacks[stack].operations != delivery.number || self.stacks[stack].responded {
+            self.check_known_limit_of_update(&delivery);
             return Ok(());
         }
         self.stacks[stack].responded = true;

@@ -9,7 +9,7 @@ use tidb_private_endpoint::decision::action::{Action, TagAction};
 use tidb_private_endpoint::decision::outcome::Outcome;
 use tidb_private_endpoint::model::ids::EndpointId;
 use tidb_private_endpoint::model::security_group::{Rule, SecurityGroup};
-use tidb_private_endpoint::model::tags::{self, Tags};
+use tidb_private_endpoint::model::tags::{self, Claim, Tags};
 
 /// The one operation of a stack that must not change what it has.
 const CLEAN_UP: Operation = Operation::CleanUpFailed;
@@ -23,6 +23,22 @@ impl State {
         let Stack { deleted, released, last_join, late_join, .. } = self.stacks[stack];
         if self.is_unanswered && late_join && (deleted || released) && last_join > self.now - LAG {
             self.trace(|| format!("{}: its Create writes too late for its Delete to see (known limit)", name(stack)));
+            self.exempt = true;
+        }
+    }
+
+    /// The other one: an update has created an endpoint after its rollback had ended, and its function has died. The next
+    /// delivery does not know whether that endpoint is in use.
+    pub(super) fn check_known_limit_of_update(&mut self, delivery: &Delivery) {
+        let Delivery { stack, request, sent, started, .. } = delivery;
+        let is_left = |tags: &Tags| Claim::written_by(request.mark(), &request.holder).is_in(tags);
+        let mut others = self.ec2.endpoints.iter().filter(|(id, _)| request.current() != Some(*id));
+        if self.is_unanswered
+            && request.is_update()
+            && started > sent
+            && others.any(|(_, record)| record.exists(self.now) && is_left(&record.tags_at(self.now)))
+        {
+            self.trace(|| format!("{}: what its update has created late stays (known limit)", name(*stack)));
             self.exempt = true;
         }
     }
