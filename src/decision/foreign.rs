@@ -5,7 +5,7 @@ use super::refusal::Refusal;
 use super::view::Unless;
 use super::warning::Warning;
 use crate::model::endpoint::Endpoint;
-use crate::model::tags::NativeResource;
+use crate::model::tags::{Tags, stack_name};
 
 impl Provision<'_> {
     /// Rejects an endpoint that CloudFormation manages in this stack: a template that replaces the native resource by this
@@ -46,4 +46,23 @@ impl Provision<'_> {
 /// says that somebody has handed it over.
 fn native(endpoint: &Endpoint) -> Option<NativeResource<'_>> {
     NativeResource::of(&endpoint.tags).filter(|_| !endpoint.is_owned())
+}
+
+/// The resource of a CloudFormation template that something was created as, from the tags that CloudFormation writes and
+/// nobody can remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NativeResource<'a> {
+    stack_id: &'a str,
+    logical_id: &'a str,
+}
+
+impl<'a> NativeResource<'a> {
+    fn of(tags: &'a Tags) -> Option<Self> {
+        let value = |name: &str| tags.get(&format!("aws:cloudformation:{name}")).map(String::as_str);
+        Some(Self { stack_id: value("stack-id")?, logical_id: value("logical-id").unwrap_or_default() })
+    }
+
+    fn stack_name(self) -> &'a str {
+        stack_name(self.stack_id)
+    }
 }

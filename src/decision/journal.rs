@@ -62,7 +62,7 @@ impl Journal {
             let record = self.endpoints.entry(endpoint.id.clone()).or_default();
             record.seen = true;
             record.first_state.get_or_insert_with(|| endpoint.state.clone());
-            record.announced_by_other = request.holder.has_other_leaving(observed.at, &endpoint.tags);
+            record.announced_by_other |= request.holder.has_other_leaving(&endpoint.tags);
             if endpoint.state.is_ending() {
                 record.deleting_since.get_or_insert(observed.at);
             }

@@ -19,12 +19,18 @@ struct Other {
     name: String,
     /// `None` for a holder that has not recorded its request: it may need everything that is there.
     wanted: Option<Wanted>,
+    /// It may be about to leave, and to take along what it requests.
+    may_leave: bool,
 }
 
 /// Each question has the names of those to whom it applies as its answer, for a sentence; `None` if there are none.
 impl Others {
     pub(super) fn of<'t>(references: impl IntoIterator<Item = Reference<'t>>) -> Self {
-        let other = |reference: Reference<'_>| Other { name: reference.name.to_owned(), wanted: reference.wanted() };
+        let other = |reference: Reference<'_>| Other {
+            name: reference.name.to_owned(),
+            wanted: reference.wanted(),
+            may_leave: reference.is_announced,
+        };
         Self(references.into_iter().map(other).collect())
     }
 
@@ -91,9 +97,9 @@ impl Others {
         found.names()
     }
 
-    /// Whether one of them names a subnet in its recorded request.
+    /// Whether one of them names a subnet in its recorded request. One that may leave would take it away again.
     pub(super) fn have_recorded(&self, subnet: &Subnet) -> bool {
         let names = |wanted: &Wanted| wanted.names_subnet(&subnet.id, Some(&subnet.zone_id));
-        self.0.iter().filter_map(|other| other.wanted.as_ref()).any(names)
+        self.0.iter().filter(|other| !other.may_leave).filter_map(|other| other.wanted.as_ref()).any(names)
     }
 }

@@ -61,7 +61,7 @@ pub struct EndpointRecord {
     pub modified: Option<Modified>,
     /// EC2 does not allow another security group on it.
     pub groups_full: bool,
-    /// Whether the last look that showed it had another holder's announcement of its deletion.
+    /// Whether a look has shown another holder's announcement that it may delete it.
     pub announced_by_other: bool,
     /// Keys of the user's tags that this event has written or removed: each of them once, because a look may lag.
     pub tagged: BTreeSet<String>,

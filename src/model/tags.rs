@@ -81,10 +81,11 @@ impl Holder {
         format!("{LEAVING}{}:{until}", self.hash)
     }
 
-    /// Whether the tags contain another holder's announcement that it may still delete the endpoint.
-    pub fn has_other_leaving(&self, now: Timestamp, tags: &Tags) -> bool {
+    /// Whether the tags contain another holder's announcement that it may delete the endpoint. If it has expired, the
+    /// deletion may still be in flight, or done.
+    pub fn has_other_leaving(&self, tags: &Tags) -> bool {
         let own = format!("{LEAVING}{}:", self.hash);
-        Announcements::at(now, tags).pending.iter().any(|key| !key.starts_with(&own))
+        tags.keys().any(|key| key.starts_with(LEAVING) && !key.starts_with(&own))
     }
 
     /// The value of a reference that a request writes, and whether all that it wants has fit. What is known of clusters is
@@ -159,13 +160,15 @@ pub struct Reference<'a> {
     /// Clusters and request as they are written. Without a request if an earlier version has written it, and on an endpoint
     /// that was foreign or in another VPC then.
     pub request: &'a str,
+    /// Whether its holder has announced to leave, or to take something away. Known only of a reference in its place.
+    pub is_announced: bool,
 }
 
 impl<'a> Reference<'a> {
     pub fn parse(value: &'a str) -> Self {
         let mut parts = value.splitn(3, ' ');
         let mut part = || parts.next().unwrap_or_default();
-        Self { name: part(), mark: Mark(part().to_owned()), request: part() }
+        Self { name: part(), mark: Mark(part().to_owned()), request: part(), is_announced: false }
     }
 
     /// `None` for a holder that may need everything that is there.
@@ -219,7 +222,11 @@ impl<'a> Claim<'a> {
     pub fn others<'t>(&self, tags: &'t Tags) -> impl Iterator<Item = Reference<'t>> {
         let own = self.is_in(tags).then(|| self.holder.ref_key());
         let others = tags.iter().filter(move |(key, _)| key.starts_with(REF) && Some(*key) != own.as_ref());
-        others.map(|(_, value)| Reference::parse(value))
+        others.map(|(key, value)| {
+            let announcement = key.replacen(REF, LEAVING, 1) + ":";
+            let is_announced = tags.keys().any(|key| key.starts_with(&announcement));
+            Reference { is_announced, ..Reference::parse(value) }
+        })
     }
 }
 
@@ -228,27 +235,8 @@ pub fn owner(tags: &Tags) -> Option<&str> {
     tags.get(OWNED).map(String::as_str)
 }
 
-/// The resource of a CloudFormation template that something was created as, from the tags that CloudFormation writes and
-/// nobody can remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NativeResource<'a> {
-    pub stack_id: &'a str,
-    pub logical_id: &'a str,
-}
-
-impl<'a> NativeResource<'a> {
-    pub fn of(tags: &'a Tags) -> Option<Self> {
-        let value = |name: &str| tags.get(&format!("aws:cloudformation:{name}")).map(String::as_str);
-        Some(Self { stack_id: value("stack-id")?, logical_id: value("logical-id").unwrap_or_default() })
-    }
-
-    pub fn stack_name(self) -> &'a str {
-        stack_name(self.stack_id)
-    }
-}
-
 /// `arn:aws:cloudformation:us-east-1:123456789012:stack/NAME/UUID`
-fn stack_name(stack_id: &str) -> &str {
+pub fn stack_name(stack_id: &str) -> &str {
     stack_id.split('/').nth(1).unwrap_or(stack_id)
 }
 
