@@ -27,15 +27,15 @@ impl State {
         }
     }
 
-    /// The other one: an update has created an endpoint after its rollback had ended, and its function has died. The next
-    /// delivery does not know whether that endpoint is in use.
+    /// The other one: an update has created an endpoint after its rollback had ended, and its function has died, or EC2 has
+    /// kept it from looking until its stack was gone. The next delivery does not know whether that endpoint is in use.
     pub(super) fn check_known_limit_of_update(&mut self, delivery: &Delivery) {
-        let Delivery { stack, request, sent, started, .. } = delivery;
+        let Delivery { stack, request, sent, started, blind_until, .. } = delivery;
         let is_left = |tags: &Tags| Claim::written_by(request.mark(), &request.holder).is_in(tags);
         let mut others = self.ec2.endpoints.iter().filter(|(id, _)| request.current() != Some(*id));
         if self.is_unanswered
             && request.is_update()
-            && started > sent
+            && (started > sent || blind_until > sent)
             && others.any(|(_, record)| record.exists(self.now) && is_left(&record.tags_at(self.now)))
         {
             self.trace(|| format!("{}: what its update has created late stays (known limit)", name(*stack)));
