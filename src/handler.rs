@@ -18,6 +18,7 @@ use crate::runtime::callback::{Callback, Undelivered};
 use crate::runtime::clock::Clock;
 use crate::runtime::log::{METRICS, span};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
@@ -80,44 +81,56 @@ pub enum Handled {
 impl Handler {
     /// Handles an event, delivers its answer, and writes its metrics.
     ///
+    /// The future is boxed, as that of [`handle`](Self::handle): the compiler generates the code of what is behind it once,
+    /// here, and not again in each program and test that awaits it.
+    ///
     /// # Errors
     /// [`Unserved`].
-    pub async fn serve(
-        &self,
-        callback: &Callback,
-        raw: &Value,
+    pub fn serve<'a>(
+        &'a self,
+        callback: &'a Callback,
+        raw: &'a Value,
         clock: Clock,
         function_deadline: Timestamp,
-    ) -> Result<(), Unserved> {
-        let (arrived, calls) = (clock.now(), self.clients.ec2.calls());
-        let asked = record::payload(raw).unwrap_or(raw);
-        let failed = |outcome| Ending { outcome, failed: true };
-        let (ending, result) = match self.handle(raw, clock, function_deadline).await {
-            Handled::Answer(to, answer, until) => {
-                let body = answer.body(&to);
-                let put = callback.put(&to.response_url, &body, &clock, until);
-                match put.instrument(span(&to, asked)).await {
-                    Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
-                    Err(undelivered) => (failed("undelivered"), Err(undelivered.into())),
+    ) -> BoxFuture<'a, Result<(), Unserved>> {
+        async move {
+            let (arrived, calls) = (clock.now(), self.clients.ec2.calls());
+            let asked = record::payload(raw).unwrap_or(raw);
+            let failed = |outcome| Ending { outcome, failed: true };
+            let (ending, result) = match self.handle(raw, clock, function_deadline).await {
+                Handled::Answer(to, answer, until) => {
+                    let body = answer.body(&to);
+                    let put = callback.put(&to.response_url, &body, &clock, until);
+                    match put.instrument(span(&to, asked)).await {
+                        Ok(()) => (Ending { outcome: answer.outcome, failed: answer.failure.is_some() }, Ok(())),
+                        Err(undelivered) => (failed("undelivered"), Err(undelivered.into())),
+                    }
                 }
-            }
-            Handled::Expired => (failed("expired"), Ok(())),
-            Handled::NoReplyTo(why) => {
-                let unserved = Unserved::NoReplyTo(why);
-                error!(outcome = "unreadable", "{unserved}");
-                (failed("unreadable"), Err(unserved))
-            }
-            Handled::Unasked => return Ok(()),
-        };
-        let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.clients.ec2.calls() - calls };
-        info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, asked));
-        result
+                Handled::Expired => (failed("expired"), Ok(())),
+                Handled::NoReplyTo(why) => {
+                    let unserved = Unserved::NoReplyTo(why);
+                    error!(outcome = "unreadable", "{unserved}");
+                    (failed("unreadable"), Err(unserved))
+                }
+                Handled::Unasked => return Ok(()),
+            };
+            let metrics = Metrics { ending, arrived, ended: clock.now(), ec2_calls: self.clients.ec2.calls() - calls };
+            info!(target: METRICS, "{}", metrics.line(&self.function.name, &self.function.log_level, asked));
+            result
+        }
+        .boxed()
     }
 
     /// Handles an event, up to the delivery of its answer. A panic anywhere is answered, too.
-    pub async fn handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {
-        let handled = AssertUnwindSafe(self.read_and_handle(raw, clock, function_deadline)).catch_unwind().await;
-        handled.unwrap_or_else(|_panic| match ReplyTo::salvage(record::payload(raw).unwrap_or(raw)) {
+    pub fn handle<'a>(&'a self, raw: &'a Value, clock: Clock, function_deadline: Timestamp) -> BoxFuture<'a, Handled> {
+        let answered = move |handled: Result<Handled, _>| {
+            handled.unwrap_or_else(|_panic| self.answer_panic(raw, function_deadline))
+        };
+        AssertUnwindSafe(self.read_and_handle(raw, clock, function_deadline)).catch_unwind().map(answered).boxed()
+    }
+
+    fn answer_panic(&self, raw: &Value, function_deadline: Timestamp) -> Handled {
+        match ReplyTo::salvage(record::payload(raw).unwrap_or(raw)) {
             Some(to) => self.answer_failure(
                 to,
                 Failure::Panicked(Progress::default()),
@@ -128,7 +141,7 @@ impl Handler {
                 "The function panicked while handling an event that has no ResponseURL. Report this with the lines of the log."
                     .to_owned(),
             ),
-        })
+        }
     }
 
     async fn read_and_handle(&self, raw: &Value, clock: Clock, function_deadline: Timestamp) -> Handled {

@@ -24,7 +24,8 @@ use crate::request::event::Event;
 use crate::resolve::fetch_record;
 use crate::runtime::clock::Clock;
 use crate::runtime::log::METRICS;
-use futures_util::future::try_join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -72,11 +73,21 @@ pub enum Unanswered {
 }
 
 impl Inquirer {
-    /// Answers a question. `deadline` is when Lambda ends the function.
+    /// Answers a question. `deadline` is when Lambda ends the function. The future is boxed as that of
+    /// [`Handler::serve`](crate::handler::Handler::serve).
     ///
     /// # Errors
     /// [`Unanswered`].
-    pub async fn answer(&self, raw: &Value, clock: Clock, deadline: Timestamp) -> Result<Value, Unanswered> {
+    pub fn answer<'a>(
+        &'a self,
+        raw: &'a Value,
+        clock: Clock,
+        deadline: Timestamp,
+    ) -> BoxFuture<'a, Result<Value, Unanswered>> {
+        self.read_and_answer(raw, clock, deadline).boxed()
+    }
+
+    async fn read_and_answer(&self, raw: &Value, clock: Clock, deadline: Timestamp) -> Result<Value, Unanswered> {
         let question = Question::read(raw, &self.home)?;
         let end = deadline.saturating_sub(ANSWER_MARGIN).unwrap_or(Timestamp::MIN);
         let answer = Box::pin(async {
