@@ -255,7 +255,7 @@ pub(super) const ALL: [PlantedFault; 36] = [
     },
     PlantedFault {
         name: "a Delete does not wait after it has removed a mark",
-        found_in: "a Delete overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
+        found_in: "a Delete soon overtakes a Create that waits for a name, without CloudFormation's answer, without failures, in steps of 5 s",
         recorded_at: |action, at| match action {
             Action::RemoveMark(_) => at - SignedDuration::from_secs(100),
             _ => at,

@@ -68,6 +68,13 @@ fn overtaken() -> Vec<Scenario> {
         },
         Scenario {
             endpoints: vec![owned(&[1])],
+            ..base(
+                "a Delete soon overtakes a Create that waits for a name",
+                vec![vec![create(&[20, 40]), overtaking(&[3, 15])], vec![delete(&[0])]],
+            )
+        },
+        Scenario {
+            endpoints: vec![owned(&[1])],
             failures: 1,
             ..base(
                 "a Delete overtakes a Create that waits for a name, and for EC2",
