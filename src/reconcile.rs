@@ -233,15 +233,14 @@ impl Reconciler<'_> {
         if retry == Retry::Never {
             return Err(Failure::Ec2(Box::new(error), self.state.progress.clone()));
         }
-        let is_gone = error.kind == ErrorKind::GroupGone && retry == Retry::Now;
         if self.state.journal.narrowing_refused() {
             warn!(step = "retry", "the endpoint still has what this resource requested: {error}");
         } else if error.kind == ErrorKind::GroupInUse {
             warn!(step = "retry", "a security group is still in use: {error}");
         } else {
             info!(step = "retry", error = %error, "EC2 returned an error; looking again");
-            // What is gone and was to be deleted is in nobody's way.
-            self.state.progress.last_error = Some(error).filter(|_| !is_gone);
+            // What the next decision takes into account is no obstacle.
+            self.state.progress.last_error = Some(error).filter(|_| retry != Retry::Now);
         }
         if let Retry::After(pause) = retry {
             self.pause(pause).await;

@@ -2,7 +2,7 @@
 //! for, and deleted after the endpoint.
 
 use super::action::Action;
-use super::facts::{Fact, GroupPlace};
+use super::facts::{Fact, Facts, GroupPlace};
 use super::gone::Gone;
 use super::others::Others;
 use super::poll::LAG_POLL;
@@ -14,7 +14,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::ids::{GroupId, VpcId};
 use crate::model::security_group::{IngressRule, SecurityGroup, Source, managed_group_name};
 use crate::model::tags::{Holder, NAME, OWNED, Tags};
-use crate::request::spec::EndpointSpec;
+use crate::request::spec::{EndpointSpec, Place};
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
@@ -150,6 +150,16 @@ impl ManagedGroup<'_> {
         let own: Vec<IngressRule> = sources.into_iter().map(|source| IngressRule { port, source }).collect();
         let surplus = surplus_rules(group, &own, others, blocks);
         if surplus.is_empty() { Ok(()) } else { Err(Action::Revoke(id.clone(), surplus).into()) }
+    }
+}
+
+/// Where the managed security group of a resource with these properties may be. If they name a cluster, and not the service
+/// that the group has in its name, it is one that was created for this resource.
+pub(super) fn places_of(properties: Option<&Place>, facts: &Facts) -> Unless<Vec<GroupPlace>> {
+    match properties {
+        None => Ok(Vec::new()),
+        Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
+        Some(Place { service: None, .. }) => Ok(facts.own_groups()?.collect()),
     }
 }
 

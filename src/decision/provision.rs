@@ -3,7 +3,7 @@
 use super::cluster;
 use super::facts::GroupPlace;
 use super::gone::Gone;
-use super::managed_group::{ManagedGroup, clean_up};
+use super::managed_group::{ManagedGroup, clean_up, places_of};
 use super::mark::AFTER_MARK;
 use super::outcome::{Outcome, Ready};
 use super::poll::{LAG_POLL, POLL, pending_poll};
@@ -15,7 +15,7 @@ use crate::model::ids::{EndpointId, VpcId};
 use crate::model::protocol::after;
 use crate::model::security_group::managed_group_name;
 use crate::model::stacks::StackStatus;
-use crate::request::spec::{EndpointSpec, Place};
+use crate::request::spec::EndpointSpec;
 use crate::request::{Request, Verb};
 use jiff::SignedDuration;
 
@@ -222,15 +222,10 @@ impl Provision<'_> {
         let may_be_left = self.request.is_update() || journal.has_created_group();
         let has_released = journal.endpoints().any(|(_, record)| record.released.is_some());
         let released = journal.group_places().filter(|_| has_released);
-        let mut places: Vec<GroupPlace> = wanted.filter(|_| may_be_left).chain(released).collect();
-        match &self.request.verb {
-            Verb::Update { moved: true, before, .. } => match &before.place {
-                Some(Place { vpc, service: Some(service) }) => places.push((vpc.clone(), managed_group_name(service))),
-                Some(Place { service: None, .. }) => places.extend(facts.own_groups()?),
-                None => {}
-            },
-            Verb::Create(_) | Verb::Update { .. } | Verb::Delete { .. } => {}
-        }
-        Ok(places)
+        let before = match &self.request.verb {
+            Verb::Update { moved: true, before, .. } => before.place.as_ref(),
+            Verb::Create(_) | Verb::Update { .. } | Verb::Delete { .. } => None,
+        };
+        Ok(wanted.filter(|_| may_be_left).chain(released).chain(places_of(before, facts)?).collect())
     }
 }

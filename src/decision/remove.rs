@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::facts::GroupPlace;
 use super::leave::Leave;
-use super::managed_group::clean_up;
+use super::managed_group::{clean_up, places_of};
 use super::mark::{AFTER_MARK, FIRST_WRITE, IN_FLIGHT};
 use super::others::Others;
 use super::outcome::Outcome;
@@ -43,7 +43,7 @@ impl Remove<'_> {
         };
         let is_left = matches!(outcome, Outcome::Released(..)) && !released.is_some_and(|e| self.was_last_in_group(e));
         if !is_left && !self.nothing_created() {
-            let places = self.group_places()?.into_iter().chain(journal.group_places());
+            let places = places_of(self.place(), self.view.facts)?.into_iter().chain(journal.group_places());
             clean_up(places.chain(self.places_anywhere(&outcome)?), None, self.view)?;
             self.remove_rules_for_siblings(released)?;
         }
@@ -82,16 +82,6 @@ impl Remove<'_> {
             self.request.before().and_then(|before| before.wanted.as_ref()).is_some_and(Wanted::uses_managed_group);
         used && endpoint.is_owned()
             && Others::of(self.claim().others(&endpoint.tags)).who_uses_managed_group().is_none()
-    }
-
-    /// Where a security group may be left over. If the properties name a cluster, and not the service that a security group
-    /// has in its name, it is one that was created for this resource.
-    fn group_places(&self) -> Unless<Vec<GroupPlace>> {
-        match self.place() {
-            None => Ok(Vec::new()),
-            Some(Place { vpc, service: Some(service) }) => Ok(vec![(vpc.clone(), managed_group_name(service))]),
-            Some(Place { service: None, .. }) => Ok(self.view.facts.own_groups()?.collect()),
-        }
     }
 
     /// The same in other VPCs, if nothing is left that tells which one the endpoint was in.

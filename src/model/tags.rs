@@ -20,8 +20,8 @@ pub const OWNED: &str = "tidb-private-endpoint:owned";
 /// endpoint.
 pub const REF: &str = "tidb-private-endpoint:ref:";
 /// Followed by the hash of a holder, a colon and a moment: this resource may delete the endpoint until that moment.
-/// Value: the [name](Holder::name) of the holder. Every announcement has a key of its own, so that a function that removes an expired
-/// one cannot hit a newer one, not even one from another delivery of the same event.
+/// Value: the [name](Holder::name) of the holder. Every announcement has a key of its own, so that a function that removes
+/// an expired one cannot hit a newer one, not even one from another delivery of the same event.
 const LEAVING: &str = "tidb-private-endpoint:leaving:";
 
 /// The tag that the console shows as the name of a thing.

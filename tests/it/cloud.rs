@@ -201,6 +201,11 @@ impl Cloud {
         endpoints.remove(0)
     }
 
+    /// How many security groups mark a Create as running.
+    pub(crate) fn marks(&self) -> usize {
+        self.sim.groups().iter().filter(|group| group.name.starts_with("tidb-private-endpoint-creating-")).count()
+    }
+
     /// The announcements on the only endpoint.
     pub(crate) fn leaving(&self) -> Vec<String> {
         self.endpoint().tags.into_keys().filter(|key| key.contains(":leaving:")).collect()

@@ -175,9 +175,7 @@ async fn a_create_that_has_waited_asks_before_it_creates() {
         assert_eq!(cloud.sim.endpoints().iter().any(|endpoint| endpoint.id != id), creates, "{status}");
         let (calls, attempts) = (cloud.stacks.calls(), cloud.count("CreateVpcEndpoint"));
         assert!(calls > 0 && calls <= attempts + 1, "{calls} questions, {attempts} attempts");
-        let groups = cloud.sim.groups();
-        let marks = groups.iter().filter(|group| group.name.starts_with("tidb-private-endpoint-creating-"));
-        assert_eq!(marks.count(), 0, "the mark is removed");
+        assert_eq!(cloud.marks(), 0, "the mark is removed");
     }
 }
 
@@ -285,10 +283,8 @@ async fn the_delete_of_a_create_that_failed_when_delivered_again_removes_the_mar
     cloud.sim.delete_endpoint(&id);
     let stack = cloud.stack("orders");
     let create = stack.event("Create", &properties());
-    let marks =
-        || cloud.sim.groups().into_iter().filter(|g| g.name.starts_with("tidb-private-endpoint-creating-")).count();
     assert!(cloud.deliver_raw_for(&create, 20).await.is_none(), "it waits for the name, and is killed");
-    assert_eq!(marks(), 1);
+    assert_eq!(cloud.marks(), 1);
     cloud.pass(60).await;
     cloud.sim.on_call(|call| match call.action.as_str() {
         "CreateSecurityGroup" => Verdict::fail(400, "SecurityGroupLimitExceeded", "You have reached the limit."),
@@ -298,5 +294,5 @@ async fn the_delete_of_a_create_that_failed_when_delivered_again_removes_the_mar
     let physical_id = failed.physical_id.clone();
     failed.failed();
     stack.delete(&physical_id).await.succeeded();
-    assert_eq!(marks(), 0);
+    assert_eq!(cloud.marks(), 0);
 }

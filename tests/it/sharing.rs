@@ -328,8 +328,7 @@ async fn the_place_of_an_announcement_is_waited_for() {
         assert_eq!(joined.succeeded().physical_id, id, "{valid_for}");
         let tags = cloud.endpoint().tags;
         assert!(tags.contains_key(&billing.ref_key()) && !tags.contains_key(&key), "{tags:?}");
-        let marks = cloud.sim.groups().into_iter().filter(|group| group.name.contains("-creating-"));
-        assert_eq!(marks.count(), 0, "no mark is left");
+        assert_eq!(cloud.marks(), 0, "no mark is left");
         cloud.assert_understood();
     }
 }

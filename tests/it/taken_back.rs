@@ -265,11 +265,10 @@ async fn a_delete_that_is_delivered_again_leaves_the_mark_of_a_later_create_alon
     let create = stack.event("Create", &properties());
     let (created, ()) = tokio::join!(cloud.deliver(&create), async {
         cloud.pass(30).await;
-        let marks = || cloud.sim.groups().into_iter().filter(|group| group.name.contains("-creating-")).count();
-        assert_eq!(marks(), 1);
+        assert_eq!(cloud.marks(), 1);
         cloud.deliver(&delete).await.succeeded();
         stack.set_status("CREATE_IN_PROGRESS");
-        assert_eq!(marks(), 1);
+        assert_eq!(cloud.marks(), 1);
     });
     stack.delete(&created.succeeded().physical_id).await.succeeded();
     cloud.assert_clean();
@@ -326,4 +325,29 @@ async fn an_update_that_dies_while_it_stops_releases_its_endpoint_when_it_is_del
         cloud.pass(180).await;
         assert_eq!(cloud.endpoint().id, id, "{dies_after} s: nothing else exists anymore");
     }
+}
+
+/// The rollback has ended when the update creates the provider's security group, and the function dies right after that.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_has_died_deletes_its_security_group_when_it_is_delivered_again() {
+    let cloud = Cloud::new();
+    cloud.stacks.set_policy(ec2_sim::Policy::read(&[]).unwrap());
+    let stack = cloud.stack("orders");
+    let id = stack.create(&properties()).await.succeeded().physical_id;
+    cloud.sim.on_call(|call| match call.action.as_str() {
+        "CreateSecurityGroup" => Verdict::Delay(Duration::from_secs(14)),
+        _ => Verdict::Proceed,
+    });
+    let elsewhere = with(properties(), json!({ "ServiceName": SERVICE_2, "SecurityGroupIds": null }));
+    let update = stack.update_event(&id, &elsewhere, &properties());
+    let (ended, _) = tokio::join!(cloud.deliver_raw_for(&update, 15), async {
+        cloud.pass(2).await;
+        stack.update(&id, &properties(), &elsewhere).await.succeeded()
+    });
+    assert!(ended.is_none(), "it dies");
+    let groups = || cloud.sim.groups().into_iter().filter(|group| group.name.contains("vpce-svc-")).count();
+    assert_eq!(groups(), 1);
+    cloud.pass(120).await;
+    let reason = cloud.deliver(&update).await.failed();
+    assert!(reason.contains(OUTDATED) && groups() == 0, "{reason}");
 }

@@ -573,3 +573,23 @@ async fn a_leave_that_takes_something_away_makes_two_more_changes() {
 fn changes(cloud: &Cloud, from: usize) -> Vec<String> {
     cloud.calls(from).into_iter().filter(|action| !action.starts_with("Describe")).collect()
 }
+
+/// A stack that leaves has taken its subnet away, and still has its reference.
+#[tokio::test(start_paused = true)]
+async fn an_update_does_not_add_what_a_stack_that_leaves_has_taken_away() {
+    let of =
+        |subnet: &str, team: &str| plain(json!({ "SubnetIds": [subnet], "Tags": [{ "Key": "team", "Value": team }] }));
+    for after in [18, 22, 26, 30, 34] {
+        let cloud = cloud();
+        let (one, two) = (of(SUBNET_AZ2, "orders"), of(SUBNET_AZ1, "orders"));
+        let (orders, billing, id) = shared(&cloud, &one, &two).await;
+        let changes = cloud.count("ModifyVpcEndpoint");
+        let update = async {
+            cloud.pass(after).await;
+            orders.update(&id, &of(SUBNET_AZ2, "data"), &one).await.succeeded()
+        };
+        join(billing.leave(&id, &two), update).await.0.succeeded();
+        assert_eq!(cloud.count("ModifyVpcEndpoint"), changes + 1, "after {after} s");
+        assert_eq!(cloud.endpoint().subnet_ids, [SUBNET_AZ2], "after {after} s");
+    }
+}

@@ -82,10 +82,7 @@ async fn a_create_that_waits_for_its_cluster_is_stopped_by_its_delete() {
             assert_eq!(held, 0, "{seconds} {delete_after} {is_there}: {endpoints:#?}");
             let live = endpoints.iter().filter(|endpoint| endpoint.state != ec2_sim::State::Deleting).count();
             assert_eq!(live, usize::from(is_there), "{seconds} {delete_after} {is_there}: {endpoints:#?}");
-            assert!(
-                cloud.sim.groups().iter().all(|group| !group.name.contains("-creating-")),
-                "{seconds} {delete_after} {is_there}"
-            );
+            assert_eq!(cloud.marks(), 0, "{seconds} {delete_after} {is_there}");
         }
     }
 }
